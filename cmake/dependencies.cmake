@@ -1,0 +1,22 @@
+# Every library that pkgjail uses, found in one place. All are in pkgsrc and in Debian 12.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+find_package(LibArchive REQUIRED)
+find_package(CURL REQUIRED)
+find_package(SQLite3 3.37 REQUIRED)          # 3.37: STRICT tables
+find_package(Boost REQUIRED COMPONENTS program_options)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(httplib QUIET)
+if(NOT TARGET httplib::httplib)
+    find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
+    add_library(httplib::httplib INTERFACE IMPORTED)
+    target_include_directories(httplib::httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+    set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()

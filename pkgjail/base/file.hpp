@@ -1,0 +1,47 @@
+// Files of the host's that pkgjail trusts: its own state, its configuration. Trees that an archive or a jail's
+// root can shape are touched through base::Tree only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/path.hpp"
+
+namespace pkgjail::base {
+
+/// Opens with O_CLOEXEC. Throws system_error with the path as object.
+Fd open_file(const HostPath& path, int flags, unsigned mode = 0600);
+std::optional<Fd> open_file_if_exists(const HostPath& path, int flags);
+
+/// Whole file. Throws Error{corrupt} when it is longer than `max_bytes`, or is not a regular file.
+std::string read_file(const HostPath& path, std::size_t max_bytes = 16u << 20);
+std::optional<std::string> read_file_if_exists(const HostPath& path, std::size_t max_bytes = 16u << 20);
+/// The rest of what the descriptor has, up to `max_bytes`; throws Error{corrupt} beyond. `name` is for messages.
+std::string read_all(const Fd& fd, std::string_view name, std::size_t max_bytes = 16u << 20);
+
+/// All of it, through short writes and EINTR. `name` is for messages.
+void write_all(int fd, std::string_view bytes, std::string_view name);
+
+/// Replaces `path` as one step: random temporary name beside it (O_EXCL), write, fsync, rename, fsync of the directory.
+/// Readers see the old or the new content, also after a power cut.
+void write_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode = 0600);
+
+void make_directories(const HostPath& path, unsigned mode);
+void sync_directory(const HostPath& path);
+/// Flushes the whole file system that holds `dir` (syncfs on Linux; sync elsewhere).
+void sync_file_system(const Fd& dir);
+/// rename(2) with both names in the message, then both directories synced.
+void rename_durably(const HostPath& from, const HostPath& to);
+
+/// Bytes free for us on the file system of `path`.
+std::uint64_t free_bytes(const HostPath& path);
+
+/// Lower-case hexadecimal of `count` random bytes from the kernel.
+std::string random_hex(std::size_t count);
+
+} // namespace pkgjail::base
