@@ -13,7 +13,9 @@ using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono:
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 WallTime wall_now();
-inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+inline SteadyTime steady_now() {
+    return std::chrono::steady_clock::now();
+}
 
 /// "2026-11-21T23:40:00Z", always UTC.
 std::string format_time(WallTime time);

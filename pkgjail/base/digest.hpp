@@ -32,6 +32,8 @@ class Digest {
 std::string digest_of(DigestAlgorithm algorithm, std::string_view bytes);
 /// Of a file from its beginning (pread; the descriptor's position does not matter). `name` is for messages.
 std::string digest_of_file(DigestAlgorithm algorithm, const Fd& fd, std::string_view name);
-inline std::string sha256(std::string_view bytes) { return digest_of(DigestAlgorithm::sha256, bytes); }
+inline std::string sha256(std::string_view bytes) {
+    return digest_of(DigestAlgorithm::sha256, bytes);
+}
 
 } // namespace pkgjail::base

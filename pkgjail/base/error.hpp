@@ -13,7 +13,8 @@
 
 namespace pkgjail::base {
 
-/// What went wrong, as far as a caller or a script can act on it. Each kind is one exit status (cli/exit_status).
+/// What went wrong, as far as a caller or a script can act on it. Each kind is one exit status
+/// (cli/exit_status).
 enum class ErrorKind {
     system,        ///< a system call or a program of the host failed; nothing changed (1)
     finding,       ///< a check found something: drift, updates, damage (2)
@@ -35,8 +36,8 @@ enum class ErrorKind {
 /// characters as they came in (cli escapes them when it prints).
 class Error : public std::exception {
   public:
-    /// `object` is the thing at fault (a path, a pkgname, a jail), `cause` what is wrong with it in lower case
-    /// without a full stop, `hint` what to do about it (may be empty).
+    /// `object` is the thing at fault (a path, a pkgname, a jail), `cause` what is wrong with it in lower
+    /// case without a full stop, `hint` what to do about it (may be empty).
     Error(ErrorKind kind, std::string object, std::string cause, std::string hint = {});
 
     ErrorKind kind() const { return kind_; }

@@ -1,5 +1,5 @@
-// Files of the host's that pkgjail trusts: its own state, its configuration. Trees that an archive or a jail's
-// root can shape are touched through base::Tree only.
+// Files of the host's that pkgjail trusts: its own state, its configuration. Trees that an archive or a
+// jail's root can shape are touched through base::Tree only.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +21,15 @@ std::optional<Fd> open_file_if_exists(const HostPath& path, int flags);
 /// Whole file. Throws Error{corrupt} when it is longer than `max_bytes`, or is not a regular file.
 std::string read_file(const HostPath& path, std::size_t max_bytes = 16u << 20);
 std::optional<std::string> read_file_if_exists(const HostPath& path, std::size_t max_bytes = 16u << 20);
-/// The rest of what the descriptor has, up to `max_bytes`; throws Error{corrupt} beyond. `name` is for messages.
+/// The rest of what the descriptor has, up to `max_bytes`; throws Error{corrupt} beyond. `name` is for
+/// messages.
 std::string read_all(const Fd& fd, std::string_view name, std::size_t max_bytes = 16u << 20);
 
 /// All of it, through short writes and EINTR. `name` is for messages.
 void write_all(int fd, std::string_view bytes, std::string_view name);
 
-/// Replaces `path` as one step: random temporary name beside it (O_EXCL), write, fsync, rename, fsync of the directory.
-/// Readers see the old or the new content, also after a power cut.
+/// Replaces `path` as one step: random temporary name beside it (O_EXCL), write, fsync, rename, fsync of the
+/// directory. Readers see the old or the new content, also after a power cut.
 void write_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode = 0600);
 
 void make_directories(const HostPath& path, unsigned mode);

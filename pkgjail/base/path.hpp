@@ -13,8 +13,8 @@ namespace pkgjail::base {
 /// A path on the host, trusted: from configuration, from the command line, or made by store/layout.
 using HostPath = std::filesystem::path;
 
-/// A path as seen inside a root: absolute, without ".", "..", empty components, NUL or newline. It is a name
-/// only; base::Tree turns it into a file, descriptor by descriptor. Bytes are kept as they are.
+/// A path as seen inside a root: absolute, without ".", "..", empty components or NUL. It is a name only;
+/// base::Tree turns it into a file, descriptor by descriptor. Bytes are kept as they are.
 class RootPath {
   public:
     static constexpr std::size_t max_length = 4095;
@@ -22,8 +22,8 @@ class RootPath {
 
     RootPath() : text_("/") {}
     /// Takes "/a/b", and "a/b" as the same. Throws Error{corrupt} for everything that a hostile archive or
-    /// recipe might try: "..", ".", empty or doubled components, a trailing slash (except "/"), NUL, newline and
-    /// other control characters, too long.
+    /// recipe might try: "..", ".", empty or doubled components, a trailing slash (except "/"), NUL, newline
+    /// and other control characters, too long.
     static RootPath parse(std::string_view text);
 
     /// "/usr/pkg/etc", or "/".
@@ -36,6 +36,9 @@ class RootPath {
     RootPath parent() const;  ///< "/" for "/"
     /// This path with `below` (one or more components, checked like parse) appended.
     RootPath operator/(std::string_view below) const;
+    /// This path with one name as a directory listing gave it. What is on disk may have any name, also one
+    /// that parse() does not let in, with a newline for example; only "/", NUL, "." and ".." cannot be.
+    RootPath entry(std::string_view name) const;
     /// Whether this is `ancestor` or lies below it.
     bool is_within(const RootPath& ancestor) const;
     /// This path as seen from `ancestor`: "/usr/pkg/etc/x" below "/usr/pkg" is "/etc/x". Requires is_within.

@@ -7,8 +7,9 @@
 
 namespace pkgjail::base {
 
-/// Valid UTF-8 stays; control characters (C0 but, with `keep_newlines`, not "\n" and "\t"; DEL; C1), bidirectional and other
-/// invisible format characters, and bytes that are no UTF-8 become \xNN or \u{NNNN}. Never longer than 8 times the input.
+/// Valid UTF-8 stays; control characters (C0 but, with `keep_newlines`, not "\n" and "\t"; DEL; C1),
+/// bidirectional and other invisible format characters, and bytes that are no UTF-8 become \xNN or \u{NNNN}.
+/// Never longer than 8 times the input.
 std::string printable(std::string_view text, bool keep_newlines = false);
 
 /// How many terminal columns it takes (wide characters count two, combining ones none).

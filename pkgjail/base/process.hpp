@@ -3,9 +3,9 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -18,7 +18,8 @@ namespace pkgjail::base {
 /// Who a process is, for as long as the host is up: a pid alone may be somebody else's by now.
 struct ProcessId {
     pid_t pid = 0;
-    /// Start time in the kernel's own unit (clock ticks since boot on Linux); compared for equality only.
+    /// Start time in the kernel's own unit (Linux: clock ticks since boot, NetBSD: microseconds since 1970);
+    /// compared for equality only.
     std::uint64_t start = 0;
     bool operator==(const ProcessId&) const = default;
 };
@@ -80,12 +81,15 @@ struct Output {
     std::string err;
     bool timed_out = false; ///< it was killed
 };
-/// Runs to the end and collects both streams; killed when `limit` passes.
+/// Runs to the end and collects both streams; killed when `limit` passes, with its whole process group when
+/// it has a session of its own. Does not wait for what the program leaves behind in the background. Without
+/// `input`, standard input is as `command` says.
 Output run(Command command, std::chrono::milliseconds limit, std::string_view input = {});
 
 /// Directory and path of the running program itself (/proc/self/exe, sysctl on NetBSD).
 HostPath own_program();
-/// First executable `name` in the fixed list of system directories (/usr/sbin … and PREFIX/sbin), never from PATH.
+/// First executable `name` in the fixed list of system directories (/usr/sbin … and PREFIX/sbin), never from
+/// PATH.
 std::optional<HostPath> find_program(std::string_view name);
 
 } // namespace pkgjail::base

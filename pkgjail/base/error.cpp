@@ -1,0 +1,39 @@
+#include "pkgjail/base/error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace pkgjail::base {
+
+Error::Error(ErrorKind kind, std::string object, std::string cause, std::string hint)
+    : kind_(kind), object_(std::move(object)), cause_(std::move(cause)), hint_(std::move(hint)) {
+    compose();
+}
+
+void Error::add_context(std::string what) {
+    context_.insert(context_.begin(), std::move(what));
+    compose();
+}
+
+void Error::compose() {
+    text_.clear();
+    for (const std::string& line : context_)
+        text_ += line + ": ";
+    if (!object_.empty())
+        text_ += object_ + ": ";
+    text_ += cause_;
+}
+
+Error system_error(int error_number, std::string object, std::string_view call) {
+    ErrorKind kind = ErrorKind::system;
+    if (error_number == ENOENT)
+        kind = ErrorKind::not_found;
+    else if (error_number == EACCES || error_number == EPERM)
+        kind = ErrorKind::denied;
+    // generic_category().message is strerror without its shared buffer.
+    std::string cause(call);
+    cause += ": " + std::generic_category().message(error_number);
+    return Error(kind, std::move(object), std::move(cause));
+}
+
+} // namespace pkgjail::base
