@@ -1,0 +1,231 @@
+#include "pkgjail/jail/config.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/jail/address.hpp"
+#include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/name.hpp"
+
+namespace pkgjail::jail {
+
+namespace {
+
+constexpr std::array<Trust, 4> all_trusts = {Trust::index_signed, Trust::package_signed, Trust::pinned,
+                                             Trust::none};
+constexpr std::size_t most_bytes = 1u << 20;
+
+void check_url(const SectionReader& reader, const std::string& key, const std::string& url, bool with_files) {
+    const std::string allowed = url_problem(url, with_files);
+    if (allowed.empty())
+        return;
+    if (hides_secret(url))
+        reader.fail(key, "found an address with \"@\" in it, which is not repeated here", allowed);
+    reader.refuse(key, allowed);
+}
+
+void read_paths(const Section& section, Config& config) {
+    SectionReader reader(section);
+    constexpr std::string_view absolute = "an absolute path without \"..\"";
+    if (const auto state = reader.text("state")) {
+        const std::optional<base::RootPath> path = absolute_path(*state);
+        if (!path || path->is_root())
+            reader.refuse("state", absolute);
+        config.state = path->str();
+    }
+    if (const auto prefix = reader.text("prefix")) {
+        const std::optional<base::RootPath> path = absolute_path(*prefix);
+        if (!path || !is_possible_prefix(*path))
+            reader.refuse(
+                "prefix",
+                "an absolute path of its own, such as /usr/pkg or /opt/pkg, not one of the system's");
+        config.prefix = path->str();
+    }
+    if (const auto base = reader.text("base")) {
+        const std::optional<base::RootPath> path = absolute_path(*base);
+        if (*base != "host" && (!path || path->is_root()))
+            reader.refuse("base", fmt::format("host, or {}", absolute));
+        config.base = *base;
+    }
+    if (const auto runtime = reader.text("runtime")) {
+        const std::optional<base::RootPath> path = absolute_path(*runtime);
+        if (*runtime != "auto" && (!path || path->is_root()))
+            reader.refuse("runtime", fmt::format("auto, or {}", absolute));
+        config.runtime = *runtime == "auto" ? "" : *runtime;
+    }
+    reader.finish();
+}
+
+void read_packages(const Section& section, Config& config) {
+    SectionReader reader(section);
+    if (const auto setid = reader.word("setid", {"strip", "keep", "refuse"}))
+        config.setid = *setid == "strip"  ? SetidPolicy::strip
+                       : *setid == "keep" ? SetidPolicy::keep
+                                          : SetidPolicy::refuse;
+    config.scripts = reader.yes_no("scripts").value_or(config.scripts);
+    config.script_timeout = reader.duration("script-timeout", std::chrono::seconds(1), std::chrono::hours(24))
+                                .value_or(config.script_timeout);
+    reader.finish();
+}
+
+void read_log(const Section& section, Config& config) {
+    SectionReader reader(section);
+    config.log_max_bytes = reader.size("max-size", 64u << 10, 1ull << 40).value_or(config.log_max_bytes);
+    config.log_files = static_cast<unsigned>(reader.number("files", 1, 100).value_or(config.log_files));
+    reader.finish();
+}
+
+void read_network(const Section& section, NetworkConfig& network) {
+    SectionReader reader(section);
+    if (const auto proxy = reader.text("proxy"); proxy && *proxy != "none") {
+        check_url(reader, "proxy", *proxy, false);
+        network.proxy = *proxy;
+    }
+    const auto second = std::chrono::seconds(1);
+    const auto day = std::chrono::hours(24);
+    network.connect_timeout =
+        reader.duration("connect-timeout", second, day).value_or(network.connect_timeout);
+    network.stall_timeout = reader.duration("stall-timeout", second, day).value_or(network.stall_timeout);
+    network.total_timeout = reader.duration("total-timeout", second, day).value_or(network.total_timeout);
+    network.parallel = static_cast<unsigned>(reader.number("parallel", 1, 32).value_or(network.parallel));
+    network.max_index_bytes =
+        reader.size("max-index", 1u << 20, 1ull << 40).value_or(network.max_index_bytes);
+    reader.finish();
+}
+
+/// Sections that may stand once; throws for the second.
+void check_once(const std::vector<Section>& sections) {
+    for (std::size_t i = 0; i < sections.size(); ++i)
+        for (std::size_t j = 0; j < i; ++j)
+            if (sections[j].kind == sections[i].kind && sections[j].name == sections[i].name)
+                throw base::Error(base::ErrorKind::configuration, sections[i].where.str(),
+                                  fmt::format("found {} a second time, first in line {}, allowed: once",
+                                              sections[i].title(), sections[j].where.line));
+}
+
+void parse_config(std::string_view text, std::string_view file, Config& config) {
+    const std::vector<Section> sections = parse_sections(text, file);
+    for (const Section& section : sections)
+        check_kind(section, {"pkgjail", "packages", "log", "network"});
+    check_once(sections);
+    for (const Section& section : sections) {
+        if (section.kind == "pkgjail")
+            read_paths(section, config);
+        else if (section.kind == "packages")
+            read_packages(section, config);
+        else if (section.kind == "log")
+            read_log(section, config);
+        else
+            read_network(section, config.network);
+    }
+}
+
+RepositoryConfig read_repository(const Section& section) {
+    if (!is_valid_name(section.name))
+        throw base::Error(base::ErrorKind::configuration, section.where.str(),
+                          fmt::format("found {}, allowed: [repository NAME], where NAME is {}",
+                                      section.title(), name_rule));
+    SectionReader reader(section);
+    RepositoryConfig repository;
+    repository.name = section.name;
+    repository.url = reader.required("url");
+    check_url(reader, "url", repository.url, true);
+    while (repository.url.ends_with('/'))
+        repository.url.pop_back();
+
+    std::vector<std::string> trusts;
+    for (const Trust trust : all_trusts)
+        trusts.emplace_back(trust_name(trust));
+    if (const auto trust = reader.word("trust", trusts))
+        repository.trust = *find_trust(*trust);
+    repository.priority = static_cast<int>(
+        reader.number("priority", 0, 1000).value_or(static_cast<unsigned>(repository.priority)));
+    repository.enabled = reader.yes_no("enabled").value_or(repository.enabled);
+    reader.finish();
+    return repository;
+}
+
+} // namespace
+
+std::string_view trust_name(Trust trust) {
+    switch (trust) {
+    case Trust::index_signed:
+        return "index-signed";
+    case Trust::package_signed:
+        return "package-signed";
+    case Trust::pinned:
+        return "pinned";
+    case Trust::none:
+        break;
+    }
+    return "none";
+}
+
+std::optional<Trust> find_trust(std::string_view name) {
+    const auto* const trust = std::find_if(all_trusts.begin(), all_trusts.end(),
+                                           [&](Trust one) { return trust_name(one) == name; });
+    return trust == all_trusts.end() ? std::nullopt : std::optional(*trust);
+}
+
+bool is_possible_prefix(const base::RootPath& path) {
+    if (path.is_root() || path.str() == "/usr" || path.str() == "/opt")
+        return false;
+    const std::vector<std::string> components = path.components();
+    const std::string first = components.front();
+    if (first.starts_with("lib"))
+        return false;
+    for (const std::string_view taken : {"bin", "sbin", "libexec", "etc", "var", "home", "root", "dev",
+                                         "proc", "sys", "run", "tmp", "kern", "rescue", "stand", "boot"})
+        if (first == taken)
+            return false;
+    if (first != "usr")
+        return true;
+    const std::string& second = components.at(1);
+    if (second.starts_with("lib"))
+        return false;
+    return second != "bin" && second != "sbin" && second != "share" && second != "include";
+}
+
+std::vector<RepositoryConfig> parse_repositories(std::string_view text, std::string_view file) {
+    const std::vector<Section> sections = parse_sections(text, file);
+    for (const Section& section : sections)
+        check_kind(section, {"repository"}, {"repository"});
+    check_once(sections);
+
+    std::vector<RepositoryConfig> repositories;
+    for (const Section& section : sections) {
+        const RepositoryConfig repository = read_repository(section);
+        for (const RepositoryConfig& earlier : repositories)
+            if (earlier.url == repository.url)
+                SectionReader(section).fail(
+                    "url", fmt::format("found the address of [repository {}] again", earlier.name),
+                    "each address once");
+        repositories.push_back(repository);
+    }
+    std::stable_sort(
+        repositories.begin(), repositories.end(),
+        [](const RepositoryConfig& a, const RepositoryConfig& b) { return a.priority < b.priority; });
+    return repositories;
+}
+
+Config load_config(const base::HostPath& etc, const base::HostPath& shipped) {
+    Config config;
+    config.etc = etc;
+    config.recipe_directories = {etc / "recipes.d", shipped / "recipes"};
+    config.limit_directories = {etc / "limits.d", shipped / "limits.d"};
+
+    const base::HostPath main_file = etc / "pkgjail.conf";
+    if (const std::optional<std::string> text = base::read_file_if_exists(main_file, most_bytes))
+        parse_config(*text, main_file.string(), config);
+    const base::HostPath repository_file = etc / "repositories.conf";
+    if (const std::optional<std::string> text = base::read_file_if_exists(repository_file, most_bytes))
+        config.repositories = parse_repositories(*text, repository_file.string());
+    std::erase_if(config.repositories,
+                  [](const RepositoryConfig& repository) { return !repository.enabled; });
+    return config;
+}
+
+} // namespace pkgjail::jail

@@ -1,0 +1,76 @@
+// pkgjail.conf and repositories.conf.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkgjail/base/path.hpp"
+
+namespace pkgjail::jail {
+
+/// What makes an archive of a repository believed: the signed index that names it, its own signature, a
+/// digest that the operator wrote down, or nothing (which is said each time).
+enum class Trust { index_signed, package_signed, pinned, none };
+std::string_view trust_name(Trust trust); ///< "package-signed"
+std::optional<Trust> find_trust(std::string_view name);
+
+/// One `[repository NAME]`.
+struct RepositoryConfig {
+    std::string name;
+    std::string url; ///< file://, http:// or https://, without a trailing slash: the directory that holds the
+                     ///< archives
+    Trust trust = Trust::package_signed;
+    int priority = 10; ///< 0 to 1000; lower is asked first; equal: order in the file
+    bool enabled = true;
+};
+
+/// `[network]`: how repositories are reached.
+struct NetworkConfig {
+    std::string proxy; ///< empty: none; the environment is never looked at
+    std::chrono::milliseconds connect_timeout{15'000};
+    std::chrono::milliseconds stall_timeout{30'000}; ///< no byte for so long
+    std::chrono::milliseconds total_timeout{3'600'000};
+    unsigned parallel = 4;
+    std::uint64_t max_index_bytes = 512ull << 20; ///< compressed
+};
+
+/// What set-id files of packages become.
+enum class SetidPolicy { strip, keep, refuse };
+
+struct Config {
+    base::HostPath state = "/var/db/pkgjail";
+    base::HostPath etc; ///< the directory it was read from
+    std::string prefix = "/usr/pkg";
+    std::string base = "host"; ///< or the absolute path of a directory unpacked from system sets
+    std::string runtime;       ///< empty: the first that works; else the path of an OCI runtime
+    SetidPolicy setid = SetidPolicy::strip;
+    /// Whether packages' +INSTALL scripts run (confined). No: packages that have one of their own are
+    /// refused.
+    bool scripts = true;
+    std::chrono::milliseconds script_timeout{120'000};
+    std::uint64_t log_max_bytes = 16ull << 20;
+    unsigned log_files = 4;
+    NetworkConfig network;
+    std::vector<RepositoryConfig> repositories;     ///< enabled ones, in the order in which they are asked
+    std::vector<base::HostPath> recipe_directories; ///< ETC/recipes.d, SHIPPED/recipes
+    std::vector<base::HostPath> limit_directories;  ///< ETC/limits.d, SHIPPED/limits.d
+};
+
+/// Reads ETC/pkgjail.conf and ETC/repositories.conf (either may be missing: defaults). `shipped` is where
+/// recipes and limit templates of the installation are (searched after ETC/recipes.d, ETC/limits.d). Throws
+/// Error{configuration}.
+Config load_config(const base::HostPath& etc, const base::HostPath& shipped);
+
+/// The repositories of a text in the form of repositories.conf, enabled or not, in the order in which they
+/// are asked.
+std::vector<RepositoryConfig> parse_repositories(std::string_view text, std::string_view file);
+
+/// Whether packages may live there: a directory of its own, not one that the base, the jail's data or the
+/// kernel's file systems take ("/", "/usr", "/usr/bin", "/etc", …).
+bool is_possible_prefix(const base::RootPath& path);
+
+} // namespace pkgjail::jail

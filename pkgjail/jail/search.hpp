@@ -1,0 +1,21 @@
+// Named files in several directories, the operator's before the installation's: limits.d/web.limits,
+// recipes.d/nginx.recipe.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkgjail/base/path.hpp"
+
+namespace pkgjail::jail {
+
+/// The first directory's `name` + `suffix` that exists. A directory may be missing.
+std::optional<base::HostPath> find_named(const std::vector<base::HostPath>& directories,
+                                         const std::string& name, std::string_view suffix);
+/// Every valid name with that suffix, sorted, once each. Throws Error{system} or {denied} for a directory
+/// that cannot be read.
+std::vector<std::string> list_named(const std::vector<base::HostPath>& directories, std::string_view suffix);
+
+} // namespace pkgjail::jail
