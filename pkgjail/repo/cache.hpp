@@ -1,0 +1,60 @@
+// The archive cache: package archives under their digest. Nothing in it is believed: every use hashes the archive again from the very
+// descriptor that is then unpacked.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/path.hpp"
+#include "pkgjail/jail/config.hpp"
+#include "pkgjail/repo/fetch.hpp"
+
+namespace pkgjail::repo {
+
+/// An archive that is wanted, as the index promises it.
+struct WantedArchive {
+    std::string pkgname;
+    jail::RepositoryConfig repository;
+    std::string file_name;
+    std::optional<std::uint64_t> size;
+    std::string digest_algorithm; ///< "sha512", "sha256", "sha1"; empty: the index gives none
+    std::string digest;
+    std::string build_date; ///< tells rebuilds of the same name apart where there is no digest
+};
+
+/// An archive that was just checked; the descriptor stands at its beginning.
+struct CheckedArchive {
+    std::string pkgname;
+    base::HostPath path;
+    base::Fd fd;
+    std::string sha256;
+    std::uint64_t size = 0;
+};
+
+class Cache {
+  public:
+    /// `directory` is made 0700 when missing.
+    explicit Cache(base::HostPath directory);
+
+    /// Size and digest checked by reading it whole; a damaged one is removed and nullopt (it will be fetched again).
+    std::optional<CheckedArchive> find(const WantedArchive& wanted) const;
+    /// All of them, in order, fetching what is missing, every one checked. Throws Error{network} (cannot be had; names every package
+    /// that failed) or Error{trust} (size or digest differ after one fresh download) without touching those that are fine.
+    std::vector<CheckedArchive> obtain(const std::vector<WantedArchive>& wanted, const jail::NetworkConfig& network,
+                                       const ProgressSink& progress = {}) const;
+    /// Bytes in the cache.
+    std::uint64_t size() const;
+    /// Removes archives not used for `days`; returns bytes freed.
+    std::uint64_t prune(unsigned days) const;
+
+  private:
+    base::HostPath directory_;
+};
+
+/// An archive that the operator named on the command line.
+CheckedArchive check_local_archive(const base::HostPath& path);
+
+} // namespace pkgjail::repo

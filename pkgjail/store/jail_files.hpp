@@ -1,0 +1,45 @@
+// A jail's own files on disk: made from an image's seed, filled with the recipe's files, removed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "pkgjail/store/root.hpp"
+
+namespace pkgjail::store {
+
+struct NewJail {
+    std::string id;
+    std::string name;
+    std::string image_id;
+    std::string prefix;
+    HostBase base;
+    std::vector<base::RootPath> data_paths;
+    std::vector<jail::RenderedRecipe::File> files; ///< put over the seed's
+    std::string record;                            ///< jail.json's text
+};
+
+/// Makes jails/<id> beside its place, syncs, renames. The caller's catalog commit follows; until then sweep()
+/// would remove it.
+void create_jail(const Layout& layout, const NewJail& jail);
+
+/// Puts the recipe's files into an existing jail's configuration or data; owner names are looked up in the
+/// jail's own account files. A link or directory in the way is Error{corrupt} naming the path inside.
+void write_recipe_files(const Layout& layout, const std::string& jail_id, const std::string& prefix,
+                        const std::vector<jail::RenderedRecipe::File>& files);
+
+/// What a new image's seed has and the jail has not, is added (with owner, mode); nothing that exists is
+/// touched.
+void add_missing_from_seed(const Layout& layout, const std::string& jail_id, const std::string& image_id);
+
+/// Renames to jails/gone-<id> and deletes from there, by descriptor, without crossing a mount or following a
+/// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted.
+/// `keep_data`: data/ stays as jails/<id>/data.
+void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data);
+
+/// Removes images/<id>.
+void remove_image(const Layout& layout, const std::string& image_id);
+
+} // namespace pkgjail::store

@@ -1,0 +1,72 @@
+#include "pkgjail/store/layout.hpp"
+
+#include <array>
+#include <cerrno>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+
+namespace pkgjail::store {
+
+using base::Error;
+using base::ErrorKind;
+using base::HostPath;
+
+namespace {
+
+/// False when it does not exist. Everything that another user could have put there, or could change, is
+/// refused: pkgjail works as root below it.
+bool check_directory(const HostPath& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) {
+        if (errno == ENOENT)
+            return false;
+        throw base::system_error(errno, path.string(), "lstat");
+    }
+    if (S_ISLNK(status.st_mode))
+        throw Error(ErrorKind::conflict, path.string(),
+                    "is a symbolic link where the state directory must be a real directory",
+                    "name the directory itself with --state");
+    if (!S_ISDIR(status.st_mode))
+        throw Error(ErrorKind::conflict, path.string(), "is not a directory");
+    if (status.st_uid != ::geteuid() && ::geteuid() != 0)
+        throw Error(ErrorKind::denied, path.string(),
+                    "belongs to another user (uid " + std::to_string(status.st_uid) + ")",
+                    "run pkgjail as root, or give a state directory of your own with --state");
+    if (status.st_uid != ::geteuid())
+        throw Error(ErrorKind::conflict, path.string(),
+                    "belongs to uid " + std::to_string(status.st_uid) +
+                        ", who could change what root relies on",
+                    "chown it to root, or choose another directory with --state");
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        throw Error(ErrorKind::conflict, path.string(), "can be written by group or others",
+                    "chmod go-w " + path.string());
+    return true;
+}
+
+} // namespace
+
+void Layout::create() const {
+    if (!check_directory(state_)) {
+        if (!state_.parent_path().empty())
+            base::make_directories(state_.parent_path(), 0755);
+        base::make_directories(state_, 0700);
+        check_directory(state_);
+    }
+    for (const HostPath& directory : {cache(), images(), jails(), logs(), runs(), locks()})
+        if (!check_directory(directory))
+            base::make_directories(directory, 0700);
+}
+
+bool Layout::check() const {
+    if (!check_directory(state_))
+        return false;
+    for (const HostPath& directory : {cache(), images(), jails(), logs(), runs(), locks()})
+        check_directory(directory);
+    return true;
+}
+
+} // namespace pkgjail::store

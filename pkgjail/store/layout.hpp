@@ -1,0 +1,64 @@
+// What every file below the state directory is called. Nobody else makes up such a name.
+//
+//     catalog.sqlite                      the catalog
+//     cache/                              package archives by digest, indexes while they are read
+//     images/<id>/{tree,seed,manifest,image.json}   sealed images;   images/new-<random>/   being built
+//     jails/<id>/{config,data,root}       a jail's writable files and its skeleton;   jails/new-<id>/   being
+//     made log/<jail>.log   run/<id>/   run/oci   lock/
+//
+// config/ and data/ mirror the jail's own paths: jails/<id>/config/etc, jails/<id>/config/usr/pkg/etc,
+// jails/<id>/data/var; so do an image's seed/config and seed/data. tree/ is what a jail sees at its prefix.
+#pragma once
+
+#include <string>
+
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/path.hpp"
+
+namespace pkgjail::store {
+
+class Layout {
+  public:
+    explicit Layout(base::HostPath state) : state_(std::move(state)) {}
+
+    const base::HostPath& state() const { return state_; }
+    base::HostPath catalog() const { return state_ / "catalog.sqlite"; }
+    base::HostPath cache() const { return state_ / "cache"; }
+    base::HostPath images() const { return state_ / "images"; }
+    base::HostPath image(const std::string& id) const { return images() / id; }
+    base::HostPath image_tree(const std::string& id) const { return image(id) / "tree"; }
+    base::HostPath image_seed(const std::string& id) const { return image(id) / "seed"; }
+    base::HostPath image_manifest(const std::string& id) const { return image(id) / "manifest"; }
+    base::HostPath image_record(const std::string& id) const { return image(id) / "image.json"; }
+    base::HostPath image_staging(const std::string& random) const { return images() / ("new-" + random); }
+    base::HostPath jails() const { return state_ / "jails"; }
+    base::HostPath jail(const std::string& id) const { return jails() / id; }
+    base::HostPath jail_config(const std::string& id) const { return jail(id) / "config"; }
+    base::HostPath jail_data(const std::string& id) const { return jail(id) / "data"; }
+    base::HostPath jail_root(const std::string& id) const { return jail(id) / "root"; }
+    base::HostPath jail_record(const std::string& id) const { return jail(id) / "jail.json"; }
+    base::HostPath jail_staging(const std::string& id) const { return jails() / ("new-" + id); }
+    base::HostPath jail_trash(const std::string& id) const { return jails() / ("gone-" + id); }
+    base::HostPath logs() const { return state_ / "log"; }
+    base::HostPath log(const std::string& jail) const { return logs() / (jail + ".log"); }
+    base::HostPath build_log(const std::string& jail) const { return logs() / (jail + ".build.log"); }
+    base::HostPath runs() const { return state_ / "run"; }
+    base::HostPath run(const std::string& id) const { return runs() / id; }
+    base::HostPath locks() const { return state_ / "lock"; }
+    base::HostPath jail_lock(const std::string& name) const { return locks() / ("jail-" + name); }
+    base::HostPath image_lock(const std::string& build_key) const {
+        return locks() / ("image-" + build_key.substr(0, 32));
+    }
+    base::HostPath store_lock() const { return locks() / "store"; }
+
+    /// Makes what is missing (all 0700). Error{denied} or Error{conflict} naming the path when the state
+    /// directory, or one below, is a link, is owned by somebody else, or can be written by group or others.
+    void create() const;
+    /// For reading verbs: the same checks, nothing made. False when there is no state yet.
+    bool check() const;
+
+  private:
+    base::HostPath state_;
+};
+
+} // namespace pkgjail::store

@@ -1,0 +1,70 @@
+#include "pkgjail/store/pkgdb.hpp"
+
+#include <map>
+#include <set>
+
+#include "pkgjail/format/pattern.hpp"
+
+namespace pkgjail::store {
+
+using base::RootPath;
+using base::Tree;
+
+RootPath pkgdb_path() {
+    return RootPath::parse("/pkgdb");
+}
+RootPath pkgdb_refcount_path() {
+    return RootPath::parse("/pkgdb.refcount");
+}
+RootPath pkgdb_directory(const std::string& pkgname) {
+    return pkgdb_path() / pkgname;
+}
+
+namespace {
+
+/// Modes in which pkg_add writes metadata, whatever the archive says.
+unsigned metadata_mode(const std::string& member) {
+    if (member == "+INSTALL" || member == "+DEINSTALL")
+        return 0555;
+    if (member == "+CONTENTS" || member == "+REQUIRED_BY" || member == "+INSTALLED_INFO")
+        return 0644;
+    return 0444;
+}
+
+} // namespace
+
+void write_pkgdb_entry(const Tree& tree, const std::string& pkgname, const format::PackageMetadata& metadata,
+                       bool automatic) {
+    const RootPath directory = pkgdb_directory(pkgname);
+    tree.make_directories(directory, 0755);
+    for (const auto& [member, text] : metadata.members)
+        if (member != "+REQUIRED_BY" && member != "+INSTALLED_INFO") // state of the machine it was packed on
+            tree.write(directory / member, text, metadata_mode(member), {});
+    if (automatic)
+        tree.write(directory / "+INSTALLED_INFO", "automatic=yes\n", metadata_mode("+INSTALLED_INFO"), {});
+}
+
+void write_required_by(const Tree& tree, const std::vector<PkgdbPackage>& packages) {
+    std::map<std::string, std::set<std::string>> required_by;
+    for (const PkgdbPackage& package : packages)
+        for (const std::string& text : package.depends) {
+            const format::Pattern pattern = format::Pattern::parse(text);
+            const std::string* best = nullptr;
+            for (const PkgdbPackage& candidate : packages)
+                if (pattern.matches(candidate.pkgname) &&
+                    (best == nullptr ||
+                     format::choose_better(pattern, *best, candidate.pkgname) == format::Choice::second))
+                    best = &candidate.pkgname;
+            if (best != nullptr)
+                required_by[*best].insert(package.pkgname);
+        }
+    for (const auto& [pkgname, dependents] : required_by) {
+        std::string text;
+        for (const PkgdbPackage& package : packages) // in installation order, as pkg_add appends
+            if (dependents.count(package.pkgname) != 0)
+                text += package.pkgname + "\n";
+        tree.write(pkgdb_directory(pkgname) / "+REQUIRED_BY", text, metadata_mode("+REQUIRED_BY"), {});
+    }
+}
+
+} // namespace pkgjail::store

@@ -1,0 +1,175 @@
+#include "pkgjail/store/root.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/host.hpp"
+
+namespace pkgjail::store {
+
+using base::HostPath;
+using base::RootPath;
+using base::Tree;
+using confine::Mount;
+
+namespace {
+
+constexpr std::array configuration_roots = {"/etc"};
+constexpr std::array data_roots = {"/var", "/home", "/root"};
+constexpr const char* alternatives = "/etc/alternatives";
+
+/// "debian-12" from os-release, else the kernel's release.
+std::string distribution() {
+    std::string id, version;
+    for (const char* file : {"/etc/os-release", "/usr/lib/os-release"}) {
+        const auto text = base::read_file_if_exists(file, 64u << 10);
+        if (!text)
+            continue;
+        std::size_t at = 0;
+        while (at < text->size()) {
+            const std::size_t end = std::min(text->find('\n', at), text->size());
+            const std::string_view line(text->data() + at, end - at);
+            at = end + 1;
+            const auto value = [&](std::string_view key) -> std::string {
+                std::string_view rest = line.substr(key.size());
+                if (rest.size() >= 2 && rest.front() == '"' && rest.back() == '"')
+                    rest = rest.substr(1, rest.size() - 2);
+                return std::string(rest);
+            };
+            if (line.starts_with("ID="))
+                id = value("ID=");
+            if (line.starts_with("VERSION_ID="))
+                version = value("VERSION_ID=");
+        }
+        break;
+    }
+    if (id.empty())
+        return base::host_os_version();
+    return version.empty() ? id : id + "-" + version;
+}
+
+std::string lower(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
+}
+
+/// Names in a host directory that begin with `prefix`, sorted.
+std::vector<std::string> names_beginning(const HostPath& directory, std::string_view prefix) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+        if (entry.path().filename().string().starts_with(prefix))
+            names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+bool is_pkg_prefix(const std::string& name) {
+    // /usr/libdata, /usr/lib32 … are base; nothing of ours begins with lib.
+    return name == "local" || name == "pkg";
+}
+
+} // namespace
+
+HostBase host_base() {
+    HostBase base;
+    const auto consider = [&](const std::string& path) {
+        std::error_code error;
+        const auto status = std::filesystem::symlink_status(path, error);
+        if (std::filesystem::is_symlink(status))
+            base.links.push_back({RootPath::parse(path), std::filesystem::read_symlink(path).string()});
+        else if (std::filesystem::is_directory(status))
+            base.directories.push_back(RootPath::parse(path));
+    };
+    for (const char* path :
+         {"/bin", "/sbin", "/libexec", "/rescue", "/usr/bin", "/usr/sbin", "/usr/libexec", "/usr/share"})
+        consider(path);
+    for (const char* directory : {"/", "/usr"})
+        for (const std::string& name : names_beginning(directory, "lib"))
+            if (name != "libexec" && !is_pkg_prefix(name))
+                consider((HostPath(directory) / name).string());
+    std::error_code error;
+    if (std::filesystem::is_directory(std::filesystem::symlink_status(alternatives, error)))
+        base.directories.push_back(RootPath::parse(alternatives));
+    base.id =
+        fmt::format("host-{}-{}-{}", lower(base::host_opsys()), distribution(), base::host_machine_arch());
+    return base;
+}
+
+bool is_configuration(const RootPath& path, const std::string& prefix) {
+    for (const char* root : configuration_roots)
+        if (path.is_within(RootPath::parse(root)))
+            return true;
+    return path.is_within(RootPath::parse(prefix) / "etc");
+}
+
+void make_skeleton(const Tree& root, const HostBase& base, const std::string& prefix,
+                   const std::vector<RootPath>& data_paths) {
+    const RootPath prefix_path = RootPath::parse(prefix);
+    for (const RootPath& directory : base.directories)
+        if (!directory.is_within(
+                RootPath::parse("/etc"))) // /etc is the jail's own; its mount point lies in the seed
+            root.make_directories(directory);
+    for (const HostBase::Link& link : base.links) {
+        root.make_directories(link.path.parent());
+        root.make_symlink(link.target, link.path);
+    }
+    root.make_directories(prefix_path);
+    for (const char* path : {"/etc", "/var", "/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys"})
+        root.make_directories(RootPath::parse(path));
+    for (const RootPath& path : data_paths)
+        if (std::none_of(data_roots.begin(), data_roots.end(),
+                         [&](const char* r) { return path.is_within(RootPath::parse(r)); }))
+            root.make_directories(path);
+}
+
+std::vector<Mount> root_mounts(const HostBase& base, const std::string& prefix, const RootParts& parts) {
+    const RootPath prefix_path = RootPath::parse(prefix);
+    std::vector<Mount> mounts;
+    const auto bind = [&](const HostPath& source, const RootPath& target, bool writable) {
+        Mount mount;
+        mount.source = source;
+        mount.target = target;
+        mount.writable = writable;
+        mounts.push_back(std::move(mount));
+    };
+    const auto memory = [&](const RootPath& target, std::uint64_t bytes, unsigned mode) {
+        Mount mount;
+        mount.kind = Mount::Kind::tmpfs;
+        mount.target = target;
+        mount.writable = true;
+        mount.size_bytes = bytes;
+        mount.mode = mode;
+        mounts.push_back(std::move(mount));
+    };
+    const auto below = [](const HostPath& top, const RootPath& path) { return top / path.relative(); };
+
+    for (const RootPath& directory : base.directories)
+        if (!directory.is_within(RootPath::parse("/etc")))
+            bind(directory.str(), directory, false);
+    bind(parts.tree, prefix_path, parts.tree_writable);
+    for (const char* root : configuration_roots)
+        bind(below(parts.config, RootPath::parse(root)), RootPath::parse(root), true);
+    bind(below(parts.config, prefix_path / "etc"), prefix_path / "etc", true);
+    for (const RootPath& directory : base.directories)
+        if (directory.is_within(RootPath::parse("/etc")))
+            bind(directory.str(), directory, false);
+    for (const char* root : data_roots)
+        bind(below(parts.data, RootPath::parse(root)), RootPath::parse(root), true);
+    for (const RootPath& path : parts.data_paths)
+        if (std::none_of(data_roots.begin(), data_roots.end(),
+                         [&](const char* r) { return path.is_within(RootPath::parse(r)); }))
+            bind(below(parts.data, path), path, true);
+    memory(RootPath::parse("/tmp"), 256u << 20, 01777);
+    memory(RootPath::parse("/run"), 32u << 20, 0755);
+    memory(RootPath::parse("/var/run"), 32u << 20, 0755);
+    return mounts;
+}
+
+} // namespace pkgjail::store

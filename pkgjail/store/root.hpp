@@ -1,0 +1,52 @@
+// How a root is put together: the base (the host's own system directories, read-only, one by one), the
+// image's tree at the prefix, configuration and data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/confine/spec.hpp"
+#include "pkgjail/store/layout.hpp"
+
+namespace pkgjail::store {
+
+/// The base `host` on this machine: which directories are bound, which names are links (/bin → usr/bin on
+/// merged systems).
+struct HostBase {
+    struct Link {
+        base::RootPath path;
+        std::string target;
+    };
+    std::vector<base::RootPath> directories; ///< exist on the host, bound read-only at the same place
+    std::vector<Link> links;
+    std::string
+        id; ///< "host-debian-12-x86_64": part of the build key; images of one base id run on that base
+};
+/// Looks at the host: /bin, /sbin, /lib*, /libexec, /rescue, /usr/bin, /usr/sbin, /usr/lib*, /usr/libexec,
+/// /usr/share, and where it exists /etc/alternatives.
+HostBase host_base();
+
+/// Where a path of the root's writable part lives on the host: below config/ (/etc, PREFIX/etc) or below
+/// data/ (everything else).
+bool is_configuration(const base::RootPath& path, const std::string& prefix);
+
+/// Makes the skeleton of mount points in the empty tree `root`: base directories and links, prefix, /etc,
+/// /var, /home, /root, /tmp, /run, /dev, /proc, /sys and the data paths.
+void make_skeleton(const base::Tree& root, const HostBase& base, const std::string& prefix,
+                   const std::vector<base::RootPath>& data_paths);
+
+/// Where the parts of one root are.
+struct RootParts {
+    base::HostPath tree;        ///< mounted at the prefix
+    bool tree_writable = false; ///< only while an image is built
+    base::HostPath config;      ///< its etc and its PREFIX/etc are mounted
+    base::HostPath data;
+    std::vector<base::RootPath> data_paths; ///< mounted beside /var, /home and /root
+};
+/// In mounting order: base, tree, /etc, PREFIX/etc, /etc/alternatives, data, tmpfs on /tmp, /run (and
+/// /var/run where that is a directory).
+std::vector<confine::Mount> root_mounts(const HostBase& base, const std::string& prefix,
+                                        const RootParts& parts);
+
+} // namespace pkgjail::store

@@ -1,0 +1,73 @@
+#include "pkgjail/store/seal.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+
+namespace pkgjail::store {
+
+using base::Entry;
+using base::Error;
+using base::ErrorKind;
+using base::HostPath;
+using base::RootPath;
+using base::Tree;
+
+namespace {
+
+bool same_but_content(const Entry& a, const Entry& b) {
+    return a.is_file() && b.is_file() && a.status.st_size == b.status.st_size &&
+           a.status.st_mode == b.status.st_mode && a.status.st_uid == b.status.st_uid &&
+           a.status.st_gid == b.status.st_gid && a.status.st_mtim.tv_sec == b.status.st_mtim.tv_sec &&
+           a.status.st_mtim.tv_nsec == b.status.st_mtim.tv_nsec && a.status.st_dev == b.status.st_dev &&
+           a.status.st_ino != b.status.st_ino;
+}
+
+} // namespace
+
+std::uint64_t link_equal_files(const Tree& staging, const jail::Manifest& manifest,
+                               const EqualFileFinder& equal_file) {
+    std::uint64_t saved = 0;
+    const RootPath top = RootPath::parse("/tree");
+    const RootPath beside = RootPath::parse("/link");
+    for (const jail::ManifestEntry& line : manifest.entries) {
+        if (line.type != jail::EntryType::file || line.size == 0 || !line.path.is_within(top))
+            continue;
+        const auto other = equal_file(line);
+        if (!other)
+            continue;
+        // The catalog's word for the content, the file system's for the rest; the digest stands in both
+        // manifests.
+        const Tree directory = Tree::open(other->parent_path());
+        const RootPath name = RootPath::parse(other->filename().string());
+        const auto theirs = directory.stat(name);
+        const auto ours = staging.stat(line.path);
+        if (!theirs || !ours || !same_but_content(*theirs, *ours) || theirs->status.st_nlink >= 60000)
+            continue;
+        staging.make_hard_link(directory, name, beside);
+        staging.rename_into(beside, staging, line.path);
+        saved += line.size;
+    }
+    return saved;
+}
+
+void seal(const Layout& layout, const HostPath& staging, const std::string& id) {
+    // Order matters if the power fails: the files, their directory, the rename, then the caller's catalog
+    // commit. Cut anywhere earlier, and the catalog knows nothing of the image; sweep() removes it.
+    const HostPath image = layout.image(id);
+    struct stat status {};
+    if (::lstat(image.c_str(), &status) == 0) {
+        const Tree images = Tree::open(layout.images());
+        images.remove_all(RootPath::parse(staging.filename().string()));
+        return;
+    }
+    base::sync_file_system(base::open_file(staging, O_RDONLY | O_DIRECTORY));
+    base::step("build.synced");
+    base::rename_durably(staging, image);
+    base::step("build.sealed");
+}
+
+} // namespace pkgjail::store

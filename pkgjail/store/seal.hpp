@@ -1,0 +1,19 @@
+// Making a finished image permanent.
+#pragma once
+
+#include <string>
+
+#include "pkgjail/store/builder.hpp"
+
+namespace pkgjail::store {
+
+/// Replaces files of `staging`/tree that are equal (content, owner, mode, time) to a file of another image by
+/// a hard link to it. Returns the bytes saved.
+std::uint64_t link_equal_files(const base::Tree& staging, const jail::Manifest& manifest,
+                               const EqualFileFinder& equal_file);
+
+/// Syncs the staging directory and renames it to images/<id>. An image of this id that is there already is
+/// the same image: the staging directory is then removed.
+void seal(const Layout& layout, const base::HostPath& staging, const std::string& id);
+
+} // namespace pkgjail::store

@@ -1,0 +1,176 @@
+#include "pkgjail/store/unpack.hpp"
+
+#include <array>
+#include <set>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+
+namespace pkgjail::store {
+
+using base::Error;
+using base::ErrorKind;
+using base::RootPath;
+using base::Tree;
+
+namespace {
+
+constexpr unsigned setid_bits = S_ISUID | S_ISGID;
+
+/// Number of an owner's name in the image. Names that neither the platform nor a package of this image
+/// declares become root: a number from the builder's machine means nothing here.
+std::uint32_t owner_number(const std::string& name, std::uint64_t stored, bool is_group,
+                           const AccountNumbers& numbers, std::set<std::string>& unknown) {
+    if (const auto number = platform_account_number(is_group, name))
+        return *number;
+    const auto& table = is_group ? numbers.groups : numbers.users;
+    if (const auto found = table.find(name); found != table.end())
+        return found->second;
+    if (!name.empty() || stored != 0)
+        unknown.insert(name.empty() ? fmt::format("{} {}", is_group ? "gid" : "uid", stored) : name);
+    return 0;
+}
+
+class Unpacker {
+  public:
+    Unpacker(const BuildPackage& package, const BuildRequest& request, const Tree& files,
+             const std::function<void(std::uint64_t)>& advance)
+        : package_(package), request_(request), files_(files), advance_(advance) {}
+
+    Unpacked run() {
+        base::Fd fd = base::Fd(::fcntl(package_.archive, F_DUPFD_CLOEXEC, 3));
+        if (!fd)
+            throw base::system_error(errno, package_.archive_name, "dup");
+        if (::lseek(fd.get(), 0, SEEK_SET) != 0)
+            throw base::system_error(errno, package_.archive_name, "lseek");
+        format::ArchiveReader archive(fd, package_.archive_name);
+        result_.metadata = archive.metadata();
+        check_identity();
+        while (const auto member = archive.next())
+            put(archive, *member);
+        if (base::digest_of_file(base::DigestAlgorithm::sha256, fd, package_.archive_name) != package_.sha256)
+            throw Error(ErrorKind::trust, package_.archive_name, "the archive changed while it was unpacked");
+        for (const std::string& name : unknown_owners_)
+            result_.warnings.push_back(
+                fmt::format("{}: files of unknown owner {} belong to root now", package_.pkgname, name));
+        if (dropped_attributes_ > 0)
+            result_.warnings.push_back(fmt::format("{}: extended attributes of {} files were dropped",
+                                                   package_.pkgname, dropped_attributes_));
+        return std::move(result_);
+    }
+
+  private:
+    void check_identity() const {
+        const format::Plist& plist = result_.metadata.plist;
+        if (plist.pkgname != package_.pkgname)
+            throw Error(
+                ErrorKind::corrupt, package_.archive_name,
+                fmt::format("says that it is {}, but {} was expected", plist.pkgname, package_.pkgname));
+        if (plist.prefix != request_.prefix)
+            throw Error(
+                ErrorKind::corrupt, package_.pkgname,
+                fmt::format("was built for the prefix {}, this image has {}", plist.prefix, request_.prefix),
+                "set `prefix` in pkgjail.conf to the prefix of the repository's packages");
+    }
+
+    void put(format::ArchiveReader& archive, const format::ArchiveMember& member) {
+        const RootPath path = RootPath::parse(member.path);
+        if (path.is_within(RootPath::parse("/pkgdb")) || path.is_within(RootPath::parse("/pkgdb.refcount")))
+            throw Error(ErrorKind::corrupt, package_.pkgname,
+                        fmt::format("{}: lies in the package database", member.path));
+        make_parents(path);
+        switch (member.type) {
+        case format::MemberType::file:
+            put_file(archive, member, path);
+            break;
+        case format::MemberType::symlink:
+            files_.make_symlink(member.link_target, path);
+            break;
+        case format::MemberType::hard_link:
+            files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
+            break;
+        }
+    }
+
+    void make_parents(const RootPath& path) {
+        const RootPath parent = path.parent();
+        if (!made_.insert(parent.str()).second)
+            return;
+        files_.make_directories(parent, 0755);
+    }
+
+    void put_file(format::ArchiveReader& archive, const format::ArchiveMember& member, const RootPath& path) {
+        const base::Fd file = files_.create_file(path, 0600);
+        for (;;) {
+            const std::size_t count = archive.read(buffer_.data(), buffer_.size());
+            if (count == 0)
+                break;
+            base::write_all(file.get(), std::string_view(buffer_.data(), count), files_.show(path));
+            if (advance_)
+                advance_(count);
+        }
+        const std::uint32_t uid =
+            owner_number(member.user, member.uid, false, request_.accounts, unknown_owners_);
+        const std::uint32_t gid =
+            owner_number(member.group, member.gid, true, request_.accounts, unknown_owners_);
+        if ((uid != 0 || gid != 0) && ::geteuid() == 0 && ::fchown(file.get(), uid, gid) != 0)
+            throw base::system_error(errno, files_.show(path), "chown");
+        if (::fchmod(file.get(), static_cast<mode_t>(permitted_mode(member))) != 0)
+            throw base::system_error(errno, files_.show(path), "chmod");
+        const std::array<struct timespec, 2> times = {member.modified, member.modified};
+        if (::futimens(file.get(), times.data()) != 0)
+            throw base::system_error(errno, files_.show(path), "utimens");
+        if (member.has_extended_attributes)
+            ++dropped_attributes_;
+    }
+
+    /// The mode without what the policy does not allow; set-id bits are always listed.
+    unsigned permitted_mode(const format::ArchiveMember& member) {
+        const unsigned mode = member.mode & 0777u;
+        if ((member.mode & setid_bits) == 0)
+            return mode;
+        const std::string line = fmt::format("{}/{} {:04o} {}", request_.prefix, member.path,
+                                             member.mode & 07777u, package_.pkgname);
+        switch (request_.setid) {
+        case jail::SetidPolicy::refuse:
+            throw Error(ErrorKind::denied, package_.pkgname,
+                        fmt::format("{} is a set-id file (mode {:04o})", member.path, member.mode & 07777u),
+                        "set `setid = strip` or `setid = keep` in pkgjail.conf if you want it");
+        case jail::SetidPolicy::strip:
+            result_.setid.push_back(line + ": stripped");
+            return mode;
+        case jail::SetidPolicy::keep:
+            result_.setid.push_back(line + ": kept");
+            return mode | (member.mode & setid_bits);
+        }
+        return mode;
+    }
+
+    const BuildPackage& package_;
+    const BuildRequest& request_;
+    const Tree& files_;
+    const std::function<void(std::uint64_t)>& advance_;
+    Unpacked result_;
+    std::set<std::string> made_;
+    std::set<std::string> unknown_owners_;
+    std::size_t dropped_attributes_ = 0;
+    std::array<char, 256u << 10> buffer_;
+};
+
+} // namespace
+
+Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const Tree& files,
+                const std::function<void(std::uint64_t)>& advance) {
+    // On the heap: the buffer is too large for a thread's stack.
+    auto unpacker = std::make_unique<Unpacker>(package, request, files, advance);
+    return base::while_doing("unpack " + package.pkgname, [&] { return unpacker->run(); });
+}
+
+} // namespace pkgjail::store

@@ -1,0 +1,26 @@
+// One package's files, from its archive into an empty directory of their own.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/format/archive.hpp"
+#include "pkgjail/store/builder.hpp"
+
+namespace pkgjail::store {
+
+struct Unpacked {
+    format::PackageMetadata metadata;
+    std::vector<std::string> setid;    ///< as BuiltImage::setid
+    std::vector<std::string> warnings; ///< attributes dropped, owners unknown
+};
+
+/// Streams the archive into `files`, which is empty and reachable by nobody else. Nothing that +CONTENTS does
+/// not list is written, and nothing outside `files`. The archive's digest is computed once more from the same
+/// descriptor. `advance` is called with the bytes of each piece written.
+Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const base::Tree& files,
+                const std::function<void(std::uint64_t)>& advance);
+
+} // namespace pkgjail::store
