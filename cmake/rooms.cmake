@@ -1,3 +1,5 @@
+include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
+
 # pkgjail_room(NAME [ROOMS lower rooms…] [LINK libraries…]): one folder of pkgjail/ is one static library.
 function(pkgjail_room name)
     cmake_parse_arguments(ARG "" "" "ROOMS;LINK" ${ARGN})
@@ -15,6 +17,9 @@ function(pkgjail_room name)
         if(PKGJAIL_FAILPOINTS)
             target_compile_definitions(pkgjail_${name} PRIVATE PKGJAIL_FAILPOINTS)
         endif()
+    endif()
+    if(name STREQUAL "catalog" AND sources)
+        pkgjail_embed_migrations(pkgjail_catalog pkgjail/catalog/migration_texts.hpp)
     endif()
     target_include_directories(pkgjail_${name} ${scope} ${CMAKE_SOURCE_DIR})
     foreach(room ${ARG_ROOMS})

@@ -1,0 +1,220 @@
+-- The catalog of pkgjail: today's whole schema. The program does not run this file; it runs db/migrations in order, and
+-- a test proves that both give the same tables.
+--
+-- One SQLite file in WAL mode, application_id 0x706b6a6c ("pkjl"), user_version = number of the last migration.
+-- Times are whole seconds since 1970 (UTC). Sizes are bytes. Digests are lower-case hexadecimal.
+-- "list" is text with a newline after each item.
+--
+-- Truth, found nowhere else: jail and what hangs on it, generation, account, action.
+-- Can be had again: repository and available_package (by asking the repositories), image and what hangs on it (from
+-- the manifest beside each image).
+
+-- ---------------------------------------------------------------- what repositories offer
+
+-- A repository as it was when it was last refreshed. Those of the configuration that were never reached are not here.
+CREATE TABLE repository (
+    repository_id INTEGER PRIMARY KEY,        -- for available_package only; not kept when a repository comes back
+    name          TEXT NOT NULL UNIQUE,       -- as in repositories.conf
+    url           TEXT NOT NULL,              -- the directory that holds the archives, without a trailing slash
+    index_file    TEXT NOT NULL,              -- which index was taken: "pkg_summary.zst"
+    etag          TEXT NOT NULL,              -- validators for the next conditional request, empty where
+    last_modified TEXT NOT NULL,              -- the server gave none
+    sha256        TEXT NOT NULL,              -- of the index file as it was downloaded
+    checked_at    INTEGER NOT NULL,           -- last time it was asked
+    refreshed_at  INTEGER NOT NULL,           -- last time it had a new index
+    packages      INTEGER NOT NULL,           -- rows of available_package
+    priority      INTEGER NOT NULL,           -- lower is asked first
+    position      INTEGER NOT NULL            -- order in the configuration, among equal priorities
+) STRICT;
+
+-- A record of a repository's index (pkg_summary(5)).
+CREATE TABLE available_package (
+    available_package_id INTEGER PRIMARY KEY, -- ascending in the index's order within a repository
+    repository_id    INTEGER NOT NULL REFERENCES repository ON DELETE CASCADE,
+    pkgname          TEXT NOT NULL,           -- full name with version: "nginx-1.26.1nb2"
+    pkgbase          TEXT NOT NULL,           -- what precedes the last "-" of pkgname
+    comment          TEXT NOT NULL,           -- one line
+    depends          TEXT NOT NULL,           -- list of dependency patterns
+    conflicts        TEXT NOT NULL,           -- list of conflict patterns
+    supersedes       TEXT NOT NULL,           -- list of patterns of packages that this one takes the place of
+    provides         TEXT NOT NULL,           -- list of shared libraries, absolute paths
+    requires         TEXT NOT NULL,           -- list of shared libraries, absolute paths
+    installed_bytes  INTEGER NOT NULL,        -- SIZE_PKG
+    build_date       TEXT NOT NULL,           -- as the index has it; tells two builds of one version apart
+    categories       TEXT NOT NULL,           -- blank-separated
+    homepage         TEXT NOT NULL,           -- URL or empty
+    license          TEXT NOT NULL,           -- expression or empty
+    machine_arch     TEXT NOT NULL,           -- "x86_64"
+    opsys            TEXT NOT NULL,           -- "NetBSD", "Linux"
+    os_version       TEXT NOT NULL,           -- advisory
+    pkgpath          TEXT NOT NULL,           -- place in the pkgsrc tree: "www/nginx"
+    pkgtools_version TEXT NOT NULL,           -- of the tools that made it
+    pkg_options      TEXT NOT NULL,           -- blank-separated
+    prev_pkgpath     TEXT NOT NULL,           -- where it was in the tree before, or empty
+    file_name        TEXT NOT NULL,           -- of the archive, below the repository's URL
+    file_size        INTEGER,                 -- of the archive; null: the index does not say
+    cksum_algorithm  TEXT NOT NULL,           -- "sha512"; empty: no checksum
+    cksum            TEXT NOT NULL,           -- of the archive
+    description      TEXT NOT NULL            -- several lines; last column, so that scans need not touch it
+) STRICT;
+
+-- By base for the solver; the same for one package of one repository, and for lists of names.
+CREATE UNIQUE INDEX available_package_by_base ON available_package (pkgbase, repository_id, pkgname);
+
+-- Few packages supersede another; finding them must not read the whole index.
+CREATE INDEX available_package_superseding ON available_package (repository_id) WHERE supersedes <> '';
+
+-- ---------------------------------------------------------------- images
+
+-- What a set of packages installs. Never changed after it was added.
+CREATE TABLE image (
+    image_number INTEGER PRIMARY KEY,         -- within this catalog only
+    image_id     TEXT NOT NULL UNIQUE,        -- SHA-256 of the manifest; names the directory
+    build_key    TEXT NOT NULL,               -- SHA-256 of everything it was first built from
+    base_id      TEXT NOT NULL,               -- the operating system it was built on
+    prefix       TEXT NOT NULL,               -- where the packages live inside a root: "/usr/pkg"
+    created_at   INTEGER NOT NULL,
+    size_bytes   INTEGER NOT NULL,            -- sum of the image's files; a file shared with another image counts in both
+    file_count   INTEGER NOT NULL             -- regular files; directories and links are not counted
+) STRICT;
+
+-- Build keys and the image that each gave. Two keys can give one image: another build of a package with equal files.
+CREATE TABLE image_key (
+    build_key    TEXT PRIMARY KEY,
+    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- For deleting an image.
+CREATE INDEX image_key_by_image ON image_key (image_number);
+
+-- The packages of an image.
+CREATE TABLE image_package (
+    image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    position       INTEGER NOT NULL,          -- from 0, in dependency order: what is needed comes first
+    pkgname        TEXT NOT NULL,
+    archive_sha256 TEXT NOT NULL,             -- of the archive it was unpacked from
+    automatic      INTEGER NOT NULL CHECK (automatic IN (0, 1)), -- 1: only there because another needs it
+    repository     TEXT NOT NULL,             -- where it came from; empty: a file given by the operator
+    build_date     TEXT NOT NULL,             -- as the package has it
+    comment        TEXT NOT NULL,
+    size_bytes     INTEGER NOT NULL,          -- installed size as the package says
+    depends        TEXT NOT NULL,             -- list of @pkgdep patterns
+    conflicts      TEXT NOT NULL,             -- list of @pkgcfl patterns
+    PRIMARY KEY (image_number, position),
+    UNIQUE (image_number, pkgname)
+) STRICT, WITHOUT ROWID;
+
+-- The manifest of an image: an entry a file, directory or symbolic link.
+CREATE TABLE image_file (
+    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    path         TEXT NOT NULL,               -- "/tree/…", "/seed/config/…", "/seed/data/…"
+    type         TEXT NOT NULL CHECK (type IN ('f', 'd', 'l')), -- file, directory, link
+    mode         INTEGER NOT NULL,            -- permission and set-id bits
+    uid          INTEGER NOT NULL,
+    gid          INTEGER NOT NULL,
+    size_bytes   INTEGER NOT NULL,            -- of a file; a link's target's length; 0 for a directory
+    sha256       TEXT NOT NULL,               -- of a file's content or a link's target; empty for a directory
+    link_target  TEXT NOT NULL,               -- empty but for links
+    package      TEXT NOT NULL,               -- pkgname that put it there; empty: made by scripts or by pkgjail
+    PRIMARY KEY (image_number, path)
+) STRICT, WITHOUT ROWID;
+
+-- For finding a file to link to instead of keeping a second copy.
+CREATE INDEX image_file_by_content ON image_file (sha256, size_bytes) WHERE type = 'f';
+
+-- ---------------------------------------------------------------- jails
+
+-- A jail. current_generation says which image it runs; changing it is the switch of every upgrade and rollback.
+CREATE TABLE jail (
+    jail_id            TEXT PRIMARY KEY,      -- 16 hexadecimal digits, never used again; names the directories
+    name               TEXT NOT NULL UNIQUE,  -- may change
+    recipe             TEXT NOT NULL,         -- empty: no service known
+    profile            TEXT NOT NULL,         -- the set of things it may do: "high"
+    network            TEXT NOT NULL,         -- "host", "none"
+    limits_template    TEXT NOT NULL,         -- limits.d/NAME.limits; empty: none
+    wanted_running     INTEGER NOT NULL CHECK (wanted_running IN (0, 1)), -- set by start, cleared by stop
+    created_at         INTEGER NOT NULL,
+    current_generation INTEGER NOT NULL,
+    operation          TEXT,                  -- stage of an operation that stopped the service and is not finished; null: none
+    -- Deferred: a jail and its first generation need each other.
+    FOREIGN KEY (jail_id, current_generation) REFERENCES generation (jail_id, number) DEFERRABLE INITIALLY DEFERRED
+) STRICT, WITHOUT ROWID;
+
+-- A step in a jail's history.
+CREATE TABLE generation (
+    jail_id      TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    number       INTEGER NOT NULL CHECK (number > 0), -- from 1, in order of time
+    image_number INTEGER NOT NULL REFERENCES image,   -- an image in use cannot be deleted
+    created_at   INTEGER NOT NULL,
+    command      TEXT NOT NULL,               -- "install nginx -j web"
+    reason       TEXT NOT NULL,               -- why it was made
+    outcome      TEXT NOT NULL,               -- "done", "rolled back: …"; empty while under way
+    PRIMARY KEY (jail_id, number)
+) STRICT, WITHOUT ROWID;
+
+-- For images that nothing refers to.
+CREATE INDEX generation_by_image ON generation (image_number);
+
+-- What the operator asked for, as it was when the generation was made.
+CREATE TABLE generation_wish (
+    jail_id  TEXT NOT NULL,
+    number   INTEGER NOT NULL,
+    position INTEGER NOT NULL,                -- from 0, in the order of asking
+    wish     TEXT NOT NULL,                   -- a package name or pattern
+    PRIMARY KEY (jail_id, number, position),
+    FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Values given with --set.
+CREATE TABLE jail_setting (
+    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    key     TEXT NOT NULL,                    -- a key of the recipe's [set]
+    value   TEXT NOT NULL,
+    PRIMARY KEY (jail_id, key)
+) STRICT, WITHOUT ROWID;
+
+-- Limits that the operator set for this jail; they win over the template's and the recipe's.
+CREATE TABLE jail_limit (
+    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    name    TEXT NOT NULL,                    -- "memory"
+    value   TEXT NOT NULL,                    -- as written: "256M", "25%", "none"
+    PRIMARY KEY (jail_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- Ports of the host that a jail's service listens on.
+CREATE TABLE jail_claim (
+    jail_id  TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    protocol TEXT NOT NULL,                   -- "tcp", "udp"
+    address  TEXT NOT NULL,                   -- empty: any
+    port     INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    PRIMARY KEY (jail_id, protocol, address, port)
+) STRICT, WITHOUT ROWID;
+
+-- Who claims a port.
+CREATE INDEX jail_claim_by_port ON jail_claim (protocol, port);
+
+-- ---------------------------------------------------------------- the host
+
+-- Numbers of users and groups that packages asked for. Rows are never deleted: data outlives images.
+CREATE TABLE account (
+    kind   TEXT NOT NULL CHECK (kind IN ('user', 'group')),
+    name   TEXT NOT NULL,                     -- inside jails; the host's own accounts are another matter
+    number INTEGER NOT NULL CHECK (number > 0), -- uid or gid
+    PRIMARY KEY (kind, name),
+    UNIQUE (kind, number)
+) STRICT, WITHOUT ROWID;
+
+-- The audit trail: every command that meant to change something.
+CREATE TABLE action (
+    action_id    INTEGER PRIMARY KEY AUTOINCREMENT, -- in order of beginning, never used again
+    at           INTEGER NOT NULL,            -- when it began
+    uid          INTEGER NOT NULL,            -- the host's user who gave the command
+    verb         TEXT NOT NULL,               -- "upgrade"
+    target       TEXT NOT NULL,               -- the jail's name at that time; empty: the host
+    command_line TEXT NOT NULL,
+    outcome      TEXT NOT NULL,               -- empty: under way, or killed; "done"; the error's text
+    exit_status  INTEGER NOT NULL
+) STRICT;
+
+-- The history of one jail.
+CREATE INDEX action_by_target ON action (target);

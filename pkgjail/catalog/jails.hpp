@@ -1,0 +1,76 @@
+// Jails and their generations. Which generation is current is said here and nowhere else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/catalog.hpp"
+
+namespace pkgjail::catalog {
+
+struct Generation {
+    std::int64_t number = 0;
+    std::string image_id;
+    std::vector<std::string> wishes; ///< what the operator asked for, as patterns or names
+    std::int64_t created_at = 0;
+    std::string command; ///< "install nginx -j web"
+    std::string reason;
+    std::string outcome; ///< "done", "rolled back: …"
+};
+
+struct PortClaimRow {
+    std::string protocol;
+    std::string address; ///< empty: any
+    std::int64_t port = 0;
+};
+
+struct Jail {
+    std::string id;   ///< 16 hexadecimal digits, never used again; names the directories
+    std::string name;
+    std::string recipe; ///< empty: no service known
+    std::string profile;
+    std::string network;
+    std::string limits_template;
+    std::map<std::string, std::string> settings;        ///< --set
+    std::map<std::string, std::string> limit_overrides; ///< by the operator
+    bool wanted_running = false; ///< whether it should run: set by start, cleared by stop
+    std::int64_t created_at = 0;
+    std::int64_t current = 0; ///< generation
+    std::vector<PortClaimRow> claims;
+    std::optional<std::string> operation; ///< stage of an operation that has stopped the service and is not finished
+};
+
+class Jails {
+  public:
+    explicit Jails(Catalog& catalog);
+    std::vector<Jail> all(); ///< by name
+    std::optional<Jail> find(const std::string& name);
+    std::optional<Jail> find_by_id(const std::string& id);
+    /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The generation gets
+    /// its own number, or 1 where it has none, and is current; jail.current is not looked at.
+    void add(const Jail& jail, const Generation& first);
+    /// Writes back everything but id, name, created_at and current. Error{not_found} like all below.
+    void update(const Jail& jail);
+    /// Error{conflict} when another jail has the name.
+    void rename(const std::string& id, const std::string& new_name);
+    /// With its whole history.
+    void remove(const std::string& id);
+    /// Adds a generation with the next number and makes it current; returns the number.
+    std::int64_t add_generation(const std::string& id, Generation generation);
+    void set_current(const std::string& id, std::int64_t number);
+    void set_outcome(const std::string& id, std::int64_t number, const std::string& outcome);
+    std::optional<Generation> generation(const std::string& id, std::int64_t number);
+    std::vector<Generation> generations(const std::string& id); ///< oldest first
+    void set_operation(const std::string& id, const std::optional<std::string>& stage);
+    /// Jails (by name) that claim this port at an overlapping address, with the one that asks if it has claimed it. "" and
+    /// "::" overlap every address (a listener on "::" takes IPv4 as well, where the system does not say otherwise), "0.0.0.0"
+    /// every IPv4 address; other addresses overlap when they are the same, however they are written.
+    std::vector<std::string> claimants(const PortClaimRow& claim);
+
+  private:
+    Catalog& catalog_;
+};
+
+} // namespace pkgjail::catalog

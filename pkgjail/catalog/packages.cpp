@@ -1,0 +1,306 @@
+#include "pkgjail/catalog/packages.hpp"
+
+#include <algorithm>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/catalog/text_list.hpp"
+#include "pkgjail/format/pattern.hpp"
+
+// The columns of one record, in the order of read_record.
+#define RECORD_COLUMNS                                                                                       \
+    "repository.name, repository.priority, pkgname, depends, conflicts, supersedes, provides, requires,"     \
+    " comment, installed_bytes, build_date, categories, homepage, license, machine_arch, opsys, os_version," \
+    " pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name, file_size, cksum_algorithm, cksum"
+
+#define REPOSITORY_COLUMNS                                                                                   \
+    "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages"
+
+namespace pkgjail::catalog {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+AvailablePackage read_record(const Statement::Use& row) {
+    AvailablePackage package;
+    package.repository = row.text(0);
+    package.priority = static_cast<int>(row.integer(1));
+    format::SummaryRecord& record = package.record;
+    record.pkgname = row.text(2);
+    record.depends = split_list(row.text_view(3));
+    record.conflicts = split_list(row.text_view(4));
+    record.supersedes = split_list(row.text_view(5));
+    record.provides = split_list(row.text_view(6));
+    record.requires_ = split_list(row.text_view(7));
+    record.comment = row.text(8);
+    record.size_pkg = static_cast<std::uint64_t>(row.integer(9));
+    record.build_date = row.text(10);
+    record.categories = row.text(11);
+    record.homepage = row.text(12);
+    record.license = row.text(13);
+    record.machine_arch = row.text(14);
+    record.opsys = row.text(15);
+    record.os_version = row.text(16);
+    record.pkgpath = row.text(17);
+    record.pkgtools_version = row.text(18);
+    record.pkg_options = row.text(19);
+    record.prev_pkgpath = row.text(20);
+    record.file_name = row.text(21);
+    if (const auto size = row.optional_integer(22))
+        record.file_size = static_cast<std::uint64_t>(*size);
+    record.cksum_algorithm = row.text(23);
+    record.cksum = row.text(24);
+    return package;
+}
+
+RepositoryState read_repository(const Statement::Use& row) {
+    RepositoryState state;
+    state.name = row.text(0);
+    state.url = row.text(1);
+    state.index_file = row.text(2);
+    state.etag = row.text(3);
+    state.last_modified = row.text(4);
+    state.sha256 = row.text(5);
+    state.checked_at = row.integer(6);
+    state.refreshed_at = row.integer(7);
+    state.packages = row.integer(8);
+    return state;
+}
+
+/// What precedes the last "-"; the whole name where there is none.
+std::string_view base_of(std::string_view pkgname) { return pkgname.substr(0, pkgname.rfind('-')); }
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    for (char& c : result)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return result;
+}
+
+/// How well a package answers a search, lower is better; nullopt: not at all. `words` are in lower case.
+std::optional<int> rank(const std::vector<std::string>& words, std::string_view pkgname, std::string_view comment) {
+    const std::string name = lower(pkgname);
+    const std::string text = lower(comment);
+    const auto in_name = [&](const std::string& word) { return name.find(word) != std::string::npos; };
+    const auto anywhere = [&](const std::string& word) {
+        return in_name(word) || text.find(word) != std::string::npos;
+    };
+    if (!std::all_of(words.begin(), words.end(), anywhere))
+        return std::nullopt;
+    if (std::find(words.begin(), words.end(), base_of(name)) != words.end())
+        return 0;
+    return std::all_of(words.begin(), words.end(), in_name) ? 1 : 2;
+}
+
+/// Whether one of the patterns may match some version of `pkgbase`. A pattern that is none says nothing here: the
+/// caller, which knows the package it belongs to, tells what is wrong with it.
+bool may_match(const std::vector<std::string>& patterns, const std::string& pkgbase) {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& text) {
+        try {
+            const auto bases = format::Pattern::parse(text).bases();
+            return !bases || std::find(bases->begin(), bases->end(), pkgbase) != bases->end();
+        } catch (const Error&) {
+            return true;
+        }
+    });
+}
+
+void insert_record(Statement& statement, std::int64_t repository, const format::SummaryRecord& record) {
+    auto row = statement.use();
+    row(repository)(record.pkgname)(base_of(record.pkgname))(record.comment)(join_list(record.depends))(
+        join_list(record.conflicts))(join_list(record.supersedes))(join_list(record.provides))(
+        join_list(record.requires_))(to_column(record.size_pkg))(record.build_date)(record.categories)(
+        record.homepage)(record.license)(record.machine_arch)(record.opsys)(record.os_version)(
+        record.pkgpath)(record.pkgtools_version)(record.pkg_options)(record.prev_pkgpath)(record.file_name);
+    if (record.file_size)
+        row(to_column(*record.file_size));
+    else
+        row(nullptr);
+    row(record.cksum_algorithm)(record.cksum)(record.description).execute();
+}
+
+} // namespace
+
+Packages::Packages(Catalog& catalog) : catalog_(catalog) {}
+
+std::vector<RepositoryState> Packages::repositories() {
+    Statement statement(catalog_.database(),
+                        "SELECT " REPOSITORY_COLUMNS " FROM repository ORDER BY priority, position");
+    std::vector<RepositoryState> states;
+    auto row = statement.use();
+    while (row.next())
+        states.push_back(read_repository(row));
+    return states;
+}
+
+std::optional<RepositoryState> Packages::repository(const std::string& name) {
+    Statement statement(catalog_.database(), "SELECT " REPOSITORY_COLUMNS " FROM repository WHERE name = ?");
+    auto row = statement.use();
+    if (!row(name).next())
+        return std::nullopt;
+    return read_repository(row);
+}
+
+void Packages::mark_checked(const std::string& name, std::int64_t at) {
+    Statement statement(catalog_.database(), "UPDATE repository SET checked_at = ? WHERE name = ?");
+    statement.use()(at)(name).execute();
+    if (catalog_.database().changes() == 0)
+        throw Error(ErrorKind::not_found, name, "this repository was never refreshed", "pkgjail update");
+}
+
+std::int64_t
+Packages::replace_index(const RepositoryState& state, int priority,
+                        const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    Statement upsert(database,
+                     "INSERT INTO repository (name, url, index_file, etag, last_modified, sha256, checked_at,"
+                     " refreshed_at, packages, priority, position)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, (SELECT ifnull(max(position), 0) + 1 FROM repository))"
+                     " ON CONFLICT (name) DO UPDATE SET url = excluded.url, index_file = excluded.index_file,"
+                     " etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256,"
+                     " checked_at = excluded.checked_at, refreshed_at = excluded.refreshed_at,"
+                     " priority = excluded.priority RETURNING repository_id");
+    std::int64_t repository = 0;
+    {
+        auto row = upsert.use();
+        row(state.name)(state.url)(state.index_file)(state.etag)(state.last_modified)(state.sha256)(
+            state.checked_at)(state.refreshed_at)(priority);
+        if (row.next())
+            repository = row.integer(0);
+    }
+    Statement(database, "DELETE FROM available_package WHERE repository_id = ?").use()(repository).execute();
+
+    Statement insert(database,
+                     "INSERT INTO available_package (repository_id, pkgname, pkgbase, comment, depends, conflicts,"
+                     " supersedes, provides, requires, installed_bytes, build_date, categories, homepage, license,"
+                     " machine_arch, opsys, os_version, pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name,"
+                     " file_size, cksum_algorithm, cksum, description)"
+                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                     " ON CONFLICT (pkgbase, repository_id, pkgname) DO NOTHING");
+    std::int64_t count = 0;
+    produce([&](format::SummaryRecord&& record) {
+        insert_record(insert, repository, record);
+        count += database.changes();
+    });
+
+    Statement(database, "UPDATE repository SET packages = ? WHERE repository_id = ?")
+        .use()(count)(repository)
+        .execute();
+    transaction.commit();
+    return count;
+}
+
+void Packages::keep_only(const std::vector<std::pair<std::string, int>>& names_and_priorities) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    Statement forget(database, "DELETE FROM repository WHERE name = ?");
+    for (const RepositoryState& state : repositories()) {
+        const auto same = [&](const auto& wanted) { return wanted.first == state.name; };
+        if (std::none_of(names_and_priorities.begin(), names_and_priorities.end(), same))
+            forget.use()(state.name).execute();
+    }
+    Statement order(database, "UPDATE repository SET priority = ?, position = ? WHERE name = ?"
+                              " AND (priority, position) IS NOT (?1, ?2)");
+    std::int64_t position = 0;
+    for (const auto& [name, priority] : names_and_priorities)
+        order.use()(std::int64_t{priority})(++position)(name).execute();
+    transaction.commit();
+}
+
+std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {
+    if (!by_base_)
+        by_base_.emplace(catalog_.database(),
+                         "SELECT " RECORD_COLUMNS " FROM available_package JOIN repository USING (repository_id)"
+                         " WHERE pkgbase = ? ORDER BY priority, position, available_package_id");
+    std::vector<AvailablePackage> packages;
+    auto row = by_base_->use();
+    row(pkgbase);
+    while (row.next())
+        packages.push_back(read_record(row));
+    return packages;
+}
+
+std::vector<std::pair<std::string, std::string>> Packages::all_names() {
+    Statement statement(catalog_.database(),
+                        "SELECT pkgname, repository.name FROM available_package JOIN repository USING (repository_id)"
+                        " ORDER BY pkgbase, priority, position, pkgname");
+    std::vector<std::pair<std::string, std::string>> names;
+    auto row = statement.use();
+    while (row.next())
+        names.emplace_back(row.text(0), row.text(1));
+    return names;
+}
+
+std::optional<AvailablePackage> Packages::find(const std::string& repository, const std::string& pkgname) {
+    Statement statement(catalog_.database(),
+                        "SELECT " RECORD_COLUMNS ", description FROM available_package"
+                        " JOIN repository USING (repository_id) WHERE pkgbase = ? AND pkgname = ? AND repository.name = ?");
+    auto row = statement.use();
+    if (!row(base_of(pkgname))(pkgname)(repository).next())
+        return std::nullopt;
+    AvailablePackage package = read_record(row);
+    package.record.description = row.text(25);
+    return package;
+}
+
+std::vector<AvailablePackage> Packages::superseding(const std::string& pkgbase) {
+    Statement statement(catalog_.database(),
+                        "SELECT " RECORD_COLUMNS " FROM available_package JOIN repository USING (repository_id)"
+                        " WHERE supersedes <> '' ORDER BY priority, position, available_package_id");
+    std::vector<AvailablePackage> packages;
+    auto row = statement.use();
+    while (row.next())
+        if (may_match(split_list(row.text_view(5)), pkgbase))
+            packages.push_back(read_record(row));
+    return packages;
+}
+
+std::vector<AvailablePackage> Packages::search(const std::vector<std::string>& words, std::size_t limit) {
+    if (words.empty())
+        return {};
+    Database& database = catalog_.database();
+    const ReadTransaction one_state(database);
+    std::vector<std::string> wanted;
+    for (const std::string& word : words)
+        wanted.push_back(lower(word));
+
+    struct Hit {
+        int rank;
+        std::int64_t row;
+    };
+    std::vector<Hit> hits;
+    {
+        // Compared here and not with LIKE, for which "%" and "_" are special and NUL is the end.
+        Statement scan(database, "SELECT available_package_id, pkgname, comment FROM available_package"
+                                 " JOIN repository USING (repository_id) ORDER BY pkgbase, priority, position,"
+                                 " available_package_id");
+        auto row = scan.use();
+        while (row.next())
+            if (const auto found = rank(wanted, row.text_view(1), row.text_view(2)))
+                hits.push_back({*found, row.integer(0)});
+    }
+    std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.rank < b.rank; });
+
+    Statement record(database, "SELECT " RECORD_COLUMNS " FROM available_package"
+                               " JOIN repository USING (repository_id) WHERE available_package_id = ?");
+    std::vector<AvailablePackage> packages;
+    for (std::size_t i = 0; i < std::min(limit, hits.size()); ++i) {
+        auto row = record.use();
+        if (row(hits[i].row).next())
+            packages.push_back(read_record(row));
+    }
+    return packages;
+}
+
+std::vector<std::string> Packages::all_bases() {
+    Statement statement(catalog_.database(), "SELECT DISTINCT pkgbase FROM available_package ORDER BY pkgbase");
+    std::vector<std::string> bases;
+    auto row = statement.use();
+    while (row.next())
+        bases.push_back(row.text(0));
+    return bases;
+}
+
+} // namespace pkgjail::catalog
