@@ -88,10 +88,12 @@ void Tree::make_directories(const RootPath& path, unsigned mode) const {
     RootPath sofar;
     for (const std::string& component : path.components()) {
         sofar = sofar.entry(component);
-        bool existed = exists(sofar);
+        std::optional<Entry> there = stat(sofar);
+        if (there && there->is_symlink())
+            throw failure(ELOOP, sofar, "mkdir");
         make_directory(sofar, mode);
         // In a set-group-id directory, and on NetBSD always, the group comes from the parent.
-        if (!existed && ::geteuid() == 0)
+        if (!there && ::geteuid() == 0)
             set_owner(sofar, Owner{0, 0});
     }
 }

@@ -18,7 +18,14 @@ namespace pkgjail::base {
 
 namespace {
 
-constexpr int always = O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+/// What every open has. O_PATH opens nothing that could block, and openat2 takes no other flags beside it.
+constexpr int complete(int flags) {
+#ifdef O_PATH
+    if ((flags & O_PATH) != 0)
+        return flags | O_CLOEXEC | O_NOFOLLOW;
+#endif
+    return flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW;
+}
 
 #if defined(__linux__) && defined(SYS_openat2)
 
@@ -30,12 +37,13 @@ bool openat2_wanted() {
 
 std::atomic<bool> kernel_has_openat2{true};
 
-/// nullopt where the kernel, or a system call filter around us, does not have the call.
+/// nullopt when the walk has to decide: where the kernel, or a system call filter around us, does not have
+/// the call, and for some failures.
 std::optional<int> open_by_kernel(int directory, const char* relative, int flags) {
     if (!kernel_has_openat2 || !openat2_wanted())
         return std::nullopt;
     struct open_how how {};
-    how.flags = static_cast<unsigned>(flags | always);
+    how.flags = static_cast<unsigned>(complete(flags));
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
     for (;;) {
         long number = ::syscall(SYS_openat2, directory, relative, &how, sizeof how);
@@ -43,6 +51,9 @@ std::optional<int> open_by_kernel(int directory, const char* relative, int flags
             return static_cast<int>(number);
         if (errno == EINTR || errno == EAGAIN) // EAGAIN: something was renamed meanwhile
             continue;
+        // A link as the last component is ELOOP or ENOTDIR, by the flags; the walk tells which it is.
+        if (errno == ENOTDIR)
+            return std::nullopt;
         if (errno == ENOSYS || errno == EPERM) {
             // A system call filter may answer EPERM for a call that it does not know. The walk finds out: it
             // meets the same EPERM if that came from the file.
@@ -65,7 +76,7 @@ std::optional<int> open_by_kernel(int, const char*, int) {
 int open_one(int directory, const char* name, int flags) {
     int number = -1;
     do
-        number = ::openat(directory, name, flags | always);
+        number = ::openat(directory, name, complete(flags));
     while (number < 0 && errno == EINTR);
     return number;
 }
