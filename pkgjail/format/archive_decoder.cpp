@@ -1,0 +1,123 @@
+#include "pkgjail/format/archive_decoder.hpp"
+
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/core.h>
+
+#include "pkgjail/base/error.hpp"
+
+namespace pkgjail::format {
+namespace {
+
+struct ArchiveFree {
+    void operator()(struct archive* archive) const { archive_read_free(archive); }
+};
+using Archive = std::unique_ptr<struct archive, ArchiveFree>;
+
+using EnableFilter = int (*)(struct archive*);
+constexpr EnableFilter filters[] = {
+    archive_read_support_filter_gzip, archive_read_support_filter_bzip2,    archive_read_support_filter_xz,
+    archive_read_support_filter_zstd, archive_read_support_filter_lzma,     archive_read_support_filter_lzip,
+    archive_read_support_filter_lz4,  archive_read_support_filter_compress,
+};
+
+// A libarchive built without a compressor's library would run the host's program of that name instead; it
+// says so by a warning.
+bool is_built_in(EnableFilter filter) {
+    const Archive probe(archive_read_new());
+    return filter(probe.get()) == ARCHIVE_OK;
+}
+
+} // namespace
+
+struct ArchiveDecoder::State {
+    State(ByteSource& input_, std::string name_, std::uint64_t max_bytes_)
+        : input(input_), name(std::move(name_)), max_bytes(max_bytes_) {}
+
+    ByteSource& input;
+    const std::string name;
+    const std::uint64_t max_bytes;
+    std::uint64_t bytes = 0; ///< of output so far
+    Archive archive{archive_read_new()};
+    std::exception_ptr failure; ///< from `input`: exceptions must not pass through libarchive
+    bool opened = false;
+    bool ended = false;
+
+    [[noreturn]] void fail(std::string cause) const {
+        throw base::Error(base::ErrorKind::corrupt, name, std::move(cause));
+    }
+    [[noreturn]] void fail_reading() {
+        if (failure)
+            std::rethrow_exception(std::exchange(failure, nullptr));
+        const char* said = archive_error_string(archive.get());
+        fail(fmt::format("cannot be decompressed: {}",
+                         said != nullptr ? said : "the compressed data is damaged"));
+    }
+
+    static la_ssize_t read(struct archive* archive, void* self, const void** buffer) {
+        auto& state = *static_cast<State*>(self);
+        try {
+            const std::string_view piece = state.input.next();
+            *buffer = piece.data();
+            return static_cast<la_ssize_t>(piece.size());
+        } catch (...) {
+            state.failure = std::current_exception();
+            archive_set_error(archive, EIO, "input failed");
+            return ARCHIVE_FATAL;
+        }
+    }
+
+    void open() {
+        opened = true;
+        for (const EnableFilter filter : filters)
+            if (is_built_in(filter))
+                filter(archive.get());
+        archive_read_support_format_raw(archive.get());
+        archive_read_support_format_empty(archive.get());
+        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
+            fail_reading();
+        struct archive_entry* entry = nullptr;
+        const int status = archive_read_next_header(archive.get(), &entry);
+        ended = status == ARCHIVE_EOF;
+        if (!ended && status != ARCHIVE_OK)
+            fail_reading();
+        // The input itself counts as one.
+        if (archive_filter_count(archive.get()) > 2)
+            fail("compressed more than once");
+    }
+};
+
+ArchiveDecoder::ArchiveDecoder(ByteSource& input, std::string name, std::uint64_t max_bytes)
+    : state_(new State(input, std::move(name), max_bytes)) {}
+
+ArchiveDecoder::~ArchiveDecoder() = default;
+
+std::string_view ArchiveDecoder::next() {
+    State& state = *state_;
+    if (!state.opened)
+        state.open();
+    while (!state.ended) {
+        const void* buffer = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
+        if (status == ARCHIVE_EOF) {
+            state.ended = true;
+            break;
+        }
+        if (status != ARCHIVE_OK)
+            state.fail_reading();
+        state.bytes += size;
+        if (state.bytes > state.max_bytes)
+            state.fail(fmt::format("unpacks to more than the {} bytes that are allowed", state.max_bytes));
+        if (size != 0)
+            return {static_cast<const char*>(buffer), size};
+    }
+    return {};
+}
+
+} // namespace pkgjail::format

@@ -1,0 +1,29 @@
+#include "pkgjail/format/byte_source.hpp"
+
+#include <cerrno>
+
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+
+namespace pkgjail::format {
+namespace {
+
+constexpr std::size_t piece_size = 128 * 1024;
+
+} // namespace
+
+FdSource::FdSource(const base::Fd& fd, std::string name)
+    : fd_(fd.get()), name_(std::move(name)), buffer_(new char[piece_size]) {}
+
+std::string_view FdSource::next() {
+    for (;;) {
+        const ssize_t got = ::read(fd_, buffer_.get(), piece_size);
+        if (got >= 0)
+            return {buffer_.get(), static_cast<std::size_t>(got)};
+        if (errno != EINTR)
+            throw base::system_error(errno, name_, "read");
+    }
+}
+
+} // namespace pkgjail::format
