@@ -1,0 +1,332 @@
+#ifdef __linux__
+
+#include "pkgjail/confine/driver_oci.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/jail_process.hpp"
+
+namespace pkgjail::confine {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::HostPath;
+using jail::Enforcement;
+using jail::LimitKind;
+namespace fs = std::filesystem;
+
+constexpr auto runtime_patience = std::chrono::seconds(60);
+constexpr auto removal_patience = std::chrono::seconds(30);
+
+void remove_directory(const HostPath& path) {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error)
+        throw base::system_error(error.value(), path.string(), "remove");
+}
+
+// A runtime that was killed at the wrong moment can leave a mount of its own program in its state directory.
+void detach_mounts_below(const HostPath& directory) {
+    std::vector<std::string> found;
+    std::istringstream mounts(base::read_file("/proc/self/mountinfo"));
+    for (std::string line; std::getline(mounts, line);) {
+        std::istringstream words(line);
+        std::string id, parent, device, root, point;
+        words >> id >> parent >> device >> root >> point;
+        if (point == directory.string() || point.starts_with(directory.string() + "/"))
+            found.push_back(point);
+    }
+    for (auto point = found.rbegin(); point != found.rend(); ++point)
+        if (::umount2(point->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
+            throw base::system_error(errno, *point, "umount");
+}
+
+std::optional<base::ProcessId> first_process(const HostPath& run_directory) {
+    const auto text = base::read_file_if_exists(bundle_directory(run_directory) / "process.json");
+    if (!text)
+        return std::nullopt;
+    const auto json = nlohmann::json::parse(*text, nullptr, false);
+    if (!json.is_object())
+        return std::nullopt; // half-written by a command that was killed: then the control groups are what
+                             // counts
+    base::ProcessId process{json.value("pid", pid_t{0}), json.value("start", std::uint64_t{0})};
+    if (process.pid <= 0 || !base::is_alive(process))
+        return std::nullopt;
+    return process;
+}
+
+void check_handle(const std::string& handle) {
+    // The handle becomes a path of the host's; everything that makes one is checked in one place.
+    JailSpec spec;
+    spec.handle = handle;
+    spec.root = "/";
+    spec.command = {"/"};
+    check_spec(spec);
+}
+
+Error not_running(const std::string& handle) {
+    return Error(ErrorKind::conflict, handle, "is not running");
+}
+
+} // namespace
+
+HostPath bundle_directory(const HostPath& run_directory) {
+    return run_directory / "oci";
+}
+
+OciDriver::OciDriver(OciRuntime runtime, OciHost host, std::vector<CgroupHierarchy> hierarchies,
+                     DriverInfo info)
+    : runtime_(std::move(runtime)), host_(std::move(host)), hierarchies_(std::move(hierarchies)),
+      info_(std::move(info)) {}
+
+JailCgroup OciDriver::cgroup_of(const std::string& handle) const {
+    check_handle(handle);
+    return JailCgroup(hierarchies_, cgroup_path(handle));
+}
+
+JailCgroup OciDriver::running_cgroup(const std::string& handle) const {
+    auto cgroup = cgroup_of(handle);
+    if (!cgroup.exists())
+        throw not_running(handle);
+    return cgroup;
+}
+
+base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_directory,
+                                  const Streams& streams) {
+    const std::string config = oci_config(spec, host_);
+    remove(spec.handle, run_directory);
+    check_mount_points(spec);
+    const HostPath bundle = bundle_directory(run_directory);
+    base::make_directories(runtime_.state_root(), 0700);
+    base::make_directories(bundle, 0700);
+    base::write_file_atomically(bundle / "config.json", config);
+    base::step("confine.bundle_written");
+    try {
+        OciRuntime::Outcome outcome;
+        {
+            const CgroupParentHold hold(hierarchies_);
+            outcome = runtime_.call(
+                {"create", "--bundle", bundle.string(), "--pid-file", (bundle / "pid").string(), spec.handle},
+                bundle, streams, runtime_patience);
+        }
+        if (!outcome.exit.success())
+            throw explain_runtime_failure(runtime_, "create", outcome, spec.jail, spec.command.front(),
+                                          spec.working_directory);
+        base::step("confine.created");
+        return finish_create(spec, bundle);
+    } catch (...) {
+        // What create failed for is what the caller must hear; if clearing away fails as well, the next
+        // create or remove says so.
+        try {
+            remove(spec.handle, run_directory);
+        } catch (const Error&) {
+        }
+        throw;
+    }
+}
+
+base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& bundle) const {
+    const std::string text = base::read_file(bundle / "pid");
+    pid_t pid = 0;
+    std::from_chars(text.data(), text.data() + text.size(), pid);
+    const auto process = pid > 0 ? base::identify_process(pid) : std::nullopt;
+    if (!process)
+        throw Error(ErrorKind::system, runtime_.name(),
+                    "create: the first process of jail " + spec.jail + " is not there");
+    const nlohmann::json record{{"pid", process->pid}, {"start", process->start}};
+    base::write_file_atomically(bundle / "process.json", record.dump());
+
+    // Removal and limits rely on the control groups, so a runtime that puts the jail elsewhere is not used.
+    const auto members = cgroup_of(spec.handle).processes();
+    if (std::find(members.begin(), members.end(), pid) == members.end())
+        throw Error(ErrorKind::system, runtime_.name(),
+                    "create: jail " + spec.jail + " is not in control group " + cgroup_path(spec.handle));
+    check_stands_inside(pid, spec.jail);
+    return *process;
+}
+
+void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
+    running_cgroup(spec.handle);
+    const auto outcome =
+        runtime_.call({"start", spec.handle}, bundle_directory(run_directory), {}, runtime_patience);
+    if (!outcome.exit.success())
+        throw explain_runtime_failure(runtime_, "start", outcome, spec.jail, spec.command.front(),
+                                      spec.working_directory);
+}
+
+void OciDriver::remove(const std::string& handle, const HostPath& run_directory) {
+    const auto cgroup = cgroup_of(handle);
+    const HostPath known = runtime_.state_root() / handle;
+    const HostPath bundle = bundle_directory(run_directory);
+    std::error_code error;
+    const bool has_state = fs::exists(known, error);
+    const bool has_bundle = fs::exists(bundle, error);
+    if (!cgroup.exists() && !has_state && !has_bundle)
+        return;
+
+    // The processes first and by ourselves: it works for every state in which a killed runtime can have left
+    // them.
+    const auto first = first_process(run_directory);
+    if (first)
+        base::send_signal(*first, SIGKILL);
+    cgroup.remove(removal_patience);
+    if (has_state) {
+        // The runtime's own clearing away. When it fails on a half-made jail there is nothing left but files,
+        // and those go below.
+        base::make_directories(bundle, 0700);
+        runtime_.call({"delete", "--force", handle}, bundle, {}, runtime_patience);
+        cgroup.remove(removal_patience);
+        detach_mounts_below(known);
+        remove_directory(known);
+    }
+    remove_directory(bundle);
+}
+
+bool OciDriver::exists(const std::string& handle, const HostPath&) const {
+    std::error_code error;
+    return cgroup_of(handle).exists() || fs::exists(runtime_.state_root() / handle, error);
+}
+
+void OciDriver::signal_all(const std::string& handle, const HostPath&, int signal_number) {
+    running_cgroup(handle).signal_all(signal_number);
+}
+
+void OciDriver::pause(const std::string& handle, const HostPath&) {
+    running_cgroup(handle).freeze();
+}
+
+void OciDriver::resume(const std::string& handle, const HostPath&) {
+    running_cgroup(handle).thaw();
+}
+
+std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath&) const {
+    return cgroup_of(handle).processes();
+}
+
+base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, const ExecRequest& request) {
+    const std::string description = oci_process(spec, request, host_);
+    const auto first = first_process(run_directory);
+    if (!first)
+        throw not_running(spec.jail);
+    if (request.terminal && ::isatty(STDIN_FILENO) != 1)
+        throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
+    if (cgroup_of(spec.handle).is_frozen())
+        throw Error(ErrorKind::conflict, spec.jail, "is paused");
+    check_directory_inside(first->pid, request.working_directory, spec.jail);
+
+    const HostPath bundle = bundle_directory(run_directory);
+    const HostPath file = bundle / ("exec-" + base::random_hex(8) + ".json");
+    base::write_file_atomically(file, description);
+    const Streams ours{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+    OciRuntime::Outcome outcome;
+    try {
+        outcome = runtime_.call({"exec", "--process", file.string(), spec.handle}, bundle, ours, {});
+    } catch (...) {
+        ::unlink(file.c_str());
+        throw;
+    }
+    ::unlink(file.c_str());
+    if (!outcome.exit.success() && !outcome.message.empty())
+        throw explain_runtime_failure(runtime_, "exec", outcome, spec.jail, request.command.front(),
+                                      request.working_directory);
+    return outcome.exit;
+}
+
+jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, const JailCgroup& cgroup,
+                                         const HostPath& run_directory) const {
+    jail::LimitReading reading;
+    reading.kind = kind;
+    reading.wanted = wanted;
+    switch (kind) {
+    case LimitKind::files:
+    case LimitKind::core:
+    case LimitKind::stack: {
+        const auto resource = kind == LimitKind::files  ? RLIMIT_NOFILE
+                              : kind == LimitKind::core ? RLIMIT_CORE
+                                                        : RLIMIT_STACK;
+        const char* name = kind == LimitKind::files  ? "RLIMIT_NOFILE"
+                           : kind == LimitKind::core ? "RLIMIT_CORE"
+                                                     : "RLIMIT_STACK";
+        const auto first = first_process(run_directory);
+        struct rlimit limit {};
+        if (!first || ::prlimit(first->pid, resource, nullptr, &limit) != 0) {
+            reading.mechanism = "the first process is gone";
+            return reading;
+        }
+        // The hard limit: within it a process may move its soft limit as it likes.
+        if (limit.rlim_max != RLIM_INFINITY)
+            reading.effective = limit.rlim_max;
+        reading.enforcement = reading.effective && *reading.effective <= wanted ? Enforcement::enforced
+                                                                                : Enforcement::unavailable;
+        reading.mechanism = reading.effective && *reading.effective < wanted
+                                ? fmt::format("{} (pkgjail itself may have no more)", name)
+                                : std::string(name);
+        return reading;
+    }
+    case LimitKind::cpu:
+    case LimitKind::memory:
+    case LimitKind::processes:
+    case LimitKind::io_read:
+    case LimitKind::io_write: {
+        const bool io = kind == LimitKind::io_read || kind == LimitKind::io_write;
+        const auto found = cgroup.limit(kind, host_.state_disk);
+        reading.effective = found.value;
+        reading.mechanism = found.mechanism;
+        if (found.mechanism.empty())
+            reading.mechanism =
+                io && host_.state_disk.empty() ? host_.no_disk : "this host has no cgroup controller for it";
+        else if (!found.value)
+            reading.mechanism += " (not set)";
+        else
+            reading.enforcement = Enforcement::enforced;
+        if (kind == LimitKind::memory && found.value && !host_.swap_limit)
+            reading.mechanism += " (swap is not counted)";
+        if (kind == LimitKind::io_write && found.value && found.mechanism.starts_with("cgroup v1")) {
+            reading.enforcement = Enforcement::advisory;
+            reading.mechanism += " (buffered writes are not held back)";
+        }
+        return reading;
+    }
+    case LimitKind::net_in:
+    case LimitKind::net_out:
+        reading.mechanism = "the jail shares the network of the host";
+        return reading;
+    case LimitKind::disk:
+        reading.mechanism = "no quota on the file system of the state directory";
+        return reading;
+    }
+    return reading;
+}
+
+std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
+                                                       const HostPath& run_directory) const {
+    const auto cgroup = running_cgroup(spec.handle);
+    std::vector<jail::LimitReading> readings;
+    for (const auto& [kind, limit] : spec.limits.wanted)
+        readings.push_back(read_limit(kind, limit.value, cgroup, run_directory));
+    return readings;
+}
+
+Usage OciDriver::usage(const std::string& handle, const HostPath&) const {
+    return running_cgroup(handle).usage();
+}
+
+} // namespace pkgjail::confine
+
+#endif

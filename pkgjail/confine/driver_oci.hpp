@@ -1,0 +1,68 @@
+// The driver of Linux: jails made by the host's OCI runtime. The runtime is run for each act and gone
+// afterwards; what stays is the kernel's (namespaces, control groups) and three small places on disk:
+//
+//     STATE/run/oci/<handle>/      what the runtime remembers of the jail
+//     RUN/oci/config.json          the bundle
+//     RUN/oci/process.json         pid and start time of the first process
+//
+// Clearing a jail away needs none of them: its control groups have its name.
+#pragma once
+
+#include <vector>
+
+#include "pkgjail/confine/cgroup.hpp"
+#include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/oci_runtime.hpp"
+#include "pkgjail/confine/oci_spec.hpp"
+
+namespace pkgjail::confine {
+
+class OciDriver final : public Driver {
+  public:
+    OciDriver(OciRuntime runtime, OciHost host, std::vector<CgroupHierarchy> hierarchies, DriverInfo info);
+
+    const DriverInfo& info() const override { return info_; }
+    base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
+                           const Streams& streams) override;
+    void start(const JailSpec& spec, const base::HostPath& run_directory) override;
+    void remove(const std::string& handle, const base::HostPath& run_directory) override;
+    bool exists(const std::string& handle, const base::HostPath& run_directory) const override;
+    void signal_all(const std::string& handle, const base::HostPath& run_directory,
+                    int signal_number) override;
+    void pause(const std::string& handle, const base::HostPath& run_directory) override;
+    void resume(const std::string& handle, const base::HostPath& run_directory) override;
+    std::vector<pid_t> processes(const std::string& handle,
+                                 const base::HostPath& run_directory) const override;
+    /// A program that ends by itself gives its exit status as it is, 126 and 127 included; one that a signal
+    /// ended gives 128 + the signal's number, because the runtime stands between. A program that is not there
+    /// or cannot be executed is no exit status but an Error (not_found, denied), as is a jail that does not
+    /// run (conflict).
+    base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
+                    const ExecRequest& request) override;
+    std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
+                                                const base::HostPath& run_directory) const override;
+    Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
+
+  private:
+    JailCgroup cgroup_of(const std::string& handle) const;
+    JailCgroup running_cgroup(const std::string& handle) const;
+    base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& bundle) const;
+    jail::LimitReading read_limit(jail::LimitKind kind, std::uint64_t wanted, const JailCgroup& cgroup,
+                                  const base::HostPath& run_directory) const;
+
+    OciRuntime runtime_;
+    OciHost host_;
+    std::vector<CgroupHierarchy> hierarchies_;
+    DriverInfo info_;
+};
+
+/// Where bundles lie in a jail's run directory.
+base::HostPath bundle_directory(const base::HostPath& run_directory);
+
+/// Every source and mount point of a description, before the runtime touches anything: sources are real
+/// directories or files (a symbolic link is refused: whoever can change it chooses what is mounted), mount
+/// points exist, are of the same kind, and are reached through no link. Throws Error{configuration,
+/// not_found, corrupt}.
+void check_mount_points(const JailSpec& spec);
+
+} // namespace pkgjail::confine

@@ -1,0 +1,40 @@
+// Which driver this host has.
+#include "pkgjail/confine/driver.hpp"
+
+#ifdef __linux__
+#include <cerrno>
+
+#include <sys/prctl.h>
+
+#include "pkgjail/confine/runtime_probe.hpp"
+#endif
+
+#include "pkgjail/base/error.hpp"
+
+namespace pkgjail::confine {
+
+#ifdef __linux__
+
+std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,
+                                    const std::string& configured_runtime) {
+    return probe_oci_driver(state_directory, configured_runtime);
+}
+
+void become_reaper() {
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+        throw base::system_error(errno, "process", "prctl PR_SET_CHILD_SUBREAPER");
+}
+
+#else
+
+std::unique_ptr<Driver> open_driver(const base::HostPath&, const std::string&) {
+    throw base::Error(base::ErrorKind::denied, "driver kmod",
+                      "the driver of the kernel module is not built into this pkgjail",
+                      "everything that makes no jail works: search, info, update");
+}
+
+void become_reaper() {} // the module's jails are children of the process that starts them
+
+#endif
+
+} // namespace pkgjail::confine

@@ -1,0 +1,20 @@
+// Looking at a jail's process from outside (Linux): whether it stands where it should.
+#pragma once
+
+#include <string>
+
+#include <sys/types.h>
+
+namespace pkgjail::confine {
+
+/// Throws Error{denied} unless the process's working directory lies on a mount of its own mount namespace. A
+/// working directory reached by a descriptor that somebody forgot to close is on the host's mounts and would
+/// open the host's tree to "..".
+void check_stands_inside(pid_t pid, const std::string& jail);
+
+/// Throws unless `directory` can be reached inside the root of process `pid` without passing through a link
+/// of /proc: Error{not_found} when it is missing, Error{denied} when it is reached by such a link or is no
+/// directory.
+void check_directory_inside(pid_t pid, const std::string& directory, const std::string& jail);
+
+} // namespace pkgjail::confine

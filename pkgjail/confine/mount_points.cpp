@@ -1,0 +1,75 @@
+// Looking at a jail's mounts before they are made. The runtime makes missing mount points itself, following
+// what it finds; here they must be there already, so that it has nothing to make and nothing to follow.
+#include <cerrno>
+
+#include <sys/stat.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/confine/driver_oci.hpp"
+
+namespace pkgjail::confine {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+bool is_directory_source(const Mount& mount, const std::string& jail) {
+    if (mount.kind == Mount::Kind::tmpfs)
+        return true;
+    struct stat status {};
+    if (::lstat(mount.source.c_str(), &status) != 0)
+        throw base::system_error(errno, mount.source.string(), "mount source of jail " + jail);
+    if (S_ISLNK(status.st_mode))
+        throw Error(ErrorKind::configuration, mount.source.string(),
+                    "is a symbolic link and cannot be mounted into jail " + jail,
+                    "name the directory that it points to");
+    if (!S_ISDIR(status.st_mode) && !S_ISREG(status.st_mode))
+        throw Error(ErrorKind::configuration, mount.source.string(),
+                    "is neither a directory nor a file and cannot be mounted into jail " + jail);
+    return S_ISDIR(status.st_mode);
+}
+
+/// The last mount before number `index` that covers `target`; nullptr: the skeleton does.
+const Mount* covering_mount(const JailSpec& spec, std::size_t index) {
+    const Mount* deepest = nullptr;
+    for (std::size_t i = 0; i < index; ++i) {
+        const Mount& earlier = spec.mounts[i];
+        if (!spec.mounts[index].target.is_within(earlier.target))
+            continue;
+        if (deepest == nullptr || earlier.target.is_within(deepest->target))
+            deepest = &earlier;
+    }
+    return deepest;
+}
+
+} // namespace
+
+void check_mount_points(const JailSpec& spec) {
+    const auto skeleton = base::Tree::open(spec.root);
+    for (const char* own : {"/dev", "/proc", "/sys"}) {
+        const auto entry = skeleton.stat(base::RootPath::parse(own));
+        if (!entry || !entry->is_directory())
+            throw Error(ErrorKind::configuration, skeleton.show(base::RootPath::parse(own)),
+                        "must be a directory");
+    }
+    for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+        const Mount& mount = spec.mounts[i];
+        const bool directory = is_directory_source(mount, spec.jail);
+        const Mount* below = covering_mount(spec, i);
+        if (below != nullptr && (below->kind == Mount::Kind::tmpfs || below->target == mount.target))
+            continue; // in a fresh tmpfs the runtime makes it; on the same place it exists
+        const auto tree = below != nullptr ? base::Tree::open(below->source) : base::Tree::open(spec.root);
+        const auto path = below != nullptr ? mount.target.below(below->target) : mount.target;
+        const auto entry = tree.stat(path);
+        if (!entry)
+            throw Error(ErrorKind::configuration, tree.show(path),
+                        "mount point of jail " + spec.jail + " is missing");
+        if (directory ? !entry->is_directory() : !entry->is_file())
+            throw Error(ErrorKind::configuration, tree.show(path),
+                        std::string("mount point of jail ") + spec.jail + " must be a " +
+                            (directory ? "directory" : "file"));
+    }
+}
+
+} // namespace pkgjail::confine

@@ -1,0 +1,139 @@
+#include "pkgjail/confine/oci_runtime.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/base/file.hpp"
+
+namespace pkgjail::confine {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
+
+std::string lower(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
+// Runtimes stack what they were doing in front of the cause.
+std::string without_preamble(std::string message) {
+    for (bool found = true; found;) {
+        found = false;
+        for (const std::string_view preamble :
+             {"runc create failed: ", "runc run failed: ", "exec failed: ",
+              "unable to start container process: ", "error during container init: ", "rpc error: ",
+              "container_linux.go:", "OCI runtime create failed: "})
+            if (message.starts_with(preamble)) {
+                message.erase(0, preamble.size());
+                found = true;
+            }
+    }
+    constexpr std::size_t longest = 300;
+    if (message.size() > longest) {
+        message.resize(longest);
+        message += "…";
+    }
+    return message;
+}
+
+} // namespace
+
+OciRuntime::OciRuntime(base::HostPath program, base::HostPath state_root)
+    : program_(std::move(program)), state_root_(std::move(state_root)) {}
+
+std::string OciRuntime::version() const {
+    base::Command command;
+    command.argv = {program_.string(), "--version"};
+    const auto output = base::run(command, std::chrono::seconds(10));
+    if (!output.exit.success())
+        throw Error(ErrorKind::system, program_.string(), "--version: " + output.exit.describe());
+    std::istringstream words(output.out.substr(0, output.out.find('\n'))); // "runc version 1.1.5+ds1"
+    std::string word, last;
+    while (words >> word)
+        last = word;
+    return name() + " " + last;
+}
+
+OciRuntime::Outcome OciRuntime::call(const std::vector<std::string>& arguments, const base::HostPath& scratch,
+                                     const Streams& streams, std::chrono::milliseconds patience) const {
+    const base::HostPath log = scratch / ("log-" + base::random_hex(8) + ".json");
+    base::Command command;
+    command.argv = {program_.string(), "--root", state_root_.string(), "--log", log.string(),
+                    "--log-format",    "json"};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+    command.standard_input = streams.input;
+    command.standard_output = streams.output;
+    command.standard_error = streams.error;
+
+    Outcome outcome;
+    {
+        auto child = base::Child::start(command);
+        if (patience.count() == 0) {
+            outcome.exit = child.wait();
+        } else if (const auto exit = child.wait_for(patience)) {
+            outcome.exit = *exit;
+        } else {
+            outcome.timed_out = true;
+            child.kill(SIGKILL);
+            outcome.exit = child.wait();
+        }
+    }
+    outcome.message = last_error_of_log(base::read_file_if_exists(log).value_or(""));
+    std::error_code not_written; // a runtime that had nothing to say may not have made it
+    std::filesystem::remove(log, not_written);
+    return outcome;
+}
+
+std::string last_error_of_log(std::string_view log) {
+    std::string message;
+    std::istringstream lines{std::string(log)};
+    for (std::string line; std::getline(lines, line);) {
+        const auto json = nlohmann::json::parse(line, nullptr, false);
+        if (!json.is_object() || !json.contains("msg") || !json["msg"].is_string())
+            continue;
+        if (json.value("level", std::string("error")) == "error")
+            message = json["msg"].get<std::string>();
+    }
+    return message;
+}
+
+Error explain_runtime_failure(const OciRuntime& runtime, std::string_view action,
+                              const OciRuntime::Outcome& outcome, const std::string& jail,
+                              const std::string& program, const std::string& working_directory) {
+    if (outcome.timed_out)
+        return Error(ErrorKind::system, runtime.program().string(),
+                     std::string(action) + " did not end in time");
+    if (outcome.message.empty())
+        return Error(ErrorKind::system, runtime.program().string(),
+                     std::string(action) + ": " + outcome.exit.describe());
+
+    const std::string text = lower(outcome.message);
+    const bool missing = contains(text, "no such file or directory") || contains(text, "not found");
+    const bool unusable = contains(text, "permission denied") || contains(text, "is a directory");
+    if (contains(text, "chdir") || contains(text, " cwd")) {
+        if (missing)
+            return Error(ErrorKind::not_found, working_directory,
+                         "no such working directory in jail " + jail);
+        return Error(ErrorKind::denied, working_directory, "cannot be the working directory in jail " + jail);
+    }
+    const bool about_program = contains(text, "exec: ") || contains(text, "executable");
+    if (about_program && contains(text, lower(program)) && missing)
+        return Error(ErrorKind::not_found, program, "no such program in jail " + jail);
+    if (about_program && (contains(text, lower(program)) || contains(text, "open executable")) && unusable)
+        return Error(ErrorKind::denied, program, "cannot be executed in jail " + jail);
+    return Error(ErrorKind::system, runtime.name(),
+                 std::string(action) + ": " + without_preamble(outcome.message));
+}
+
+} // namespace pkgjail::confine

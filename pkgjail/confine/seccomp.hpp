@@ -1,0 +1,44 @@
+// The system-call filter of each profile, as values; oci_spec writes them in the runtime's words.
+//
+// It is an allow-list. What it does not name fails with ENOSYS, as on a kernel that does not have the call:
+// programs and libraries then take their older way, where EPERM would make them give up (glibc's clone3 and
+// faccessat2 are the well-known cases), and a call that a later kernel brings is refused without anybody
+// having thought of it. What it refuses knowingly fails with EPERM.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pkgjail/jail/profile.hpp"
+
+namespace pkgjail::confine {
+
+/// True when (argument & mask) == value. Masks below 64 bits matter: the kernel takes many arguments as int
+/// and throws the upper half of the register away, so a comparison of the whole register can be walked
+/// around.
+struct ArgumentTest {
+    unsigned index = 0;
+    std::uint64_t mask = 0;
+    std::uint64_t value = 0;
+};
+
+/// One rule: these calls, when all tests hold.
+struct SyscallRule {
+    std::vector<std::string> names;
+    int errno_value = 0; ///< 0: allowed; else the call fails with it
+    std::vector<ArgumentTest> tests;
+};
+
+struct SyscallFilter {
+    int default_errno = 0;
+    std::vector<SyscallRule> rules;
+};
+
+SyscallFilter syscall_filter(jail::Profile profile);
+
+/// What the kernel would do with one call, for tests and for doctor: 0 allowed, else the errno.
+int verdict(const SyscallFilter& filter, const std::string& name,
+            const std::vector<std::uint64_t>& arguments = {});
+
+} // namespace pkgjail::confine

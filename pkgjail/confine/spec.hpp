@@ -1,0 +1,55 @@
+// What a jail is for the kernel: one complete description, made by ops from catalog, recipe and store, carried out by a Driver. Plain values;
+// spec_json turns them into text and back, because the supervisor is a program of its own.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pkgjail/base/path.hpp"
+#include "pkgjail/jail/limit.hpp"
+#include "pkgjail/jail/profile.hpp"
+#include "pkgjail/jail/recipe.hpp"
+
+namespace pkgjail::confine {
+
+/// One mount of a root, in the order of the list. Everything is nosuid and nodev, always.
+struct Mount {
+    enum class Kind { bind, tmpfs };
+    Kind kind = Kind::bind;
+    base::HostPath source;    ///< bind: a directory or file of the host's
+    base::RootPath target;    ///< exists in the root's skeleton or in an earlier mount
+    bool writable = false;
+    bool no_exec = false;
+    std::uint64_t size_bytes = 0; ///< tmpfs: ceiling
+    unsigned mode = 0755;         ///< tmpfs: of its top directory
+};
+
+/// Who the process is, in numbers of the jail's own account files.
+struct Identity {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::vector<std::uint32_t> groups;
+};
+
+struct JailSpec {
+    std::string handle; ///< unique on this host while it exists: what the kernel side calls the jail ("pkgjail-<jail id>", "pkgjail-build-<random>")
+    std::string jail;   ///< the jail's name, its host name inside
+    base::HostPath root; ///< skeleton of mount points, read-only for the jail
+    std::vector<Mount> mounts; ///< fresh /dev, /proc and /sys are the driver's own and not in the list
+    std::vector<std::string> command;
+    std::map<std::string, std::string> environment; ///< the whole of it
+    std::string working_directory = "/";
+    Identity identity;
+    jail::Limits limits;
+    jail::Profile profile = jail::Profile::high;
+    jail::NetworkMode network = jail::NetworkMode::host;
+    std::vector<jail::PortClaim> claims;
+};
+
+std::string to_json(const JailSpec& spec);
+/// Throws Error{corrupt}.
+JailSpec spec_from_json(std::string_view text);
+
+} // namespace pkgjail::confine
