@@ -1,0 +1,281 @@
+#include "support/fake_driver.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+
+namespace pkgjail::test {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> result;
+    for (auto& text : texts)
+        result.push_back(text.data());
+    result.push_back(nullptr);
+    return result;
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string result;
+    for (const auto& word : words)
+        result += (result.empty() ? "" : " ") + word;
+    return result;
+}
+
+/// Every live process of the session that `leader` founded.
+std::vector<pid_t> session_members(pid_t leader) {
+    std::vector<pid_t> members;
+#ifdef __linux__
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        const auto name = entry.path().filename().string();
+        pid_t pid = 0;
+        std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (pid > 0 && ::getsid(pid) == leader && base::identify_process(pid))
+            members.push_back(pid);
+    }
+    std::sort(members.begin(), members.end());
+#else
+    if (base::identify_process(leader))
+        members.push_back(leader);
+#endif
+    return members;
+}
+
+/// What a description must have for the real drivers, as far as it matters without a kernel.
+void check(const confine::JailSpec& spec) {
+    const std::string& name = spec.jail.empty() ? spec.handle : spec.jail;
+    if (spec.handle.empty() || spec.handle.find('/') != std::string::npos)
+        throw Error(ErrorKind::configuration, name, "handle \"" + spec.handle + "\" cannot be used");
+    if (spec.command.empty() || spec.command.front().empty() || spec.command.front().front() != '/')
+        throw Error(ErrorKind::configuration, name, "command is not an absolute path");
+    if (spec.network == jail::NetworkMode::private_)
+        throw Error(ErrorKind::configuration, name, "network mode private is not available");
+    struct stat status {};
+    if (::stat(spec.command.front().c_str(), &status) != 0)
+        throw Error(ErrorKind::not_found, spec.command.front(), "no such program in jail " + name);
+    if (::access(spec.command.front().c_str(), X_OK) != 0 || !S_ISREG(status.st_mode))
+        throw Error(ErrorKind::denied, spec.command.front(), "cannot be executed in jail " + name);
+    if (::stat(spec.working_directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode))
+        throw Error(ErrorKind::not_found, spec.working_directory,
+                    "no such working directory in jail " + name);
+}
+
+std::vector<std::string> environment_lines(const std::map<std::string, std::string>& environment) {
+    std::vector<std::string> lines;
+    for (const auto& [name, value] : environment)
+        lines.push_back(name + "=" + value);
+    return lines;
+}
+
+/// Only calls that are safe between fork and exec.
+[[noreturn]] void be_first_process(int gate, const int (&streams)[3], const char* directory,
+                                   char* const* argv, char* const* environment) {
+    ::setsid();
+    for (int number = 0; number < 3; ++number)
+        if (::dup2(streams[number], number) < 0)
+            ::_exit(127);
+    char byte = 0;
+    while (::read(gate, &byte, 1) < 0 && errno == EINTR) {
+    }
+    for (int number = 3; number < 1024; ++number)
+        ::close(number);
+    for (const int number : {SIGPIPE, SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+        ::signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (::chdir(directory) == 0)
+        ::execve(argv[0], argv, environment);
+    ::_exit(127);
+}
+
+} // namespace
+
+FakeDriver::FakeDriver() = default;
+
+FakeDriver::~FakeDriver() {
+    for (auto& [handle, jail] : jails_) {
+        end_all(handle);
+        ::waitpid(jail.first.pid, nullptr, 0);
+    }
+}
+
+std::string FakeDriver::calls() const {
+    std::string text;
+    for (const auto& call : calls_)
+        text += call + "\n";
+    return text;
+}
+
+void FakeDriver::record(std::string call) {
+    calls_.push_back(std::move(call));
+    if (on_call)
+        on_call(calls_.back());
+}
+
+FakeDriver::FakeJail& FakeDriver::jail(const std::string& handle) {
+    const auto found = jails_.find(handle);
+    if (found == jails_.end())
+        throw Error(ErrorKind::conflict, handle, "is not running");
+    return found->second;
+}
+
+const FakeDriver::FakeJail& FakeDriver::jail(const std::string& handle) const {
+    return const_cast<FakeDriver*>(this)->jail(handle);
+}
+
+base::ProcessId FakeDriver::create(const confine::JailSpec& spec, const base::HostPath&,
+                                   const confine::Streams& streams) {
+    record("create " + spec.handle + ": " + join(spec.command));
+    check(spec);
+    if (jails_.contains(spec.handle)) {
+        calls_.push_back("cleared " + spec.handle);
+        end_all(spec.handle);
+        jails_.erase(spec.handle);
+    }
+    specs_[spec.handle] = spec;
+
+    auto command = spec.command;
+    auto environment = environment_lines(spec.environment);
+    const auto argv = pointers(command);
+    const auto envp = pointers(environment);
+    // Above 2, so that putting one in its place cannot overwrite the next.
+    const base::Fd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    base::Fd high[3];
+    int numbers[3];
+    const int given[3] = {streams.input, streams.output, streams.error};
+    for (int i = 0; i < 3; ++i) {
+        high[i] = base::Fd(::fcntl(given[i] < 0 ? nothing.get() : given[i], F_DUPFD_CLOEXEC, 3));
+        if (!high[i])
+            throw base::system_error(errno, "stream", "fcntl");
+        numbers[i] = high[i].get();
+    }
+    auto gate = base::make_pipe();
+    const pid_t pid = ::fork();
+    if (pid < 0)
+        throw base::system_error(errno, spec.handle, "fork");
+    if (pid == 0) {
+        ::close(gate.write_end.get());
+        be_first_process(gate.read_end.get(), numbers, spec.working_directory.c_str(), argv.data(),
+                         envp.data());
+    }
+    FakeJail made;
+    made.gate = std::move(gate.write_end);
+    made.first = base::identify_process(pid).value_or(base::ProcessId{pid, 0});
+    // The child founds its session by itself; nobody may look for it before.
+    while (::getsid(pid) != pid && base::is_alive(made.first))
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const auto first = made.first;
+    jails_.insert_or_assign(spec.handle, std::move(made));
+    return first;
+}
+
+void FakeDriver::start(const confine::JailSpec& spec, const base::HostPath&) {
+    record("start " + spec.handle);
+    auto& found = jail(spec.handle);
+    if (found.started)
+        throw Error(ErrorKind::conflict, spec.handle, "is started already");
+    found.started = true;
+    found.gate.reset();
+}
+
+void FakeDriver::end_all(const std::string& handle) {
+    const pid_t leader = jail(handle).first.pid;
+    for (auto members = session_members(leader); !members.empty(); members = session_members(leader)) {
+        for (const pid_t pid : members)
+            ::kill(pid, SIGKILL);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+void FakeDriver::remove(const std::string& handle, const base::HostPath&) {
+    record("remove " + handle);
+    if (!jails_.contains(handle))
+        return;
+    end_all(handle);
+    jails_.erase(handle);
+}
+
+bool FakeDriver::exists(const std::string& handle, const base::HostPath&) const {
+    return jails_.contains(handle);
+}
+
+void FakeDriver::signal_all(const std::string& handle, const base::HostPath&, int signal_number) {
+    record("signal " + handle + " " + std::to_string(signal_number));
+    for (const pid_t pid : session_members(jail(handle).first.pid))
+        ::kill(pid, signal_number);
+}
+
+void FakeDriver::pause(const std::string& handle, const base::HostPath&) {
+    record("pause " + handle);
+    for (const pid_t pid : session_members(jail(handle).first.pid))
+        ::kill(pid, SIGSTOP);
+}
+
+void FakeDriver::resume(const std::string& handle, const base::HostPath&) {
+    record("resume " + handle);
+    for (const pid_t pid : session_members(jail(handle).first.pid))
+        ::kill(pid, SIGCONT);
+}
+
+std::vector<pid_t> FakeDriver::processes(const std::string& handle, const base::HostPath&) const {
+    const auto found = jails_.find(handle);
+    return found == jails_.end() ? std::vector<pid_t>{} : session_members(found->second.first.pid);
+}
+
+base::Exit FakeDriver::exec(const confine::JailSpec& spec, const base::HostPath&,
+                            const confine::ExecRequest& request) {
+    record("exec " + spec.handle + ": " + join(request.command));
+    const auto& found = jail(spec.handle);
+    if (!found.started || !base::is_alive(found.first))
+        throw Error(ErrorKind::conflict, spec.handle, "is not running");
+    confine::JailSpec as_spec = spec;
+    as_spec.command = request.command;
+    as_spec.working_directory = request.working_directory;
+    check(as_spec);
+    base::Command command;
+    command.argv = request.command;
+    command.environment = environment_lines(request.environment);
+    command.working_directory = request.working_directory;
+    command.standard_input = STDIN_FILENO;
+    command.standard_output = STDOUT_FILENO;
+    command.standard_error = STDERR_FILENO;
+    return base::Child::start(command).wait();
+}
+
+std::vector<jail::LimitReading> FakeDriver::read_limits(const confine::JailSpec& spec,
+                                                        const base::HostPath&) const {
+    jail(spec.handle);
+    std::vector<jail::LimitReading> readings;
+    for (const auto& [kind, limit] : spec.limits.wanted) {
+        jail::LimitReading reading{kind, limit.value, limit.value, jail::Enforcement::enforced, "fake"};
+        if (std::find(unavailable.begin(), unavailable.end(), kind) != unavailable.end())
+            reading = {kind, limit.value, std::nullopt, jail::Enforcement::unavailable,
+                       "switched off by the test"};
+        readings.push_back(std::move(reading));
+    }
+    return readings;
+}
+
+confine::Usage FakeDriver::usage(const std::string& handle, const base::HostPath&) const {
+    jail(handle);
+    return next_usage;
+}
+
+} // namespace pkgjail::test
