@@ -10,6 +10,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,11 +91,17 @@ std::vector<std::string> environment_lines(const std::map<std::string, std::stri
     for (int number = 0; number < 3; ++number)
         if (::dup2(streams[number], number) < 0)
             ::_exit(127);
-    char byte = 0;
-    while (::read(gate, &byte, 1) < 0 && errno == EINTR) {
-    }
     for (int number = 3; number < 1024; ++number)
-        ::close(number);
+        if (number != gate)
+            ::close(number);
+    char byte = 0;
+    ssize_t count = 0;
+    do
+        count = ::read(gate, &byte, 1);
+    while (count < 0 && errno == EINTR);
+    if (count != 1)
+        ::_exit(127); // never started: whoever made it is gone
+    ::close(gate);
     for (const int number : {SIGPIPE, SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT})
         ::signal(number, SIG_DFL);
     sigset_t none;
@@ -166,17 +173,18 @@ base::ProcessId FakeDriver::create(const confine::JailSpec& spec, const base::Ho
             throw base::system_error(errno, "stream", "fcntl");
         numbers[i] = high[i].get();
     }
-    auto gate = base::make_pipe();
+    int gate[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gate) != 0)
+        throw base::system_error(errno, spec.handle, "socketpair");
+    base::Fd inner(gate[0]);
+    base::Fd outer(gate[1]);
     const pid_t pid = ::fork();
     if (pid < 0)
         throw base::system_error(errno, spec.handle, "fork");
-    if (pid == 0) {
-        ::close(gate.write_end.get());
-        be_first_process(gate.read_end.get(), numbers, spec.working_directory.c_str(), argv.data(),
-                         envp.data());
-    }
+    if (pid == 0)
+        be_first_process(inner.get(), numbers, spec.working_directory.c_str(), argv.data(), envp.data());
     FakeJail made;
-    made.gate = std::move(gate.write_end);
+    made.gate = std::move(outer);
     made.first = base::identify_process(pid).value_or(base::ProcessId{pid, 0});
     // The child founds its session by itself; nobody may look for it before.
     while (::getsid(pid) != pid && base::is_alive(made.first))
@@ -192,6 +200,9 @@ void FakeDriver::start(const confine::JailSpec& spec, const base::HostPath&) {
     if (found.started)
         throw Error(ErrorKind::conflict, spec.handle, "is started already");
     found.started = true;
+    // A first process that was killed meanwhile is no failure of start: whoever waits for it learns of it.
+    if (::send(found.gate.get(), "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+        throw base::system_error(errno, spec.handle, "send");
     found.gate.reset();
 }
 

@@ -67,7 +67,7 @@ class FakeDriver final : public confine::Driver {
   private:
     struct FakeJail {
         base::ProcessId first;
-        base::Fd gate; ///< closing it lets the first process go on
+        base::Fd gate; ///< a byte sent here lets the first process go on; closed without one, it ends
         bool started = false;
     };
     void record(std::string call);
