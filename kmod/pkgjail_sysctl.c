@@ -133,11 +133,11 @@ pj_sysctl_list(SYSCTLFN_ARGS)
 	return error;
 }
 
-/* sysctl_createv() is a macro that needs the type as a word. */
+/* sysctl_createv() is a macro that pastes the type, so it is pasted here too. */
 #define	PJ_LEAF(type, name, descr, handler)				\
 	if (error == 0)							\
 		error = sysctl_createv(&pj_log, 0, &root, NULL,		\
-		    CTLFLAG_READONLY, type, name, SYSCTL_DESCR(descr),	\
+		    CTLFLAG_READONLY, CTLTYPE_##type, name, SYSCTL_DESCR(descr),	\
 		    handler, 0, NULL, 0, CTL_CREATE, CTL_EOL)
 
 int
@@ -150,19 +150,19 @@ pj_sysctl_start(void)
 	error = sysctl_createv(&pj_log, 0, NULL, &root, CTLFLAG_READONLY,
 	    CTLTYPE_NODE, "pkgjail", SYSCTL_DESCR("Jails of pkgjail"),
 	    NULL, 0, NULL, 0, CTL_SECURITY, CTL_CREATE, CTL_EOL);
-	PJ_LEAF(CTLTYPE_INT, "version", "Version of the control interface",
+	PJ_LEAF(INT, "version", "Version of the control interface",
 	    pj_sysctl_version);
-	PJ_LEAF(CTLTYPE_INT, "major", "Major number of the control device",
+	PJ_LEAF(INT, "major", "Major number of the control device",
 	    pj_sysctl_major);
-	PJ_LEAF(CTLTYPE_INT, "njails", "Number of jails",
+	PJ_LEAF(INT, "njails", "Number of jails",
 	    pj_sysctl_njails);
-	PJ_LEAF(CTLTYPE_INT, "id", "Jail of the reader, 0 on the host",
+	PJ_LEAF(INT, "id", "Jail of the reader, 0 on the host",
 	    pj_sysctl_id);
-	PJ_LEAF(CTLTYPE_INT, "period_ms", "Shortest sampling period",
+	PJ_LEAF(INT, "period_ms", "Shortest sampling period",
 	    pj_sysctl_period);
-	PJ_LEAF(CTLTYPE_QUAD, "denials", "Requests denied in all jails",
+	PJ_LEAF(QUAD, "denials", "Requests denied in all jails",
 	    pj_sysctl_denials);
-	PJ_LEAF(CTLTYPE_STRUCT, "list", "All jails (struct pkgjail_stat)",
+	PJ_LEAF(STRUCT, "list", "All jails (struct pkgjail_stat)",
 	    pj_sysctl_list);
 	if (error != 0)
 		pj_sysctl_stop();

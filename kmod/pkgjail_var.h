@@ -46,6 +46,7 @@
 
 #include "pkgjail_compat.h"
 
+#include <sys/systm.h>
 #include <sys/condvar.h>
 #include <sys/kauth.h>
 #include <sys/mutex.h>
