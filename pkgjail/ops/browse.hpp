@@ -1,0 +1,27 @@
+// Reading what the repositories offer: search, avail, info.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/packages.hpp"
+#include "pkgjail/ops/context.hpp"
+
+namespace pkgjail::ops {
+
+struct FoundPackage {
+    catalog::AvailablePackage package;
+    std::vector<std::string> jails; ///< that have this pkgbase installed, as "jail (version)"
+};
+
+/// Packages whose name or comment holds every word. Error{not_found} (with the hint to update) when there is
+/// no index at all; an empty answer is none.
+std::vector<FoundPackage> search(const Context& context, const std::vector<std::string>& words,
+                                 std::size_t limit);
+/// Everything on offer that matches the pattern (all, when empty), best version first for each base.
+std::vector<FoundPackage> available(const Context& context, const std::string& pattern);
+/// One package: the best match of a name or pattern, with its description. Error{not_found} with near names.
+FoundPackage package_info(const Context& context, const std::string& name);
+
+} // namespace pkgjail::ops

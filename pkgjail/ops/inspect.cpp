@@ -1,0 +1,80 @@
+#include "pkgjail/ops/inspect.hpp"
+
+#include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+
+namespace {
+
+JailView view_of(const Context& context, catalog::Catalog& catalog, const catalog::Jail& jail) {
+    JailView view;
+    view.jail = jail;
+    view.generation =
+        catalog::Jails(catalog).generation(jail.id, jail.current).value_or(catalog::Generation{});
+    view.image = catalog::Images(catalog).find(view.generation.image_id);
+    view.status = supervise::read_status(context.layout.run(jail.id));
+    view.log = context.layout.log(jail.name);
+    try {
+        view.addresses = addresses(rendered_recipe(context, jail));
+    } catch (const Error& error) {
+        // A recipe that was broken since is told at the next start; what runs is shown all the same.
+        context.reporter.warn(std::string("recipe of jail ") + jail.name + ": " + error.what());
+    }
+    return view;
+}
+
+void add_usage(const Context& context, std::vector<JailView>& views) {
+    std::unique_ptr<confine::Driver> driver;
+    for (JailView& view : views) {
+        if (!is_running(view.status))
+            continue;
+        if (!driver)
+            driver = confine::open_driver(context.layout.state(), context.config.runtime);
+        view.usage = driver->usage(jail_handle(view.jail), context.layout.run(view.jail.id));
+    }
+}
+
+} // namespace
+
+std::vector<std::string> jail_names(const Context& context) {
+    std::vector<std::string> names;
+    if (auto catalog = open_for_reading(context))
+        for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
+            names.push_back(jail.name);
+    return names;
+}
+
+std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names) {
+    std::vector<JailView> views;
+    auto catalog = open_for_reading(context);
+    if (!catalog) {
+        if (names.empty())
+            return views;
+        throw Error(base::ErrorKind::not_found, names.front(), "there is no jail of this name",
+                    "pkgjail install PACKAGE makes the first one");
+    }
+    if (names.empty())
+        for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
+            views.push_back(view_of(context, *catalog, jail));
+    for (const std::string& name : names)
+        views.push_back(view_of(context, *catalog, require_jail(*catalog, name)));
+    add_usage(context, views);
+    return views;
+}
+
+JailView jail_view(const Context& context, const std::string& name) {
+    return jails(context, {name}).front();
+}
+
+base::HostPath log_file(const Context& context, const std::string& jail) {
+    auto catalog = open_for_reading(context);
+    if (!catalog)
+        throw Error(base::ErrorKind::not_found, jail, "there is no jail of this name");
+    return context.layout.log(require_jail(*catalog, jail).name);
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,35 @@
+// list, status, logs: reading jails. Nothing here changes anything.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/confine/driver.hpp"
+#include "pkgjail/ops/context.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+
+namespace pkgjail::ops {
+
+/// Everything about one jail.
+struct JailView {
+    catalog::Jail jail;
+    catalog::Generation generation;
+    std::optional<catalog::Image> image;
+    supervise::ServiceStatus status;
+    confine::Usage usage; ///< filled in while it runs
+    std::vector<std::string> addresses;
+    base::HostPath log;
+};
+
+std::vector<std::string> jail_names(const Context& context);
+/// Empty `names`: all. Error{not_found} for a name that is none.
+std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names);
+JailView jail_view(const Context& context, const std::string& name);
+
+/// Where a jail's log is; Error{not_found}.
+base::HostPath log_file(const Context& context, const std::string& jail);
+
+} // namespace pkgjail::ops

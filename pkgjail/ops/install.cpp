@@ -1,0 +1,319 @@
+#include "pkgjail/ops/install.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/format/pattern.hpp"
+#include "pkgjail/format/pkgname.hpp"
+#include "pkgjail/jail/name.hpp"
+#include "pkgjail/ops/make_image.hpp"
+#include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/ops/universe.hpp"
+#include "pkgjail/ops/update.hpp"
+#include "pkgjail/store/jail_files.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+bool names_a_file(const std::string& argument) {
+    return argument.find('/') != std::string::npos || argument.ends_with(".tgz") ||
+           argument.ends_with(".tbz");
+}
+
+/// The base that a request means, for naming recipe and jail: "nginx" of "nginx", "nginx>=1.20",
+/// "nginx-1.26.1".
+std::string base_of(const std::string& argument) {
+    if (const auto bases = format::Pattern::parse(argument).bases(); bases && bases->size() == 1)
+        return bases->front();
+    const std::size_t dash = argument.rfind('-');
+    return dash == std::string::npos ? argument : argument.substr(0, dash);
+}
+
+std::string as_jail_name(std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+        return static_cast<char>(std::isalnum(c) != 0 ? std::tolower(c) : c == '_' ? '_' : '-');
+    });
+    return name;
+}
+
+/// What install works on, gathered before anything is decided.
+struct Subject {
+    std::string jail_name;
+    std::string recipe;                          ///< empty: none
+    std::vector<std::string> wishes;             ///< patterns for the solver
+    std::map<std::string, base::HostPath> local; ///< pkgname → archive file
+    std::vector<solve::Offer> local_offers;
+};
+
+Subject subject_of(const Context& context, const InstallRequest& request) {
+    Subject subject;
+    std::string first;
+    for (const std::string& argument : request.packages) {
+        if (!names_a_file(argument)) {
+            subject.wishes.push_back(argument);
+            if (first.empty())
+                first = base_of(argument);
+            continue;
+        }
+        const repo::CheckedArchive archive = repo::check_local_archive(argument);
+        const format::PackageMetadata metadata = format::read_package_metadata(archive.fd, argument);
+        solve::Offer offer;
+        offer.pkgname = metadata.plist.pkgname;
+        offer.build_date = metadata.build_info.get("BUILD_DATE").value_or("");
+        offer.depends = metadata.plist.depends;
+        offer.conflicts = metadata.plist.conflicts;
+        offer.supersedes = metadata.build_info.all("SUPERSEDES");
+        offer.installed_bytes = metadata.size_pkg.value_or(0);
+        subject.local[offer.pkgname] = argument;
+        subject.wishes.push_back(offer.pkgname);
+        if (first.empty())
+            first = std::string(format::Pkgname::parse(offer.pkgname).base());
+        subject.local_offers.push_back(std::move(offer));
+    }
+    const auto recipes = jail::list_recipes(context.config.recipe_directories);
+    if (!request.recipe.empty())
+        subject.recipe = request.recipe;
+    else if (std::find(recipes.begin(), recipes.end(), first) != recipes.end())
+        subject.recipe = first;
+    subject.jail_name =
+        !request.jail.empty() ? request.jail : as_jail_name(subject.recipe.empty() ? first : subject.recipe);
+    jail::check_name("jail", subject.jail_name);
+    return subject;
+}
+
+void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail) {
+    for (const catalog::PortClaimRow& claim : jail.claims)
+        for (const std::string& other : catalog::Jails(catalog).claimants(claim))
+            if (other != jail.name)
+                throw Error(ErrorKind::conflict, fmt::format("port {}:{}", claim.protocol, claim.port),
+                            fmt::format("is claimed by jail {} already", other),
+                            fmt::format("choose another one, for example --set port={}", claim.port + 1));
+}
+
+class Install {
+  public:
+    Install(const Context& context, const InstallRequest& request)
+        : context_(context), request_(request), subject_(subject_of(context, request)),
+          session_(context, "install", subject_.jail_name), lock_(session_.lock_jail(subject_.jail_name)) {}
+
+    InstallResult run() {
+        refresh_if_never_done(session_);
+        const auto existing = catalog::Jails(session_.catalog()).find(subject_.jail_name);
+        result_.jail = subject_.jail_name;
+        if (existing)
+            extend(*existing);
+        else
+            create();
+        session_.finish();
+        return std::move(result_);
+    }
+
+  private:
+    void create() {
+        if (!subject_.recipe.empty())
+            recipe_ = render_recipe(context_, subject_.recipe, subject_.jail_name, request_.set);
+        else if (!request_.set.empty())
+            throw Error(ErrorKind::usage, subject_.jail_name,
+                        "--set needs a recipe, and there is none for this package",
+                        "name one with --recipe; `pkgjail recipe list` shows those there are");
+        result_.recipe = subject_.recipe;
+        catalog::Jail jail = new_jail();
+        check_claims(session_.catalog(), jail);
+        jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
+
+        solve::Request question;
+        question.install = wishes();
+        result_.plan = solve(question);
+        if (context_.dry_run)
+            return;
+        const MadeImage made = image({});
+        place(jail, made);
+        if (request_.start && recipe_ && !recipe_->services.empty()) {
+            result_.status = start_jail(session_, jail);
+            result_.started = true;
+        }
+    }
+
+    /// The jail exists: nothing to do, or more packages for it.
+    void extend(const catalog::Jail& jail) {
+        refuse_other_settings(jail);
+        recipe_ = rendered_recipe(context_, jail);
+        result_.recipe = jail.recipe;
+        catalog::Jails jails(session_.catalog());
+        const auto generation = jails.generation(jail.id, jail.current);
+        const auto before =
+            generation ? catalog::Images(session_.catalog()).find(generation->image_id) : std::nullopt;
+        if (!before)
+            throw Error(ErrorKind::corrupt, jail.name, "the catalog has no image for it",
+                        "pkgjail doctor checks the catalog");
+        solve::Request question;
+        question.install = subject_.wishes;
+        question.present = present_packages(*before);
+        result_.plan = solve(question);
+        result_.generation = jail.current;
+        result_.image = before->id;
+        if (context_.dry_run)
+            return;
+        if (result_.plan.changes_nothing())
+            ensure_started(jail);
+        else
+            switch_generation(jail, *generation, *before);
+    }
+
+    void switch_generation(catalog::Jail jail, const catalog::Generation& generation,
+                           const catalog::Image& before) {
+        const MadeImage made = image(digests_of(before));
+        std::vector<std::string> wishes = generation.wishes;
+        for (const std::string& wish : subject_.wishes)
+            if (std::find(wishes.begin(), wishes.end(), wish) == wishes.end())
+                wishes.push_back(wish);
+        jail = switch_image(session_, jail, made, std::move(wishes));
+        result_.generation = jail.current;
+        result_.image = made.image.id;
+        ensure_started(jail);
+    }
+
+    void ensure_started(const catalog::Jail& jail) {
+        if (!recipe_ || recipe_->services.empty())
+            return;
+        supervise::ServiceStatus status = supervise::read_status(context_.layout.run(jail.id));
+        result_.addresses = addresses(recipe_);
+        if (jail.wanted_running && request_.start && !(status.state == supervise::ServiceState::ready)) {
+            if (is_running(status))
+                stop_jail(session_, jail);
+            status = start_jail(session_, jail);
+            result_.started = true;
+        }
+        result_.status = status;
+    }
+
+    void refuse_other_settings(const catalog::Jail& jail) const {
+        for (const auto& [key, value] : request_.set) {
+            const auto have = jail.settings.find(key);
+            if (have == jail.settings.end() || have->second != value)
+                throw Error(ErrorKind::conflict, jail.name,
+                            fmt::format("exists already, with another value of {}", key),
+                            "install into another jail with -j NAME, or destroy this one first");
+        }
+        if (!request_.recipe.empty() && request_.recipe != jail.recipe)
+            throw Error(ErrorKind::conflict, jail.name,
+                        fmt::format("exists already, {}",
+                                    jail.recipe.empty() ? "without a recipe" : "with recipe " + jail.recipe),
+                        "install into another jail with -j NAME");
+        if (!request_.limits.empty() && request_.limits != jail.limits_template)
+            throw Error(ErrorKind::conflict, jail.name,
+                        fmt::format("exists already, with limits {}", jail.limits_template),
+                        "install into another jail with -j NAME");
+    }
+
+    std::vector<std::string> wishes() const {
+        std::vector<std::string> all = subject_.wishes;
+        if (recipe_)
+            for (const std::string& package : recipe_->packages)
+                if (std::find(all.begin(), all.end(), package) == all.end())
+                    all.push_back(package);
+        return all;
+    }
+
+    solve::Plan solve(const solve::Request& question) {
+        CatalogUniverse universe(session_.catalog());
+        for (const solve::Offer& offer : subject_.local_offers)
+            universe.add_local(offer);
+        solve::Plan plan = plan_or_throw(question, universe);
+        result_.download_bytes = bytes_to_download(plan);
+        base::step("install.planned");
+        return plan;
+    }
+
+    MadeImage image(const std::map<std::string, std::string>& present) {
+        const Archives archives = obtain_archives(session_, result_.plan, subject_.local, present);
+        MadeImage made = make_image(session_, result_.plan, archives, subject_.jail_name);
+        result_.image_reused = made.reused;
+        result_.setid = made.setid;
+        result_.warnings = made.warnings;
+        for (const auto& [pkgname, text] : made.messages)
+            context_.reporter.message(pkgname, text);
+        return made;
+    }
+
+    catalog::Jail new_jail() const {
+        catalog::Jail jail;
+        jail.id = base::random_hex(8);
+        jail.name = subject_.jail_name;
+        jail.recipe = subject_.recipe;
+        jail.profile = jail::profile_name(recipe_ ? recipe_->profile : jail::Profile::high);
+        jail.network = jail::network_mode_name(recipe_ ? recipe_->network : jail::NetworkMode::host);
+        jail.limits_template = !request_.limits.empty() ? request_.limits
+                               : recipe_                ? recipe_->limits
+                                                        : "default";
+        if (recipe_) {
+            jail.settings = request_.set;
+            for (const jail::PortClaim& claim : recipe_->claims)
+                jail.claims.push_back({claim.protocol, claim.address, claim.port});
+        }
+        jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
+        jail.created_at = base::to_unix(base::wall_now());
+        jail.current = 1;
+        return jail;
+    }
+
+    /// Files first, then the commit that makes them a jail.
+    void place(const catalog::Jail& jail, const MadeImage& made) {
+        catalog::Generation first = generation_of(context_, made.image.id, wishes());
+        first.number = 1;
+        store::NewJail files;
+        files.id = jail.id;
+        files.name = jail.name;
+        files.image_id = made.image.id;
+        files.prefix = context_.config.prefix;
+        files.base = store::host_base();
+        if (recipe_) {
+            files.data_paths = recipe_->data_paths;
+            files.files = recipe_->files;
+        }
+        files.record = record_of(jail, first);
+        store::create_jail(context_.layout, files);
+
+        catalog::Transaction transaction(session_.catalog().database());
+        record_image(session_.catalog(), made);
+        catalog::Jails(session_.catalog()).add(jail, first);
+        transaction.commit();
+        base::step("install.committed");
+        result_.jail_created = true;
+        result_.generation = 1;
+        result_.image = made.image.id;
+        result_.addresses = addresses(recipe_);
+    }
+
+    const Context& context_;
+    const InstallRequest& request_;
+    Subject subject_;
+    Session session_;
+    base::Lock lock_;
+    std::optional<jail::RenderedRecipe> recipe_;
+    InstallResult result_;
+};
+
+} // namespace
+
+InstallResult install(const Context& context, const InstallRequest& request) {
+    if (request.packages.empty())
+        throw Error(ErrorKind::usage, "install", "no package given", "pkgjail install PACKAGE");
+    Install install(context, request);
+    return install.run();
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,49 @@
+// `pkgjail install`: packages into a jail, and its service running. `pkgjail remove`: packages out of it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/ops/context.hpp"
+#include "pkgjail/solve/solver.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+
+namespace pkgjail::ops {
+
+struct InstallRequest {
+    std::vector<std::string> packages; ///< patterns, or archive files
+    std::string jail;                  ///< empty: named after the recipe, or the first package's base
+    std::string recipe;                ///< empty: the one of the first package's base, if there is one
+    std::string limits;                ///< template; empty: the recipe's
+    std::map<std::string, std::string> set;
+    bool start = true;
+};
+
+struct RemoveRequest {
+    std::string jail;
+    std::vector<std::string> packages;
+};
+
+/// What came of it; for a dry run, what would.
+struct InstallResult {
+    std::string jail;
+    std::string recipe; ///< empty: none, so there is no service
+    solve::Plan plan;
+    bool jail_created = false;
+    bool image_reused = false; ///< nothing had to be unpacked
+    std::string image;         ///< id; empty in a dry run unless it exists
+    std::int64_t generation = 0;
+    std::uint64_t download_bytes = 0;
+    std::vector<std::string> setid;
+    std::vector<std::string> warnings;              ///< of the build
+    bool started = false;                           ///< by this command
+    std::optional<supervise::ServiceStatus> status; ///< when it was to run
+    std::vector<std::string> addresses; ///< where it answers: "http://127.0.0.1:8080/", "tcp:6379"
+};
+
+InstallResult install(const Context& context, const InstallRequest& request);
+InstallResult remove(const Context& context, const RemoveRequest& request);
+
+} // namespace pkgjail::ops

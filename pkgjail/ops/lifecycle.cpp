@@ -1,0 +1,152 @@
+#include "pkgjail/ops/lifecycle.hpp"
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using supervise::ServiceState;
+using supervise::ServiceStatus;
+
+namespace {
+
+ServiceStatus status_of(const Context& context, const catalog::Jail& jail) {
+    return supervise::read_status(context.layout.run(jail.id));
+}
+
+void want_running(Session& session, catalog::Jail jail, bool wanted) {
+    if (jail.wanted_running == wanted)
+        return;
+    jail.wanted_running = wanted;
+    catalog::Jails(session.catalog()).update(jail);
+}
+
+/// Images that nothing refers to any more.
+void remove_unreferenced_images(Session& session) {
+    const Context& context = session.context();
+    catalog::Images images(session.catalog());
+    for (const std::string& id : images.unreferenced()) {
+        // Forgotten first: cut in between, the directory is what sweep() looks for.
+        catalog::Transaction transaction(session.catalog().database());
+        images.remove(id);
+        transaction.commit();
+        base::step("destroy.image_forgotten");
+        store::remove_image(context.layout, id);
+    }
+}
+
+} // namespace
+
+LifecycleResult start(const Context& context, const std::string& name) {
+    Session session(context, "start", name);
+    const base::Lock lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    LifecycleResult result{name, false, status_of(context, jail)};
+    if (result.status.state != ServiceState::ready && result.status.state != ServiceState::unhealthy) {
+        if (context.dry_run) {
+            result.changed = true;
+            return result;
+        }
+        if (is_running(result.status)) // without its supervisor, or on its way up or down
+            stop_jail(session, jail);
+        want_running(session, jail, true);
+        result.status = start_jail(session, jail);
+        result.changed = true;
+    } else if (!context.dry_run) {
+        want_running(session, jail, true);
+    }
+    session.finish();
+    return result;
+}
+
+LifecycleResult stop(const Context& context, const std::string& name) {
+    Session session(context, "stop", name);
+    const base::Lock lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    LifecycleResult result{name, is_running(status_of(context, jail)), status_of(context, jail)};
+    if (context.dry_run)
+        return result;
+    want_running(session, jail, false);
+    base::step("stop.noted");
+    stop_jail(session, jail); // also where nothing seems to run: it clears what a crash may have left
+    base::step("stop.stopped");
+    result.status = status_of(context, jail);
+    session.finish();
+    return result;
+}
+
+LifecycleResult restart(const Context& context, const std::string& name) {
+    Session session(context, "restart", name);
+    const base::Lock lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    if (context.dry_run)
+        return {name, true, status_of(context, jail)};
+    catalog::Jails jails(session.catalog());
+    want_running(session, jail, true);
+    jails.set_operation(jail.id,
+                        "restart"); // a command that dies between the two must not leave the service down
+    stop_jail(session, jail);
+    base::step("restart.stopped");
+    LifecycleResult result{name, true, {}};
+    try {
+        result.status = start_jail(session, jail);
+    } catch (...) {
+        jails.set_operation(jail.id, std::nullopt);
+        throw;
+    }
+    jails.set_operation(jail.id, std::nullopt);
+    session.finish();
+    return result;
+}
+
+LifecycleResult reload(const Context& context, const std::string& name) {
+    Session session(context, "reload", name);
+    const base::Lock lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    if (!context.dry_run)
+        supervise::reload(context.layout.run(jail.id));
+    session.finish();
+    return {name, true, status_of(context, jail)};
+}
+
+LifecycleResult destroy(const Context& context, const std::string& name, bool with_data) {
+    Session session(context, "destroy", name);
+    const base::Lock lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    LifecycleResult result{name, true, status_of(context, jail)};
+    if (context.dry_run)
+        return result;
+    if (with_data && !context.reporter.confirm(fmt::format("Destroy jail {} and all of its data?", name)))
+        throw Error(ErrorKind::usage, name, "not destroyed, because the question was not answered with yes",
+                    "repeat it with --yes");
+    want_running(session, jail, false);
+    stop_jail(session, jail);
+    base::step("destroy.stopped");
+    // The catalog forgets the jail first: cut afterwards, sweep() finds a directory that it does not know.
+    if (with_data) {
+        catalog::Jails(session.catalog()).remove(jail.id);
+        base::step("destroy.forgotten");
+        store::remove_jail(context.layout, jail.id, false);
+    } else {
+        store::remove_jail(context.layout, jail.id, true);
+        base::step("destroy.emptied");
+        catalog::Jails(session.catalog()).remove(jail.id);
+        context.reporter.warn(
+            fmt::format("data of jail {} is kept in {}", name, context.layout.jail_data(jail.id).string()));
+    }
+    base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
+    remove_unreferenced_images(session);
+    result.status = {};
+    session.finish();
+    return result;
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,309 @@
+#include "pkgjail/ops/make_image.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/catalog/accounts.hpp"
+#include "pkgjail/catalog/packages.hpp"
+#include "pkgjail/confine/driver.hpp"
+#include "pkgjail/ops/script_jail.hpp"
+#include "pkgjail/ops/universe.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+const jail::RepositoryConfig* find_repository(const jail::Config& config, const std::string& name) {
+    for (const jail::RepositoryConfig& repository : config.repositories)
+        if (repository.name == name)
+            return &repository;
+    return nullptr;
+}
+
+/// Whether the repository's packages may be used under its trust policy. Only `none` needs no proof; the
+/// others are refused rather than waved through as long as pkgjail cannot check what they ask for.
+void check_trust(const Context& context, const jail::RepositoryConfig& repository,
+                 std::set<std::string>& told) {
+    if (repository.trust != jail::Trust::none)
+        throw Error(
+            ErrorKind::trust, repository.name,
+            fmt::format(
+                "its packages must be verified (trust = {}), which this version of pkgjail cannot do yet",
+                jail::trust_name(repository.trust)),
+            "for a repository that you control, set `trust = none` in repositories.conf");
+    if (told.insert(repository.name).second)
+        context.reporter.warn(
+            fmt::format("repository {}: packages are not authenticated (trust = none)", repository.name));
+}
+
+std::set<std::string> as_set(const std::vector<std::string>& list) {
+    return {list.begin(), list.end()};
+}
+
+/// What the package says of itself must be what the index promised: an index that adds or drops a dependency
+/// would otherwise decide what gets installed.
+void check_against_promise(const solve::Offer& offer, const format::PackageMetadata& metadata) {
+    const format::Plist& plist = metadata.plist;
+    if (plist.pkgname != offer.pkgname)
+        throw Error(ErrorKind::trust, offer.pkgname, fmt::format("the archive holds {}", plist.pkgname),
+                    "run `pkgjail update`; if it stays, the repository is damaged");
+    if (offer.repository != local_files && as_set(plist.depends) != as_set(offer.depends))
+        throw Error(ErrorKind::trust, offer.pkgname,
+                    fmt::format("needs [{}] according to the archive, but [{}] according to the index",
+                                fmt::join(plist.depends, ", "), fmt::join(offer.depends, ", ")),
+                    "run `pkgjail update`; if it stays, the repository is damaged");
+}
+
+void check_host(const Context& context, const std::string& pkgname, const format::PackageMetadata& metadata) {
+    const format::PlatformCheck check = format::check_platform(
+        metadata.build_info, base::host_opsys(), base::host_os_version(), base::host_machine_arch());
+    if (!check.problem.empty())
+        throw Error(ErrorKind::corrupt, pkgname, check.problem, "use a repository built for this platform");
+    if (!check.advice.empty())
+        context.reporter.doing(pkgname + ": " + check.advice);
+}
+
+repo::WantedArchive wanted_of(const Context& context, catalog::Packages& packages, const solve::Offer& offer,
+                              const std::map<std::string, std::string>& present,
+                              std::set<std::string>& told) {
+    repo::WantedArchive wanted;
+    wanted.pkgname = offer.pkgname;
+    const jail::RepositoryConfig* repository = find_repository(context.config, offer.repository);
+    const auto available =
+        repository != nullptr ? packages.find(offer.repository, offer.pkgname) : std::nullopt;
+    if (available) {
+        check_trust(context, *repository, told);
+        wanted.repository = *repository;
+        wanted.file_name = available->record.file_name;
+        wanted.size = available->record.file_size;
+        wanted.digest_algorithm = available->record.cksum_algorithm;
+        wanted.digest = available->record.cksum;
+        wanted.build_date = available->record.build_date;
+        return wanted;
+    }
+    // No repository offers it any more: only the cache can still have it, under the digest that it was
+    // installed with.
+    const auto digest = present.find(offer.pkgname);
+    if (digest == present.end())
+        throw Error(ErrorKind::network, offer.pkgname, "no repository offers it any more",
+                    "run `pkgjail update`");
+    wanted.digest_algorithm = "sha256";
+    wanted.digest = digest->second;
+    return wanted;
+}
+
+/// The account names that the packages declare, with their numbers on this host.
+store::AccountNumbers account_numbers(Session& session, const Archives& archives) {
+    store::AccountNumbers numbers;
+    catalog::Transaction transaction(session.catalog().database());
+    catalog::Accounts accounts(session.catalog());
+    for (std::size_t i = 0; i < archives.metadata.size(); ++i) {
+        const std::string* script = archives.metadata[i].member("+INSTALL");
+        if (script == nullptr)
+            continue;
+        const auto declared = base::while_doing("read +INSTALL of " + archives.archives[i].pkgname,
+                                                [&] { return format::InstallDeclarations::parse(*script); });
+        const auto group_number = [&](const std::string& name, std::optional<std::uint32_t> wanted) {
+            if (!store::platform_account_number(true, name))
+                numbers.groups[name] = accounts.allocate(catalog::AccountKind::group, name, wanted);
+        };
+        for (const format::DeclaredGroup& group : declared.groups)
+            group_number(group.name, group.gid);
+        for (const format::DeclaredUser& user : declared.users) {
+            group_number(user.group, {});
+            if (!store::platform_account_number(false, user.name))
+                numbers.users[user.name] = accounts.allocate(catalog::AccountKind::user, user.name, user.uid);
+        }
+    }
+    transaction.commit();
+    return numbers;
+}
+
+bool has_scripts(const Archives& archives) {
+    return std::any_of(archives.metadata.begin(), archives.metadata.end(),
+                       [](const format::PackageMetadata& m) {
+                           return m.member("+INSTALL") != nullptr || !m.plist.exec.empty();
+                       });
+}
+
+catalog::Image describe(const store::BuildRequest& request, const solve::Plan& plan, const Archives& archives,
+                        const std::string& key) {
+    catalog::Image image;
+    image.build_key = key;
+    image.base_id = request.base.id;
+    image.prefix = request.prefix;
+    image.created_at = base::to_unix(base::wall_now());
+    for (std::size_t i = 0; i < plan.result.size(); ++i) {
+        const format::PackageMetadata& metadata = archives.metadata[i];
+        catalog::ImagePackage package;
+        package.pkgname = plan.result[i].package.pkgname;
+        package.archive_sha256 = archives.archives[i].sha256;
+        package.automatic = plan.result[i].automatic;
+        package.repository = plan.result[i].package.repository;
+        package.build_date = metadata.build_info.get("BUILD_DATE").value_or("");
+        package.comment = metadata.comment;
+        package.size_bytes = metadata.size_pkg.value_or(0);
+        package.depends = metadata.plist.depends;
+        package.conflicts = metadata.plist.conflicts;
+        image.packages.push_back(std::move(package));
+    }
+    return image;
+}
+
+std::string record_of(const catalog::Image& image) {
+    nlohmann::ordered_json packages = nlohmann::ordered_json::array();
+    for (const catalog::ImagePackage& package : image.packages)
+        packages.push_back({{"pkgname", package.pkgname},
+                            {"archive_sha256", package.archive_sha256},
+                            {"automatic", package.automatic},
+                            {"repository", package.repository},
+                            {"build_date", package.build_date},
+                            {"comment", package.comment},
+                            {"size_bytes", package.size_bytes},
+                            {"depends", package.depends},
+                            {"conflicts", package.conflicts}});
+    const nlohmann::ordered_json record = {{"schema", "pkgjail.image/1"},    {"build_key", image.build_key},
+                                           {"base", image.base_id},          {"prefix", image.prefix},
+                                           {"created_at", image.created_at}, {"packages", packages}};
+    // Comments and names are bytes of strangers; what is no UTF-8 becomes a replacement character here.
+    return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::optional<catalog::Image> find_sealed(Session& session, const std::string& key) {
+    auto image = catalog::Images(session.catalog()).find_by_key(key);
+    if (!image)
+        return std::nullopt;
+    std::error_code error;
+    if (!std::filesystem::is_directory(session.context().layout.image_tree(image->id), error))
+        throw Error(ErrorKind::corrupt, session.context().layout.image(image->id).string(),
+                    "the catalog names this image, but it is not on disk",
+                    "pkgjail doctor tells which jails are affected");
+    return image;
+}
+
+} // namespace
+
+Archives obtain_archives(Session& session, const solve::Plan& plan,
+                         const std::map<std::string, base::HostPath>& local,
+                         const std::map<std::string, std::string>& present) {
+    const Context& context = session.context();
+    catalog::Packages packages(session.catalog());
+    std::vector<repo::WantedArchive> wanted;
+    std::set<std::string> told;
+    for (const solve::Plan::Member& member : plan.result)
+        if (!(member.package.repository == local_files && local.count(member.package.pkgname) != 0))
+            wanted.push_back(wanted_of(context, packages, member.package, present, told));
+
+    context.reporter.doing(fmt::format("fetch and check {} packages", wanted.size()));
+    Archives result;
+    const auto progress = [&](const repo::Progress& p) {
+        result.downloaded_bytes = std::max(result.downloaded_bytes, p.bytes_done);
+        context.reporter.progress("fetch " + p.current, p.bytes_done, p.bytes_total);
+    };
+    auto fetched = repo::Cache(context.layout.cache()).obtain(wanted, context.config.network, progress);
+    auto next = fetched.begin();
+    for (const solve::Plan::Member& member : plan.result) {
+        const std::string& pkgname = member.package.pkgname;
+        const bool is_local = member.package.repository == local_files && local.count(pkgname) != 0;
+        repo::CheckedArchive archive =
+            is_local ? repo::check_local_archive(local.at(pkgname)) : std::move(*next++);
+        base::while_doing("check " + pkgname, [&] {
+            format::PackageMetadata metadata =
+                format::read_package_metadata(archive.fd, archive.path.filename().string());
+            check_against_promise(member.package, metadata);
+            check_host(context, pkgname, metadata);
+            result.metadata.push_back(std::move(metadata));
+        });
+        archive.pkgname = pkgname;
+        result.archives.push_back(std::move(archive));
+    }
+    base::step("install.archives_checked");
+    return result;
+}
+
+MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& archives,
+                     const std::string& jail) {
+    const Context& context = session.context();
+    store::BuildRequest request;
+    request.base = store::host_base();
+    request.prefix = context.config.prefix;
+    request.setid = context.config.setid;
+    request.run_scripts = context.config.scripts;
+    request.accounts = account_numbers(session, archives);
+    base::step("install.accounts_allocated");
+    for (std::size_t i = 0; i < plan.result.size(); ++i) {
+        const repo::CheckedArchive& archive = archives.archives[i];
+        request.packages.push_back({archive.pkgname, plan.result[i].automatic, archive.fd.get(),
+                                    archive.sha256, archive.path.filename().string()});
+        request.unpacked_bytes += archives.metadata[i].size_pkg.value_or(0);
+    }
+
+    MadeImage made;
+    const std::string key = store::build_key(request);
+    if (auto image = find_sealed(session, key)) {
+        made.image = std::move(*image);
+        made.reused = true;
+        return made;
+    }
+    // Two commands that want the same image: the second waits here and then finds it.
+    const base::Lock lock = base::Lock::take(context.layout.image_lock(key), base::LockMode::exclusive,
+                                             "image " + key.substr(0, 12), context.command_line,
+                                             std::max(context.patience, std::chrono::milliseconds(600'000)));
+    if (auto image = find_sealed(session, key)) {
+        made.image = std::move(*image);
+        made.reused = true;
+        return made;
+    }
+
+    made.image = describe(request, plan, archives, key);
+    request.record = record_of(made.image);
+    context.reporter.doing(fmt::format("build an image of {} packages", request.packages.size()));
+    std::unique_ptr<confine::Driver> driver;
+    if (has_scripts(archives) && request.run_scripts)
+        driver = confine::open_driver(context.layout.state(), context.config.runtime);
+    catalog::Images images(session.catalog());
+    store::BuildHooks hooks;
+    hooks.scripts = [&](const store::RootParts& parts, const base::HostPath& skeleton) {
+        ScriptJailOptions options;
+        options.base = request.base;
+        options.prefix = request.prefix;
+        options.limits = jail::load_limits(context.config.limit_directories, "build",
+                                           {base::host_memory_bytes(), base::host_cpus()});
+        options.timeout = context.config.script_timeout;
+        options.run_directory = context.layout.run("build-" + base::random_hex(8));
+        options.log = context.layout.build_log(jail);
+        return make_script_jail(*driver, options, parts, skeleton);
+    };
+    hooks.equal_file = [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {
+        const auto known = images.find_equal(entry);
+        if (!known)
+            return std::nullopt;
+        return context.layout.image(known->image_id) / base::RootPath::parse(known->path).relative();
+    };
+    hooks.progress = [&](const store::BuildProgress& p) {
+        context.reporter.progress("unpack " + p.pkgname, p.bytes_done, p.bytes_total);
+    };
+    store::BuiltImage built = store::build_image(context.layout, request, hooks);
+    made.image.id = built.id;
+    made.image.size_bytes = built.manifest.total_bytes();
+    made.image.file_count = built.manifest.entries.size();
+    made.manifest = std::move(built.manifest);
+    made.setid = std::move(built.setid);
+    made.warnings = std::move(built.warnings);
+    made.messages = std::move(built.messages);
+    base::step("install.image_sealed");
+    return made;
+}
+
+} // namespace pkgjail::ops

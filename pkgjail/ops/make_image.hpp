@@ -1,0 +1,46 @@
+// From a plan's package set to an image: archives fetched and checked, account numbers given out, the image
+// found or built.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/repo/cache.hpp"
+#include "pkgjail/solve/solver.hpp"
+#include "pkgjail/store/builder.hpp"
+
+namespace pkgjail::ops {
+
+/// The archives of a plan, checked, with their metadata read, in the plan's order.
+struct Archives {
+    std::vector<repo::CheckedArchive> archives;
+    std::vector<format::PackageMetadata> metadata;
+    std::uint64_t downloaded_bytes = 0;
+};
+
+/// Fetches what the cache lacks and checks everything: digest and size against the index; pkgname,
+/// dependencies and platform in the package against what was promised. `local` are archives that the operator
+/// named, by pkgname; `present` says which archive digest a package of the jail came with, for packages that
+/// no repository offers any more. Throws Error{network}, Error{trust}, Error{corrupt}.
+Archives obtain_archives(Session& session, const solve::Plan& plan,
+                         const std::map<std::string, base::HostPath>& local,
+                         const std::map<std::string, std::string>& present);
+
+struct MadeImage {
+    catalog::Image image;
+    jail::Manifest manifest; ///< of a newly built one, for the catalog
+    bool reused = false;     ///< it was there already: nothing to record
+    std::vector<std::string> setid;
+    std::vector<std::string> warnings;
+    std::vector<std::pair<std::string, std::string>> messages; ///< pkgname → +DISPLAY
+};
+
+/// Gives out account numbers, then finds the image of this build key or builds it. The caller records a new
+/// one in the transaction that makes it current.
+MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& archives,
+                     const std::string& jail);
+
+} // namespace pkgjail::ops

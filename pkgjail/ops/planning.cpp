@@ -1,0 +1,58 @@
+#include "pkgjail/ops/planning.hpp"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "pkgjail/base/error.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+
+std::vector<solve::Present> present_packages(const catalog::Image& image) {
+    std::vector<solve::Present> present;
+    for (const catalog::ImagePackage& package : image.packages) {
+        solve::Present entry;
+        entry.package.pkgname = package.pkgname;
+        entry.package.repository = package.repository;
+        entry.package.build_date = package.build_date;
+        entry.package.depends = package.depends;
+        entry.package.conflicts = package.conflicts;
+        entry.package.installed_bytes = package.size_bytes;
+        entry.automatic = package.automatic;
+        present.push_back(std::move(entry));
+    }
+    return present;
+}
+
+std::map<std::string, std::string> digests_of(const catalog::Image& image) {
+    std::map<std::string, std::string> digests;
+    for (const catalog::ImagePackage& package : image.packages)
+        digests[package.pkgname] = package.archive_sha256;
+    return digests;
+}
+
+solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe) {
+    solve::Answer answer = solve::solve(request, universe);
+    if (auto* plan = std::get_if<solve::Plan>(&answer))
+        return std::move(*plan);
+    const auto& refusal = std::get<solve::Refusal>(answer);
+    std::vector<std::string> texts;
+    for (const solve::Refusal::Reason& reason : refusal.reasons)
+        texts.push_back(reason.text);
+    throw Error(refusal.not_found ? ErrorKind::not_found : ErrorKind::unsolvable,
+                fmt::format("{}", fmt::join(request.install.empty() ? request.remove : request.install, " ")),
+                fmt::format("{}", fmt::join(texts, "; ")),
+                refusal.reasons.empty() ? "" : refusal.reasons.front().hint);
+}
+
+std::uint64_t bytes_to_download(const solve::Plan& plan) {
+    std::uint64_t bytes = 0;
+    for (const solve::Plan::Member& member : plan.result)
+        if (!member.already_present)
+            bytes += member.package.download_bytes;
+    return bytes;
+}
+
+} // namespace pkgjail::ops

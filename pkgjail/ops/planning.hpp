@@ -1,0 +1,24 @@
+// Asking the solver: the present packages from the catalog, the answer as a plan or an Error.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/solve/solver.hpp"
+
+namespace pkgjail::ops {
+
+/// The packages of an image as the solver sees them.
+std::vector<solve::Present> present_packages(const catalog::Image& image);
+/// pkgname → digest of the archive it came from.
+std::map<std::string, std::string> digests_of(const catalog::Image& image);
+/// Throws Error{unsolvable}, or Error{not_found} where a requested name is in no repository, with all
+/// reasons.
+solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe);
+/// What the plan's new packages are in the repositories' own figures; less when some are in the cache.
+std::uint64_t bytes_to_download(const solve::Plan& plan);
+
+} // namespace pkgjail::ops

@@ -1,0 +1,192 @@
+#include "pkgjail/ops/service.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/root.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using base::Tree;
+
+namespace {
+
+jail::HostTerms host_terms() {
+    return {base::host_memory_bytes(), base::host_cpus()};
+}
+
+/// Puts `texts` (name → value as written) over `limits`.
+void override_limits(jail::Limits& limits, const std::map<std::string, std::string>& texts,
+                     const std::string& source) {
+    for (const auto& [name, text] : texts) {
+        const auto kind = jail::find_limit(name);
+        if (!kind)
+            throw Error(ErrorKind::configuration, name, "no such limit (in " + source + ")");
+        const auto value = jail::parse_limit(*kind, text, host_terms(), {source, 0});
+        if (value)
+            limits.wanted[*kind] = {*value, source};
+        else
+            limits.wanted.erase(*kind);
+    }
+}
+
+/// nullopt where the address can be bound; else the errno.
+std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
+    const int type = claim.protocol == "udp" ? SOCK_DGRAM : SOCK_STREAM;
+    const base::Fd fd(::socket(family, type | SOCK_CLOEXEC, 0));
+    if (!fd)
+        return std::nullopt; // the family does not exist here, so nobody can have the port in it
+    const int on = 1;
+    if (type == SOCK_STREAM)
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const std::string address =
+        claim.address.empty() ? (family == AF_INET6 ? "::" : "0.0.0.0") : claim.address;
+    int result = 0;
+    if (family == AF_INET6) {
+        ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        struct sockaddr_in6 name {};
+        name.sin6_family = AF_INET6;
+        name.sin6_port = htons(static_cast<std::uint16_t>(claim.port));
+        if (::inet_pton(AF_INET6, address.c_str(), &name.sin6_addr) != 1)
+            return std::nullopt;
+        result = ::bind(fd.get(), reinterpret_cast<const struct sockaddr*>(&name), sizeof name);
+    } else {
+        struct sockaddr_in name {};
+        name.sin_family = AF_INET;
+        name.sin_port = htons(static_cast<std::uint16_t>(claim.port));
+        if (::inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1)
+            return std::nullopt;
+        result = ::bind(fd.get(), reinterpret_cast<const struct sockaddr*>(&name), sizeof name);
+    }
+    if (result != 0)
+        return errno;
+    return std::nullopt;
+}
+
+} // namespace
+
+std::string jail_handle(const catalog::Jail& jail) {
+    return "pkgjail-" + jail.id;
+}
+
+jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
+                                   const std::map<std::string, std::string>& set) {
+    jail::RenderContext values;
+    values.jail = jail;
+    values.prefix = context.config.prefix;
+    values.host = {{"name", base::host_name()},
+                   {"memory", std::to_string(base::host_memory_bytes())},
+                   {"cpus", std::to_string(base::host_cpus())}};
+    values.set = set;
+    return jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
+}
+
+std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail) {
+    if (jail.recipe.empty())
+        return std::nullopt;
+    return render_recipe(context, jail.recipe, jail.name, jail.settings);
+}
+
+jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,
+                         const std::optional<jail::RenderedRecipe>& recipe) {
+    jail::Limits limits =
+        jail::load_limits(context.config.limit_directories, jail.limits_template, host_terms());
+    if (recipe)
+        override_limits(limits, recipe->limit_overrides, "recipe " + recipe->name);
+    override_limits(limits, jail.limit_overrides, "operator");
+    return limits;
+}
+
+std::map<std::string, std::string> jail_environment(const std::string& prefix, const std::string& home) {
+    return {{"PATH", fmt::format("{0}/sbin:{0}/bin:/sbin:/bin:/usr/sbin:/usr/bin", prefix)},
+            {"HOME", home},
+            {"LC_ALL", "C.UTF-8"}};
+}
+
+confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, const std::string& image_id,
+                            const std::optional<jail::RenderedRecipe>& recipe) {
+    confine::JailSpec spec;
+    spec.handle = jail_handle(jail);
+    spec.jail = jail.name;
+    spec.root = context.layout.jail_root(jail.id);
+    store::RootParts parts;
+    parts.tree = context.layout.image_tree(image_id);
+    parts.config = context.layout.jail_config(jail.id);
+    parts.data = context.layout.jail_data(jail.id);
+    if (recipe)
+        parts.data_paths = recipe->data_paths;
+    spec.mounts = store::root_mounts(store::host_base(), context.config.prefix, parts);
+    spec.environment = jail_environment(context.config.prefix, "/");
+    spec.limits = jail_limits(context, jail, recipe);
+    spec.profile = jail::find_profile(jail.profile).value_or(jail::Profile::high);
+    if (recipe) {
+        spec.network = recipe->network;
+        spec.claims = recipe->claims;
+    }
+    return spec;
+}
+
+supervise::SupervisedService supervised_service(const Context& context, const catalog::Jail& jail,
+                                                const std::string& image_id,
+                                                const std::optional<jail::RenderedRecipe>& recipe) {
+    if (!recipe || recipe->services.empty())
+        throw Error(ErrorKind::configuration, jail.name,
+                    "the jail has no service, because no recipe was given for it",
+                    fmt::format("run its programs with `pkgjail exec {} COMMAND`", jail.name));
+    const jail::Service& service = recipe->services.front();
+    supervise::SupervisedService supervised;
+    supervised.spec = jail_spec(context, jail, image_id, recipe);
+    supervised.spec.command = service.command;
+    supervised.spec.working_directory = service.working_directory;
+    for (const auto& [name, value] : service.environment)
+        supervised.spec.environment[name] = value;
+    supervised.spec.identity =
+        store::find_identity(Tree::open(context.layout.jail_config(jail.id)), service.user, service.group);
+    supervised.service = service;
+    supervised.health = recipe->health;
+    supervised.state_directory = context.layout.state();
+    supervised.runtime = context.config.runtime;
+    supervised.log_file = context.layout.log(jail.name);
+    supervised.log_max_bytes = context.config.log_max_bytes;
+    supervised.log_files = context.config.log_files;
+    return supervised;
+}
+
+std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe) {
+    std::vector<std::string> result;
+    if (!recipe)
+        return result;
+    if (recipe->health.probe && recipe->health.probe->kind == jail::Probe::Kind::http)
+        result.push_back(recipe->health.probe->target);
+    else
+        for (const jail::PortClaim& claim : recipe->claims)
+            result.push_back(claim.str());
+    return result;
+}
+
+void check_ports_free(const catalog::Jail& jail) {
+    if (jail.network != jail::network_mode_name(jail::NetworkMode::host))
+        return;
+    for (const catalog::PortClaimRow& claim : jail.claims)
+        for (const int family : {AF_INET, AF_INET6})
+            if (const auto error = bind_error(claim, family); error == EADDRINUSE)
+                throw Error(
+                    ErrorKind::conflict,
+                    fmt::format("port {}:{}{}", claim.protocol,
+                                claim.address.empty() ? "" : claim.address + ":", claim.port),
+                    "is in use by another program of this host",
+                    fmt::format("stop that program, or give jail {} another port with --set", jail.name));
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,49 @@
+// From what the catalog, the recipe and the templates say of a jail to the description that the supervisor
+// carries out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/confine/spec.hpp"
+#include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/ops/context.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::ops {
+
+/// The jail's recipe with its settings put in; nullopt for a jail without one. Read from the recipe
+/// directories each time, so that an edited recipe takes effect at the next start.
+std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail);
+/// Before there is a jail: the same from its parts.
+jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
+                                   const std::map<std::string, std::string>& set);
+
+/// Template, then the recipe's own limits, then the operator's.
+jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,
+                         const std::optional<jail::RenderedRecipe>& recipe);
+
+/// What the kernel calls the jail.
+std::string jail_handle(const catalog::Jail& jail);
+
+/// Root, mounts, limits, profile, network of the jail; command and identity are the caller's to add.
+confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, const std::string& image_id,
+                            const std::optional<jail::RenderedRecipe>& recipe);
+
+/// Everything that the supervisor needs. Error{configuration} for a jail without a service.
+supervise::SupervisedService supervised_service(const Context& context, const catalog::Jail& jail,
+                                                const std::string& image_id,
+                                                const std::optional<jail::RenderedRecipe>& recipe);
+
+/// A clean environment for processes of the jail.
+std::map<std::string, std::string> jail_environment(const std::string& prefix, const std::string& home);
+
+/// "http://127.0.0.1:8080/" for an http probe, "tcp:6379" for a claimed port.
+std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe);
+
+/// Throws Error{conflict} naming the port where another program of this host has it bound already.
+void check_ports_free(const catalog::Jail& jail);
+
+} // namespace pkgjail::ops

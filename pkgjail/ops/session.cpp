@@ -1,0 +1,107 @@
+#include "pkgjail/ops/session.hpp"
+
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/catalog/actions.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/recover.hpp"
+#include "pkgjail/store/sweep.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using base::Lock;
+using base::LockMode;
+
+Session::Session(const Context& context, std::string verb, std::string target)
+    : context_(context), verb_(std::move(verb)) {
+    context_.layout.create();
+    sweep_if_alone();
+    if (!store_lock_)
+        store_lock_ =
+            Lock::take(context_.layout.store_lock(), LockMode::shared, context_.layout.state().string(),
+                       verb_, std::max(context_.patience, std::chrono::milliseconds(10'000)));
+    if (!catalog_)
+        catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
+    catalog::Action action;
+    action.at = base::to_unix(base::wall_now());
+    action.uid = ::getuid();
+    action.verb = verb_;
+    action.target = std::move(target);
+    action.command_line = context_.command_line;
+    action_ = catalog::Actions(*catalog_).begin(action);
+    recover_jails(*this);
+}
+
+Session::~Session() {
+    if (finished_ || !catalog_)
+        return;
+    try {
+        catalog::Actions(*catalog_).finish(action_, "failed", 1);
+    } catch (const Error&) {
+        // The entry keeps its empty outcome, which reads as "did not finish"; the failure itself is already
+        // on its way to the operator.
+    }
+}
+
+void Session::finish(const std::string& outcome, int exit_status) {
+    catalog::Actions(*catalog_).finish(action_, outcome, exit_status);
+    finished_ = true;
+}
+
+void Session::sweep_if_alone() {
+    // Whoever builds holds the lock shared; having it alone proves that whatever the catalog does not know is
+    // a dead command's.
+    auto alone = Lock::try_take(context_.layout.store_lock(), LockMode::exclusive, verb_);
+    if (!alone)
+        return;
+    catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
+    catalog::Images images(*catalog_);
+    catalog::Jails jails(*catalog_);
+    store::Known known;
+    known.image = [&](const std::string& id) { return images.find(id).has_value(); };
+    known.jail = [&](const std::string& id) { return jails.find_by_id(id).has_value(); };
+    for (const std::string& removed : store::sweep(context_.layout, known))
+        context_.reporter.warn("removed what an interrupted command left: " + removed);
+    alone->downgrade();
+    store_lock_ = std::move(*alone);
+}
+
+Lock Session::lock_jail(const std::string& name) {
+    return Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
+                      context_.command_line.empty() ? verb_ : context_.command_line, context_.patience);
+}
+
+std::optional<catalog::Catalog> open_for_reading(const Context& context) {
+    if (!context.layout.check())
+        return std::nullopt;
+    try {
+        return catalog::Catalog::open_read_only(context.layout.catalog());
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::not_found)
+            return std::nullopt;
+        throw;
+    }
+}
+
+catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name) {
+    catalog::Jails jails(catalog);
+    if (auto jail = jails.find(name))
+        return *jail;
+    std::string hint = "pkgjail list shows the jails there are";
+    std::size_t nearest = 3; // more than two slips of the finger is another name
+    for (const catalog::Jail& other : jails.all())
+        if (const std::size_t distance = base::edit_distance(name, other.name); distance < nearest) {
+            nearest = distance;
+            hint = fmt::format("did you mean {}?", other.name);
+        }
+    throw Error(ErrorKind::not_found, name, "there is no jail of this name", hint);
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,50 @@
+// The frame of an operation: locks, catalog, sweeping what a crashed command left, the audit trail.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/catalog/catalog.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/ops/context.hpp"
+
+namespace pkgjail::ops {
+
+/// A changing operation. Made first: checks and makes the state directory, takes the store lock (shared, so
+/// that nobody sweeps what we are building), opens the catalog, sweeps when nobody else is at work, begins an
+/// entry in the audit trail. finish() closes the entry as done; without it the entry says that the command
+/// failed or died.
+class Session {
+  public:
+    Session(const Context& context, std::string verb, std::string target);
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+    ~Session();
+
+    const Context& context() const { return context_; }
+    catalog::Catalog& catalog() { return *catalog_; }
+    /// Exclusive for this jail name until the returned lock goes; Error{busy} names the holder.
+    base::Lock lock_jail(const std::string& name);
+    void finish(const std::string& outcome = "done", int exit_status = 0);
+
+  private:
+    void sweep_if_alone();
+
+    const Context& context_;
+    std::string verb_;
+    std::optional<base::Lock> store_lock_;
+    std::optional<catalog::Catalog> catalog_;
+    std::int64_t action_ = 0;
+    bool finished_ = false;
+};
+
+/// For reading verbs: the catalog read-only, nullopt when there is no state yet (an empty host, not an
+/// error).
+std::optional<catalog::Catalog> open_for_reading(const Context& context);
+
+/// The jail of this name; Error{not_found} with the nearest name as hint.
+catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name);
+
+} // namespace pkgjail::ops
