@@ -29,7 +29,8 @@ void check_url(const SectionReader& reader, const std::string& key, const std::s
 
 void read_paths(const Section& section, Config& config) {
     SectionReader reader(section);
-    constexpr std::string_view absolute = "an absolute path without \"..\"";
+    constexpr std::string_view absolute =
+        "an absolute path such as /var/db/pkgjail, without \"..\" and a slash at the end";
     if (const auto state = reader.text("state")) {
         const std::optional<base::RootPath> path = absolute_path(*state);
         if (!path || path->is_root())

@@ -132,16 +132,19 @@ std::vector<Section> read_sections(const base::HostPath& file) {
 
 void check_kind(const Section& section, const std::vector<std::string>& kinds,
                 const std::vector<std::string>& named) {
+    const auto is_named = [&](const std::string& kind) {
+        return std::find(named.begin(), named.end(), kind) != named.end();
+    };
     std::vector<std::string> titles;
     for (const std::string& kind : kinds)
-        titles.push_back("[" + kind + "]");
+        titles.push_back(is_named(kind) ? "[" + kind + " NAME]" : "[" + kind + "]");
     if (section.kind.empty())
         throw base::Error(base::ErrorKind::configuration, section.settings.front().where.str(),
                           "found before the first section, allowed: below one of " + enumerate(titles));
     if (std::find(kinds.begin(), kinds.end(), section.kind) == kinds.end())
         throw wrong_line(section.where, section.title(), enumerate(titles),
                          did_you_mean(section.kind, kinds));
-    if (!section.name.empty() && std::find(named.begin(), named.end(), section.kind) == named.end())
+    if (!section.name.empty() && !is_named(section.kind))
         throw wrong_line(section.where, section.title(), "[" + section.kind + "], without a name");
 }
 

@@ -127,7 +127,8 @@ Service read_service(const Section& section, const std::string& recipe_name, con
     service.group = read_account(reader, "group").value_or(service.group);
     if (const auto directory = reader.text("directory")) {
         if (!absolute_path(*directory))
-            reader.refuse("directory", "an absolute path without \"..\"");
+            reader.refuse("directory",
+                          "an absolute path such as /var/db, without \"..\" and a slash at the end");
         service.working_directory = *directory;
     }
     service.environment = read_environment(reader);

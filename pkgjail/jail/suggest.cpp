@@ -14,7 +14,7 @@ std::string enumerate(const std::vector<std::string>& words) {
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
     if (word.size() > 64)
         return std::nullopt;
-    const std::size_t tolerance = word.size() <= 3 ? 1 : word.size() <= 8 ? 2 : 3;
+    const std::size_t tolerance = word.size() <= 6 ? 1 : word.size() <= 9 ? 2 : 3;
     std::optional<std::string> best;
     std::size_t best_distance = tolerance + 1;
     for (const std::string& candidate : candidates) {
