@@ -30,7 +30,7 @@ CREATE TABLE repository (
 -- A record of a repository's index (pkg_summary(5)).
 CREATE TABLE available_package (
     available_package_id INTEGER PRIMARY KEY, -- ascending in the index's order within a repository
-    repository_id    INTEGER NOT NULL REFERENCES repository ON DELETE CASCADE,
+    repository_id    INTEGER NOT NULL REFERENCES repository ON DELETE CASCADE, -- who offers it
     pkgname          TEXT NOT NULL,           -- full name with version: "nginx-1.26.1nb2"
     pkgbase          TEXT NOT NULL,           -- what precedes the last "-" of pkgname
     comment          TEXT NOT NULL,           -- one line
@@ -73,15 +73,15 @@ CREATE TABLE image (
     build_key    TEXT NOT NULL,               -- SHA-256 of everything it was first built from
     base_id      TEXT NOT NULL,               -- the operating system it was built on
     prefix       TEXT NOT NULL,               -- where the packages live inside a root: "/usr/pkg"
-    created_at   INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,            -- when it was built
     size_bytes   INTEGER NOT NULL,            -- sum of the image's files; a file shared with another image counts in both
     file_count   INTEGER NOT NULL             -- regular files; directories and links are not counted
 ) STRICT;
 
 -- Build keys and the image that each gave. Two keys can give one image: another build of a package with equal files.
 CREATE TABLE image_key (
-    build_key    TEXT PRIMARY KEY,
-    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE
+    build_key    TEXT PRIMARY KEY,            -- SHA-256, like the one in image
+    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE -- what it gave
 ) STRICT, WITHOUT ROWID;
 
 -- For deleting an image.
@@ -89,14 +89,14 @@ CREATE INDEX image_key_by_image ON image_key (image_number);
 
 -- The packages of an image.
 CREATE TABLE image_package (
-    image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- whose
     position       INTEGER NOT NULL,          -- from 0, in dependency order: what is needed comes first
-    pkgname        TEXT NOT NULL,
+    pkgname        TEXT NOT NULL,             -- full name with version
     archive_sha256 TEXT NOT NULL,             -- of the archive it was unpacked from
     automatic      INTEGER NOT NULL CHECK (automatic IN (0, 1)), -- 1: only there because another needs it
     repository     TEXT NOT NULL,             -- where it came from; empty: a file given by the operator
     build_date     TEXT NOT NULL,             -- as the package has it
-    comment        TEXT NOT NULL,
+    comment        TEXT NOT NULL,             -- one line
     size_bytes     INTEGER NOT NULL,          -- installed size as the package says
     depends        TEXT NOT NULL,             -- list of @pkgdep patterns
     conflicts      TEXT NOT NULL,             -- list of @pkgcfl patterns
@@ -106,12 +106,12 @@ CREATE TABLE image_package (
 
 -- The manifest of an image: an entry a file, directory or symbolic link.
 CREATE TABLE image_file (
-    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,
+    image_number INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- whose
     path         TEXT NOT NULL,               -- "/tree/…", "/seed/config/…", "/seed/data/…"
     type         TEXT NOT NULL CHECK (type IN ('f', 'd', 'l')), -- file, directory, link
     mode         INTEGER NOT NULL,            -- permission and set-id bits
-    uid          INTEGER NOT NULL,
-    gid          INTEGER NOT NULL,
+    uid          INTEGER NOT NULL,            -- owner
+    gid          INTEGER NOT NULL,            -- group
     size_bytes   INTEGER NOT NULL,            -- of a file; a link's target's length; 0 for a directory
     sha256       TEXT NOT NULL,               -- of a file's content or a link's target; empty for a directory
     link_target  TEXT NOT NULL,               -- empty but for links
@@ -133,8 +133,8 @@ CREATE TABLE jail (
     network            TEXT NOT NULL,         -- "host", "none"
     limits_template    TEXT NOT NULL,         -- limits.d/NAME.limits; empty: none
     wanted_running     INTEGER NOT NULL CHECK (wanted_running IN (0, 1)), -- set by start, cleared by stop
-    created_at         INTEGER NOT NULL,
-    current_generation INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL,      -- when it was made
+    current_generation INTEGER NOT NULL,      -- the one it runs
     operation          TEXT,                  -- stage of an operation that stopped the service and is not finished; null: none
     -- Deferred: a jail and its first generation need each other.
     FOREIGN KEY (jail_id, current_generation) REFERENCES generation (jail_id, number) DEFERRABLE INITIALLY DEFERRED
@@ -142,10 +142,10 @@ CREATE TABLE jail (
 
 -- A step in a jail's history.
 CREATE TABLE generation (
-    jail_id      TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    jail_id      TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
     number       INTEGER NOT NULL CHECK (number > 0), -- from 1, in order of time
     image_number INTEGER NOT NULL REFERENCES image,   -- an image in use cannot be deleted
-    created_at   INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,            -- when it was made
     command      TEXT NOT NULL,               -- "install nginx -j web"
     reason       TEXT NOT NULL,               -- why it was made
     outcome      TEXT NOT NULL,               -- "done", "rolled back: …"; empty while under way
@@ -157,8 +157,8 @@ CREATE INDEX generation_by_image ON generation (image_number);
 
 -- What the operator asked for, as it was when the generation was made.
 CREATE TABLE generation_wish (
-    jail_id  TEXT NOT NULL,
-    number   INTEGER NOT NULL,
+    jail_id  TEXT NOT NULL,                   -- whose
+    number   INTEGER NOT NULL,                -- of the generation
     position INTEGER NOT NULL,                -- from 0, in the order of asking
     wish     TEXT NOT NULL,                   -- a package name or pattern
     PRIMARY KEY (jail_id, number, position),
@@ -167,15 +167,15 @@ CREATE TABLE generation_wish (
 
 -- Values given with --set.
 CREATE TABLE jail_setting (
-    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
     key     TEXT NOT NULL,                    -- a key of the recipe's [set]
-    value   TEXT NOT NULL,
+    value   TEXT NOT NULL,                    -- as written
     PRIMARY KEY (jail_id, key)
 ) STRICT, WITHOUT ROWID;
 
 -- Limits that the operator set for this jail; they win over the template's and the recipe's.
 CREATE TABLE jail_limit (
-    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
     name    TEXT NOT NULL,                    -- "memory"
     value   TEXT NOT NULL,                    -- as written: "256M", "25%", "none"
     PRIMARY KEY (jail_id, name)
@@ -183,10 +183,10 @@ CREATE TABLE jail_limit (
 
 -- Ports of the host that a jail's service listens on.
 CREATE TABLE jail_claim (
-    jail_id  TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,
+    jail_id  TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
     protocol TEXT NOT NULL,                   -- "tcp", "udp"
     address  TEXT NOT NULL,                   -- empty: any
-    port     INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    port     INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535), -- its number
     PRIMARY KEY (jail_id, protocol, address, port)
 ) STRICT, WITHOUT ROWID;
 
@@ -197,7 +197,7 @@ CREATE INDEX jail_claim_by_port ON jail_claim (protocol, port);
 
 -- Numbers of users and groups that packages asked for. Rows are never deleted: data outlives images.
 CREATE TABLE account (
-    kind   TEXT NOT NULL CHECK (kind IN ('user', 'group')),
+    kind   TEXT NOT NULL CHECK (kind IN ('user', 'group')), -- each has its own numbers
     name   TEXT NOT NULL,                     -- inside jails; the host's own accounts are another matter
     number INTEGER NOT NULL CHECK (number > 0), -- uid or gid
     PRIMARY KEY (kind, name),
@@ -211,9 +211,9 @@ CREATE TABLE action (
     uid          INTEGER NOT NULL,            -- the host's user who gave the command
     verb         TEXT NOT NULL,               -- "upgrade"
     target       TEXT NOT NULL,               -- the jail's name at that time; empty: the host
-    command_line TEXT NOT NULL,
+    command_line TEXT NOT NULL,               -- as it was given
     outcome      TEXT NOT NULL,               -- empty: under way, or killed; "done"; the error's text
-    exit_status  INTEGER NOT NULL
+    exit_status  INTEGER NOT NULL             -- 0 while under way
 ) STRICT;
 
 -- The history of one jail.

@@ -5,7 +5,9 @@
 namespace pkgjail::catalog {
 namespace {
 
-std::string_view column(AccountKind kind) { return kind == AccountKind::user ? "user" : "group"; }
+std::string_view column(AccountKind kind) {
+    return kind == AccountKind::user ? "user" : "group";
+}
 
 AccountKind other(AccountKind kind) {
     return kind == AccountKind::user ? AccountKind::group : AccountKind::user;
@@ -28,16 +30,19 @@ bool Accounts::is_free(AccountKind kind, std::uint32_t number) {
     return !statement.use()(column(kind))(std::int64_t{number}).next();
 }
 
-std::uint32_t Accounts::choose(AccountKind kind, const std::string& name, std::optional<std::uint32_t> wanted) {
-    const bool reasonable = wanted && ((*wanted >= 1 && *wanted <= 999) || (*wanted >= first && *wanted <= last));
+std::uint32_t Accounts::choose(AccountKind kind, const std::string& name,
+                               std::optional<std::uint32_t> wanted) {
+    const bool reasonable =
+        wanted && ((*wanted >= 1 && *wanted <= 999) || (*wanted >= first && *wanted <= last));
     if (reasonable && is_free(kind, *wanted))
         return *wanted;
     if (const auto same_name = find(other(kind), name); same_name && is_free(kind, *same_name))
         return *same_name;
     // The first number of a gap, or of the range.
-    Statement statement(catalog_.database(),
-                        "SELECT min(candidate) FROM (SELECT ?1 AS candidate UNION ALL SELECT number + 1 FROM account"
-                        " WHERE number BETWEEN ?1 AND ?2) WHERE candidate NOT IN (SELECT number FROM account)");
+    Statement statement(
+        catalog_.database(),
+        "SELECT min(candidate) FROM (SELECT ?1 AS candidate UNION ALL SELECT number + 1 FROM account"
+        " WHERE number BETWEEN ?1 AND ?2) WHERE candidate NOT IN (SELECT number FROM account)");
     auto row = statement.use();
     row(std::int64_t{first})(std::int64_t{last} - 1);
     const auto number = row.next() ? row.optional_integer(0) : std::nullopt;
@@ -48,7 +53,8 @@ std::uint32_t Accounts::choose(AccountKind kind, const std::string& name, std::o
     return static_cast<std::uint32_t>(*number);
 }
 
-std::uint32_t Accounts::allocate(AccountKind kind, const std::string& name, std::optional<std::uint32_t> wanted) {
+std::uint32_t Accounts::allocate(AccountKind kind, const std::string& name,
+                                 std::optional<std::uint32_t> wanted) {
     Database& database = catalog_.database();
     Transaction transaction(database);
     if (const auto number = find(kind, name))

@@ -21,10 +21,12 @@ class Accounts {
 
     explicit Accounts(Catalog& catalog);
     std::optional<std::uint32_t> find(AccountKind kind, const std::string& name);
-    /// The name's number, given out now if it has none: `wanted` when it is 1 to 999 or in the range and nobody of the
-    /// kind has it; else, for a user, that of the group of the same name (and the other way round) when it is free; else the
-    /// lowest one that neither a user nor a group has. Never 0. Error{conflict} when the range is used up.
-    std::uint32_t allocate(AccountKind kind, const std::string& name, std::optional<std::uint32_t> wanted = {});
+    /// The name's number, given out now if it has none: `wanted` when it is 1 to 999 or in the range and
+    /// nobody of the kind has it; else, for a user, that of the group of the same name (and the other way
+    /// round) when it is free; else the lowest one that neither a user nor a group has. Never 0.
+    /// Error{conflict} when the range is used up.
+    std::uint32_t allocate(AccountKind kind, const std::string& name,
+                           std::optional<std::uint32_t> wanted = {});
     std::map<std::string, std::uint32_t> all(AccountKind kind);
 
   private:

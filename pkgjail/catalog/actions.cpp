@@ -25,13 +25,15 @@ void Actions::finish(std::int64_t id, const std::string& outcome, int exit_statu
         .use()(outcome)(std::int64_t{exit_status})(id)
         .execute();
     if (database.changes() == 0)
-        throw base::Error(base::ErrorKind::not_found, "action " + std::to_string(id), "is not in the catalog");
+        throw base::Error(base::ErrorKind::not_found, "action " + std::to_string(id),
+                          "is not in the catalog");
 }
 
 std::vector<Action> Actions::latest(const std::optional<std::string>& target, std::size_t count) {
-    Statement statement(catalog_.database(),
-                        "SELECT action_id, at, uid, verb, target, command_line, outcome, exit_status FROM action"
-                        " WHERE ?1 IS NULL OR target = ?1 ORDER BY action_id DESC LIMIT ?2");
+    Statement statement(
+        catalog_.database(),
+        "SELECT action_id, at, uid, verb, target, command_line, outcome, exit_status FROM action"
+        " WHERE ?1 IS NULL OR target = ?1 ORDER BY action_id DESC LIMIT ?2");
     std::vector<Action> actions;
     auto row = statement.use();
     const std::size_t most = std::numeric_limits<std::int64_t>::max();

@@ -17,7 +17,9 @@ using Bytes = std::array<unsigned char, 16>;
 constexpr Bytes any_v6 = {};
 constexpr Bytes any_v4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0};
 
-bool is_v4(const Bytes& address) { return std::equal(any_v4.begin(), any_v4.begin() + 12, address.begin()); }
+bool is_v4(const Bytes& address) {
+    return std::equal(any_v4.begin(), any_v4.begin() + 12, address.begin());
+}
 
 std::optional<Bytes> read_address(const std::string& text) {
     Bytes bytes = any_v4;

@@ -25,8 +25,7 @@ int recognise(Database& database) {
     const std::int64_t version = single_integer(database, "PRAGMA user_version");
     if (owner == application_id && version > 0)
         return static_cast<int>(version);
-    if (owner == 0 && version == 0 &&
-        single_integer(database, "SELECT count(*) FROM sqlite_schema") == 0)
+    if (owner == 0 && version == 0 && single_integer(database, "SELECT count(*) FROM sqlite_schema") == 0)
         return 0;
     throw Error(ErrorKind::corrupt, database.name(),
                 fmt::format("not a catalog of pkgjail (an SQLite file with application id {:#010x})",
@@ -65,7 +64,9 @@ void add_rows(Database& database, std::vector<std::string>& findings, const char
 
 } // namespace
 
-int Catalog::newest_schema() { return static_cast<int>(std::size(migration_texts)); }
+int Catalog::newest_schema() {
+    return static_cast<int>(std::size(migration_texts));
+}
 
 Catalog Catalog::open_read_only(const base::HostPath& file, std::chrono::milliseconds patience) {
     Catalog catalog(Database(file, Database::Mode::read_only, patience));
@@ -116,14 +117,17 @@ std::vector<std::string> Catalog::check() {
         return findings;
 
     add_rows(database_, findings,
-             "SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent FROM pragma_foreign_key_check");
+             "SELECT 'a row of ' || \"table\" || ' refers to a missing row of ' || parent FROM "
+             "pragma_foreign_key_check");
     add_rows(database_, findings,
-             "SELECT 'image ' || image_id || ': ' || file_count || ' files are recorded, its manifest has ' || found FROM"
+             "SELECT 'image ' || image_id || ': ' || file_count || ' files are recorded, its manifest has ' "
+             "|| found FROM"
              " (SELECT image_id, file_count, (SELECT count(*) FROM image_file AS f"
              "   WHERE f.image_number = image.image_number AND type = 'f') AS found FROM image)"
              " WHERE file_count <> found");
     add_rows(database_, findings,
-             "SELECT 'image ' || image_id || ': ' || size_bytes || ' bytes are recorded, its manifest has ' || found FROM"
+             "SELECT 'image ' || image_id || ': ' || size_bytes || ' bytes are recorded, its manifest has ' "
+             "|| found FROM"
              " (SELECT image_id, size_bytes, (SELECT ifnull(sum(f.size_bytes), 0) FROM image_file AS f"
              "   WHERE f.image_number = image.image_number AND type = 'f') AS found FROM image)"
              " WHERE size_bytes <> found");
@@ -132,7 +136,8 @@ std::vector<std::string> Catalog::check() {
              " WHERE NOT EXISTS (SELECT 1 FROM image_key AS k WHERE k.image_number = image.image_number"
              "   AND k.build_key = image.build_key)");
     add_rows(database_, findings,
-             "SELECT 'repository ' || name || ': ' || packages || ' packages are recorded, its index has ' || found FROM"
+             "SELECT 'repository ' || name || ': ' || packages || ' packages are recorded, its index has ' "
+             "|| found FROM"
              " (SELECT name, packages, (SELECT count(*) FROM available_package AS a"
              "   WHERE a.repository_id = repository.repository_id) AS found FROM repository)"
              " WHERE packages <> found");

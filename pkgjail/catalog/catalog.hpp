@@ -1,5 +1,6 @@
-// The one catalog: which jails there are, which generation of each is current, what every image holds, what the
-// repositories offer. Opened here, used through Packages, Images, Jails, Accounts and Actions, a file each.
+// The one catalog: which jails there are, which generation of each is current, what every image holds, what
+// the repositories offer. Opened here, used through Packages, Images, Jails, Accounts and Actions, a file
+// each.
 #pragma once
 
 #include <string>
@@ -16,9 +17,10 @@ inline constexpr std::int32_t application_id = 0x706b6a6c;
 /// Movable only until something was made on it: Packages, Images and the others keep a reference.
 class Catalog {
   public:
-    /// Reading verbs: never writes; Error{not_found} where there is no catalog yet (callers show an empty state);
-    /// Error{configuration} "written by a newer pkgjail (schema N, this one knows M)" for a newer schema; an older one is
-    /// Error{configuration} with the hint to run any changing command; Error{corrupt} for what is no catalog.
+    /// Reading verbs: never writes; Error{not_found} where there is no catalog yet (callers show an empty
+    /// state); Error{configuration} "written by a newer pkgjail (schema N, this one knows M)" for a newer
+    /// schema; an older one is Error{configuration} with the hint to run any changing command; Error{corrupt}
+    /// for what is no catalog.
     static Catalog open_read_only(const base::HostPath& file,
                                   std::chrono::milliseconds patience = default_patience);
     /// Changing verbs: makes the file when it is missing, migrates an older schema step by step (each in one

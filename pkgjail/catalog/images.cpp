@@ -15,9 +15,9 @@ using base::Error;
 using base::ErrorKind;
 
 std::vector<ImagePackage> read_packages(Database& database, std::int64_t image) {
-    Statement statement(database,
-                        "SELECT pkgname, archive_sha256, automatic, repository, build_date, comment, size_bytes,"
-                        " depends, conflicts FROM image_package WHERE image_number = ? ORDER BY position");
+    Statement statement(
+        database, "SELECT pkgname, archive_sha256, automatic, repository, build_date, comment, size_bytes,"
+                  " depends, conflicts FROM image_package WHERE image_number = ? ORDER BY position");
     std::vector<ImagePackage> packages;
     auto row = statement.use();
     row(image);
@@ -50,27 +50,29 @@ Image read_image(Database& database, const Statement::Use& row) {
 }
 
 void insert_packages(Database& database, std::int64_t image, const std::vector<ImagePackage>& packages) {
-    Statement statement(database,
-                        "INSERT INTO image_package (image_number, position, pkgname, archive_sha256, automatic,"
-                        " repository, build_date, comment, size_bytes, depends, conflicts)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    Statement statement(
+        database, "INSERT INTO image_package (image_number, position, pkgname, archive_sha256, automatic,"
+                  " repository, build_date, comment, size_bytes, depends, conflicts)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     std::int64_t position = 0;
     for (const ImagePackage& package : packages)
-        statement.use()(image)(position++)(package.pkgname)(package.archive_sha256)(
-            std::int64_t{package.automatic})(package.repository)(package.build_date)(package.comment)(
-            to_column(package.size_bytes))(join_list(package.depends))(join_list(package.conflicts))
+        statement
+            .use()(image)(position++)(package.pkgname)(package.archive_sha256)(
+                std::int64_t{package.automatic})(package.repository)(package.build_date)(package.comment)(
+                to_column(package.size_bytes))(join_list(package.depends))(join_list(package.conflicts))
             .execute();
 }
 
 void insert_files(Database& database, std::int64_t image, const jail::Manifest& manifest) {
-    Statement statement(database,
-                        "INSERT INTO image_file (image_number, path, type, mode, uid, gid, size_bytes, sha256,"
-                        " link_target, package) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    Statement statement(
+        database, "INSERT INTO image_file (image_number, path, type, mode, uid, gid, size_bytes, sha256,"
+                  " link_target, package) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     for (const jail::ManifestEntry& entry : manifest.entries) {
         const char type = static_cast<char>(entry.type);
-        statement.use()(image)(entry.path.str())(std::string_view(&type, 1))(std::int64_t{entry.mode})(
-            std::int64_t{entry.uid})(std::int64_t{entry.gid})(to_column(entry.size))(entry.sha256)(
-            entry.link_target)(entry.package)
+        statement
+            .use()(image)(entry.path.str())(std::string_view(&type, 1))(std::int64_t{entry.mode})(
+                std::int64_t{entry.uid})(std::int64_t{entry.gid})(to_column(entry.size))(entry.sha256)(
+                entry.link_target)(entry.package)
             .execute();
     }
 }
@@ -89,8 +91,9 @@ std::int64_t Images::number_of(const std::string& id) {
 
 std::optional<Image> Images::find_by_key(const std::string& build_key) {
     const ReadTransaction one_state(catalog_.database());
-    Statement statement(catalog_.database(), "SELECT " IMAGE_COLUMNS " FROM image_key AS k"
-                                             " JOIN image ON image.image_number = k.image_number WHERE k.build_key = ?");
+    Statement statement(catalog_.database(),
+                        "SELECT " IMAGE_COLUMNS " FROM image_key AS k"
+                        " JOIN image ON image.image_number = k.image_number WHERE k.build_key = ?");
     auto row = statement.use();
     if (!row(build_key).next())
         return std::nullopt;
@@ -108,7 +111,8 @@ std::optional<Image> Images::find(const std::string& id) {
 
 std::vector<Image> Images::all() {
     const ReadTransaction one_state(catalog_.database());
-    Statement statement(catalog_.database(), "SELECT " IMAGE_COLUMNS " FROM image ORDER BY created_at, image_id");
+    Statement statement(catalog_.database(),
+                        "SELECT " IMAGE_COLUMNS " FROM image ORDER BY created_at, image_id");
     std::vector<Image> images;
     auto row = statement.use();
     while (row.next())
@@ -127,9 +131,11 @@ void Images::add(const Image& image, const jail::Manifest& manifest) {
     }
     Database& database = catalog_.database();
     Transaction transaction(database);
-    Statement(database, "INSERT INTO image (image_id, build_key, base_id, prefix, created_at, size_bytes, file_count)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .use()(image.id)(image.build_key)(image.base_id)(image.prefix)(image.created_at)(to_column(size))(count)
+    Statement(database,
+              "INSERT INTO image (image_id, build_key, base_id, prefix, created_at, size_bytes, file_count)"
+              " VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .use()(image.id)(image.build_key)(image.base_id)(image.prefix)(image.created_at)(to_column(size))(
+            count)
         .execute();
     const std::int64_t number = database.last_row();
     Statement(database, "INSERT INTO image_key (build_key, image_number) VALUES (?, ?)")
@@ -155,12 +161,14 @@ void Images::remove(const std::string& id) {
     Transaction transaction(database);
     const std::int64_t number = number_of(id);
     {
-        Statement users(database, "SELECT jail.name, generation.number FROM generation JOIN jail USING (jail_id)"
-                                  " WHERE image_number = ? ORDER BY jail.name, generation.number DESC LIMIT 1");
+        Statement users(database,
+                        "SELECT jail.name, generation.number FROM generation JOIN jail USING (jail_id)"
+                        " WHERE image_number = ? ORDER BY jail.name, generation.number DESC LIMIT 1");
         auto row = users.use();
         if (row(number).next())
             throw Error(ErrorKind::conflict, "image " + id,
-                        "is in use by generation " + std::to_string(row.integer(1)) + " of jail " + row.text(0));
+                        "is in use by generation " + std::to_string(row.integer(1)) + " of jail " +
+                            row.text(0));
     }
     Statement(database, "DELETE FROM image WHERE image_number = ?").use()(number).execute();
     transaction.commit();
@@ -169,8 +177,9 @@ void Images::remove(const std::string& id) {
 jail::Manifest Images::manifest(const std::string& id) {
     const ReadTransaction one_state(catalog_.database());
     const std::int64_t number = number_of(id);
-    Statement statement(catalog_.database(), "SELECT path, type, mode, uid, gid, size_bytes, sha256, link_target,"
-                                             " package FROM image_file WHERE image_number = ? ORDER BY path");
+    Statement statement(catalog_.database(),
+                        "SELECT path, type, mode, uid, gid, size_bytes, sha256, link_target,"
+                        " package FROM image_file WHERE image_number = ? ORDER BY path");
     jail::Manifest manifest;
     auto row = statement.use();
     row(number);
@@ -200,15 +209,17 @@ std::optional<KnownFile> Images::find_equal(const jail::ManifestEntry& file) {
     if (file.type != jail::EntryType::file)
         return std::nullopt;
     if (!find_equal_)
-        // Between "/tree/" and "/tree0" is everything below /tree: "0" follows "/". The newest image first, so that an
-        // old one can go without its files being shared again and again.
-        find_equal_.emplace(catalog_.database(),
-                            "SELECT image_id, path FROM image_file JOIN image USING (image_number)"
-                            " WHERE type = 'f' AND sha256 = ? AND image_file.size_bytes = ? AND mode = ? AND uid = ?"
-                            " AND gid = ? AND path >= '/tree/' AND path < '/tree0'"
-                            " ORDER BY image_number DESC, path LIMIT 1");
+        // Between "/tree/" and "/tree0" is everything below /tree: "0" follows "/". The newest image first,
+        // so that an old one can go without its files being shared again and again.
+        find_equal_.emplace(
+            catalog_.database(),
+            "SELECT image_id, path FROM image_file JOIN image USING (image_number)"
+            " WHERE type = 'f' AND sha256 = ? AND image_file.size_bytes = ? AND mode = ? AND uid = ?"
+            " AND gid = ? AND path >= '/tree/' AND path < '/tree0'"
+            " ORDER BY image_number DESC, path LIMIT 1");
     auto row = find_equal_->use();
-    row(file.sha256)(to_column(file.size))(std::int64_t{file.mode})(std::int64_t{file.uid})(std::int64_t{file.gid});
+    row(file.sha256)(to_column(file.size))(std::int64_t{file.mode})(std::int64_t{file.uid})(
+        std::int64_t{file.gid});
     if (!row.next())
         return std::nullopt;
     return KnownFile{row.text(0), row.text(1)};

@@ -46,11 +46,11 @@ class Images {
     std::optional<Image> find(const std::string& id);
     /// Oldest first.
     std::vector<Image> all();
-    /// Image row, packages and manifest; part of the caller's transaction, if there is one. Error{conflict} when the image
-    /// or its build key is known.
+    /// Image row, packages and manifest; part of the caller's transaction, if there is one. Error{conflict}
+    /// when the image or its build key is known.
     void add(const Image& image, const jail::Manifest& manifest);
-    /// Another build key that gave an image with the same manifest: find_by_key finds it under both. Error{not_found} for
-    /// an unknown image; a key that is known is set anew.
+    /// Another build key that gave an image with the same manifest: find_by_key finds it under both.
+    /// Error{not_found} for an unknown image; a key that is known is set anew.
     void add_key(const std::string& id, const std::string& build_key);
     /// Error{conflict} when a generation refers to it, Error{not_found} when there is none.
     void remove(const std::string& id);

@@ -70,12 +70,14 @@ void insert_generation(Database& database, const std::string& jail_id, const Gen
     auto found = image.use();
     if (!found(generation.image_id).next())
         throw Error(ErrorKind::not_found, "image " + generation.image_id, "is not in the catalog");
-    Statement(database, "INSERT INTO generation (jail_id, number, image_number, created_at, command, reason, outcome)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)")
+    Statement(database,
+              "INSERT INTO generation (jail_id, number, image_number, created_at, command, reason, outcome)"
+              " VALUES (?, ?, ?, ?, ?, ?, ?)")
         .use()(jail_id)(generation.number)(found.integer(0))(generation.created_at)(generation.command)(
             generation.reason)(generation.outcome)
         .execute();
-    Statement wish(database, "INSERT INTO generation_wish (jail_id, number, position, wish) VALUES (?, ?, ?, ?)");
+    Statement wish(database,
+                   "INSERT INTO generation_wish (jail_id, number, position, wish) VALUES (?, ?, ?, ?)");
     std::int64_t position = 0;
     for (const std::string& text : generation.wishes)
         wish.use()(jail_id)(generation.number)(position++)(text).execute();
@@ -163,8 +165,8 @@ void Jails::update(const Jail& jail) {
     Transaction transaction(database);
     Statement(database, "UPDATE jail SET recipe = ?, profile = ?, network = ?, limits_template = ?,"
                         " wanted_running = ?, operation = ? WHERE jail_id = ?")
-        .use()(jail.recipe)(jail.profile)(jail.network)(jail.limits_template)(std::int64_t{jail.wanted_running})(
-            jail.operation)(jail.id)
+        .use()(jail.recipe)(jail.profile)(jail.network)(jail.limits_template)(
+            std::int64_t{jail.wanted_running})(jail.operation)(jail.id)
         .execute();
     expect_a_jail(database, jail.id);
     Statement(database, "DELETE FROM jail_setting WHERE jail_id = ?").use()(jail.id).execute();
@@ -213,8 +215,11 @@ void Jails::set_current(const std::string& id, std::int64_t number) {
     Database& database = catalog_.database();
     Transaction transaction(database);
     if (!generation(id, number))
-        throw Error(ErrorKind::not_found, "generation " + std::to_string(number), "jail " + id + " has no such generation");
-    Statement(database, "UPDATE jail SET current_generation = ? WHERE jail_id = ?").use()(number)(id).execute();
+        throw Error(ErrorKind::not_found, "generation " + std::to_string(number),
+                    "jail " + id + " has no such generation");
+    Statement(database, "UPDATE jail SET current_generation = ? WHERE jail_id = ?")
+        .use()(number)(id)
+        .execute();
     transaction.commit();
 }
 
@@ -224,13 +229,15 @@ void Jails::set_outcome(const std::string& id, std::int64_t number, const std::s
         .use()(outcome)(id)(number)
         .execute();
     if (database.changes() == 0)
-        throw Error(ErrorKind::not_found, "generation " + std::to_string(number), "jail " + id + " has no such generation");
+        throw Error(ErrorKind::not_found, "generation " + std::to_string(number),
+                    "jail " + id + " has no such generation");
 }
 
 std::optional<Generation> Jails::generation(const std::string& id, std::int64_t number) {
     const ReadTransaction one_state(catalog_.database());
-    Statement statement(catalog_.database(), "SELECT " GENERATION_COLUMNS " FROM generation"
-                                             " JOIN image USING (image_number) WHERE jail_id = ? AND number = ?");
+    Statement statement(catalog_.database(),
+                        "SELECT " GENERATION_COLUMNS " FROM generation"
+                        " JOIN image USING (image_number) WHERE jail_id = ? AND number = ?");
     auto row = statement.use();
     if (!row(id)(number).next())
         return std::nullopt;
@@ -239,8 +246,9 @@ std::optional<Generation> Jails::generation(const std::string& id, std::int64_t 
 
 std::vector<Generation> Jails::generations(const std::string& id) {
     const ReadTransaction one_state(catalog_.database());
-    Statement statement(catalog_.database(), "SELECT " GENERATION_COLUMNS " FROM generation"
-                                             " JOIN image USING (image_number) WHERE jail_id = ? ORDER BY number");
+    Statement statement(catalog_.database(),
+                        "SELECT " GENERATION_COLUMNS " FROM generation"
+                        " JOIN image USING (image_number) WHERE jail_id = ? ORDER BY number");
     std::vector<Generation> generations;
     auto row = statement.use();
     row(id);
@@ -262,7 +270,8 @@ std::vector<std::string> Jails::claimants(const PortClaimRow& claim) {
     auto row = statement.use();
     row(claim.protocol)(claim.port);
     while (row.next())
-        if (addresses_overlap(row.text(1), claim.address) && (names.empty() || names.back() != row.text_view(0)))
+        if (addresses_overlap(row.text(1), claim.address) &&
+            (names.empty() || names.back() != row.text_view(0)))
             names.push_back(row.text(0));
     return names;
 }

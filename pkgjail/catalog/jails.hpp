@@ -27,7 +27,7 @@ struct PortClaimRow {
 };
 
 struct Jail {
-    std::string id;   ///< 16 hexadecimal digits, never used again; names the directories
+    std::string id; ///< 16 hexadecimal digits, never used again; names the directories
     std::string name;
     std::string recipe; ///< empty: no service known
     std::string profile;
@@ -39,7 +39,8 @@ struct Jail {
     std::int64_t created_at = 0;
     std::int64_t current = 0; ///< generation
     std::vector<PortClaimRow> claims;
-    std::optional<std::string> operation; ///< stage of an operation that has stopped the service and is not finished
+    std::optional<std::string>
+        operation; ///< stage of an operation that has stopped the service and is not finished
 };
 
 class Jails {
@@ -48,8 +49,8 @@ class Jails {
     std::vector<Jail> all(); ///< by name
     std::optional<Jail> find(const std::string& name);
     std::optional<Jail> find_by_id(const std::string& id);
-    /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The generation gets
-    /// its own number, or 1 where it has none, and is current; jail.current is not looked at.
+    /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The
+    /// generation gets its own number, or 1 where it has none, and is current; jail.current is not looked at.
     void add(const Jail& jail, const Generation& first);
     /// Writes back everything but id, name, created_at and current. Error{not_found} like all below.
     void update(const Jail& jail);
@@ -64,9 +65,11 @@ class Jails {
     std::optional<Generation> generation(const std::string& id, std::int64_t number);
     std::vector<Generation> generations(const std::string& id); ///< oldest first
     void set_operation(const std::string& id, const std::optional<std::string>& stage);
-    /// Jails (by name) that claim this port at an overlapping address, with the one that asks if it has claimed it. "" and
-    /// "::" overlap every address (a listener on "::" takes IPv4 as well, where the system does not say otherwise), "0.0.0.0"
-    /// every IPv4 address; other addresses overlap when they are the same, however they are written.
+    /// Jails (by name) that claim this port at an overlapping address, with the one that asks if it has
+    /// claimed it. "" and
+    /// "::" overlap every address (a listener on "::" takes IPv4 as well, where the system does not say
+    /// otherwise), "0.0.0.0" every IPv4 address; other addresses overlap when they are the same, however they
+    /// are written.
     std::vector<std::string> claimants(const PortClaimRow& claim);
 
   private:

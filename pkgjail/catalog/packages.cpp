@@ -68,7 +68,9 @@ RepositoryState read_repository(const Statement::Use& row) {
 }
 
 /// What precedes the last "-"; the whole name where there is none.
-std::string_view base_of(std::string_view pkgname) { return pkgname.substr(0, pkgname.rfind('-')); }
+std::string_view base_of(std::string_view pkgname) {
+    return pkgname.substr(0, pkgname.rfind('-'));
+}
 
 std::string lower(std::string_view text) {
     std::string result(text);
@@ -79,7 +81,8 @@ std::string lower(std::string_view text) {
 }
 
 /// How well a package answers a search, lower is better; nullopt: not at all. `words` are in lower case.
-std::optional<int> rank(const std::vector<std::string>& words, std::string_view pkgname, std::string_view comment) {
+std::optional<int> rank(const std::vector<std::string>& words, std::string_view pkgname,
+                        std::string_view comment) {
     const std::string name = lower(pkgname);
     const std::string text = lower(comment);
     const auto in_name = [&](const std::string& word) { return name.find(word) != std::string::npos; };
@@ -93,8 +96,8 @@ std::optional<int> rank(const std::vector<std::string>& words, std::string_view 
     return std::all_of(words.begin(), words.end(), in_name) ? 1 : 2;
 }
 
-/// Whether one of the patterns may match some version of `pkgbase`. A pattern that is none says nothing here: the
-/// caller, which knows the package it belongs to, tells what is wrong with it.
+/// Whether one of the patterns may match some version of `pkgbase`. A pattern that is none says nothing here:
+/// the caller, which knows the package it belongs to, tells what is wrong with it.
 bool may_match(const std::vector<std::string>& patterns, const std::string& pkgbase) {
     return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& text) {
         try {
@@ -149,19 +152,20 @@ void Packages::mark_checked(const std::string& name, std::int64_t at) {
         throw Error(ErrorKind::not_found, name, "this repository was never refreshed", "pkgjail update");
 }
 
-std::int64_t
-Packages::replace_index(const RepositoryState& state, int priority,
-                        const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce) {
+std::int64_t Packages::replace_index(
+    const RepositoryState& state, int priority,
+    const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce) {
     Database& database = catalog_.database();
     Transaction transaction(database);
-    Statement upsert(database,
-                     "INSERT INTO repository (name, url, index_file, etag, last_modified, sha256, checked_at,"
-                     " refreshed_at, packages, priority, position)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, (SELECT ifnull(max(position), 0) + 1 FROM repository))"
-                     " ON CONFLICT (name) DO UPDATE SET url = excluded.url, index_file = excluded.index_file,"
-                     " etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256,"
-                     " checked_at = excluded.checked_at, refreshed_at = excluded.refreshed_at,"
-                     " priority = excluded.priority RETURNING repository_id");
+    Statement upsert(
+        database,
+        "INSERT INTO repository (name, url, index_file, etag, last_modified, sha256, checked_at,"
+        " refreshed_at, packages, priority, position)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, (SELECT ifnull(max(position), 0) + 1 FROM repository))"
+        " ON CONFLICT (name) DO UPDATE SET url = excluded.url, index_file = excluded.index_file,"
+        " etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256,"
+        " checked_at = excluded.checked_at, refreshed_at = excluded.refreshed_at,"
+        " priority = excluded.priority RETURNING repository_id");
     std::int64_t repository = 0;
     {
         auto row = upsert.use();
@@ -172,13 +176,14 @@ Packages::replace_index(const RepositoryState& state, int priority,
     }
     Statement(database, "DELETE FROM available_package WHERE repository_id = ?").use()(repository).execute();
 
-    Statement insert(database,
-                     "INSERT INTO available_package (repository_id, pkgname, pkgbase, comment, depends, conflicts,"
-                     " supersedes, provides, requires, installed_bytes, build_date, categories, homepage, license,"
-                     " machine_arch, opsys, os_version, pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name,"
-                     " file_size, cksum_algorithm, cksum, description)"
-                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                     " ON CONFLICT (pkgbase, repository_id, pkgname) DO NOTHING");
+    Statement insert(
+        database,
+        "INSERT INTO available_package (repository_id, pkgname, pkgbase, comment, depends, conflicts,"
+        " supersedes, provides, requires, installed_bytes, build_date, categories, homepage, license,"
+        " machine_arch, opsys, os_version, pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name,"
+        " file_size, cksum_algorithm, cksum, description)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (pkgbase, repository_id, pkgname) DO NOTHING");
     std::int64_t count = 0;
     produce([&](format::SummaryRecord&& record) {
         insert_record(insert, repository, record);
@@ -212,7 +217,8 @@ void Packages::keep_only(const std::vector<std::pair<std::string, int>>& names_a
 std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {
     if (!by_base_)
         by_base_.emplace(catalog_.database(),
-                         "SELECT " RECORD_COLUMNS " FROM available_package JOIN repository USING (repository_id)"
+                         "SELECT " RECORD_COLUMNS
+                         " FROM available_package JOIN repository USING (repository_id)"
                          " WHERE pkgbase = ? ORDER BY priority, position, available_package_id");
     std::vector<AvailablePackage> packages;
     auto row = by_base_->use();
@@ -223,9 +229,10 @@ std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {
 }
 
 std::vector<std::pair<std::string, std::string>> Packages::all_names() {
-    Statement statement(catalog_.database(),
-                        "SELECT pkgname, repository.name FROM available_package JOIN repository USING (repository_id)"
-                        " ORDER BY pkgbase, priority, position, pkgname");
+    Statement statement(
+        catalog_.database(),
+        "SELECT pkgname, repository.name FROM available_package JOIN repository USING (repository_id)"
+        " ORDER BY pkgbase, priority, position, pkgname");
     std::vector<std::pair<std::string, std::string>> names;
     auto row = statement.use();
     while (row.next())
@@ -234,9 +241,10 @@ std::vector<std::pair<std::string, std::string>> Packages::all_names() {
 }
 
 std::optional<AvailablePackage> Packages::find(const std::string& repository, const std::string& pkgname) {
-    Statement statement(catalog_.database(),
-                        "SELECT " RECORD_COLUMNS ", description FROM available_package"
-                        " JOIN repository USING (repository_id) WHERE pkgbase = ? AND pkgname = ? AND repository.name = ?");
+    Statement statement(
+        catalog_.database(),
+        "SELECT " RECORD_COLUMNS ", description FROM available_package"
+        " JOIN repository USING (repository_id) WHERE pkgbase = ? AND pkgname = ? AND repository.name = ?");
     auto row = statement.use();
     if (!row(base_of(pkgname))(pkgname)(repository).next())
         return std::nullopt;
@@ -247,7 +255,8 @@ std::optional<AvailablePackage> Packages::find(const std::string& repository, co
 
 std::vector<AvailablePackage> Packages::superseding(const std::string& pkgbase) {
     Statement statement(catalog_.database(),
-                        "SELECT " RECORD_COLUMNS " FROM available_package JOIN repository USING (repository_id)"
+                        "SELECT " RECORD_COLUMNS
+                        " FROM available_package JOIN repository USING (repository_id)"
                         " WHERE supersedes <> '' ORDER BY priority, position, available_package_id");
     std::vector<AvailablePackage> packages;
     auto row = statement.use();
@@ -273,9 +282,10 @@ std::vector<AvailablePackage> Packages::search(const std::vector<std::string>& w
     std::vector<Hit> hits;
     {
         // Compared here and not with LIKE, for which "%" and "_" are special and NUL is the end.
-        Statement scan(database, "SELECT available_package_id, pkgname, comment FROM available_package"
-                                 " JOIN repository USING (repository_id) ORDER BY pkgbase, priority, position,"
-                                 " available_package_id");
+        Statement scan(database,
+                       "SELECT available_package_id, pkgname, comment FROM available_package"
+                       " JOIN repository USING (repository_id) ORDER BY pkgbase, priority, position,"
+                       " available_package_id");
         auto row = scan.use();
         while (row.next())
             if (const auto found = rank(wanted, row.text_view(1), row.text_view(2)))
@@ -295,7 +305,8 @@ std::vector<AvailablePackage> Packages::search(const std::vector<std::string>& w
 }
 
 std::vector<std::string> Packages::all_bases() {
-    Statement statement(catalog_.database(), "SELECT DISTINCT pkgbase FROM available_package ORDER BY pkgbase");
+    Statement statement(catalog_.database(),
+                        "SELECT DISTINCT pkgbase FROM available_package ORDER BY pkgbase");
     std::vector<std::string> bases;
     auto row = statement.use();
     while (row.next())

@@ -39,27 +39,32 @@ class Packages {
     /// Best first.
     std::vector<RepositoryState> repositories();
     std::optional<RepositoryState> repository(const std::string& name);
-    /// Remembers that the repository was asked and had nothing new. Error{not_found} when it was never refreshed.
+    /// Remembers that the repository was asked and had nothing new. Error{not_found} when it was never
+    /// refreshed.
     void mark_checked(const std::string& name, std::int64_t at);
-    /// Replaces the whole index of one repository in one transaction. `produce` is called once and hands each record
-    /// to its argument; if it throws, or the process dies in it, the old index stays. Of two records with one pkgname the
-    /// first is kept. Returns how many there are now.
-    std::int64_t replace_index(const RepositoryState& state, int priority,
-                               const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce);
+    /// Replaces the whole index of one repository in one transaction. `produce` is called once and hands each
+    /// record to its argument; if it throws, or the process dies in it, the old index stays. Of two records
+    /// with one pkgname the first is kept. Returns how many there are now.
+    std::int64_t
+    replace_index(const RepositoryState& state, int priority,
+                  const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce);
     /// Forgets repositories that are not in `names` and sets order and priority of those that are.
     void keep_only(const std::vector<std::pair<std::string, int>>& names_and_priorities);
 
-    /// Everything needed for solving (description left empty), for one base; best repository first, then as in the index.
+    /// Everything needed for solving (description left empty), for one base; best repository first, then as
+    /// in the index.
     std::vector<AvailablePackage> by_base(const std::string& pkgbase);
-    /// Every pkgname on offer with its repository, for patterns that name no base. By base; best repository first.
+    /// Every pkgname on offer with its repository, for patterns that name no base. By base; best repository
+    /// first.
     std::vector<std::pair<std::string, std::string>> all_names();
     /// With its description.
     std::optional<AvailablePackage> find(const std::string& repository, const std::string& pkgname);
-    /// Records whose SUPERSEDES could match `pkgbase` (candidates; the caller matches). Description left empty.
+    /// Records whose SUPERSEDES could match `pkgbase` (candidates; the caller matches). Description left
+    /// empty.
     std::vector<AvailablePackage> superseding(const std::string& pkgbase);
-    /// Names and comments that hold every word (ASCII letters in any case; no character is special). First the packages
-    /// whose base is a word, then those whose name holds every word, then the others; within these by base, best repository
-    /// first. No words, no hits. Description left empty.
+    /// Names and comments that hold every word (ASCII letters in any case; no character is special). First
+    /// the packages whose base is a word, then those whose name holds every word, then the others; within
+    /// these by base, best repository first. No words, no hits. Description left empty.
     std::vector<AvailablePackage> search(const std::vector<std::string>& words, std::size_t limit);
     /// Sorted bytewise.
     std::vector<std::string> all_bases();

@@ -75,8 +75,8 @@ std::string unchanging_uri(const std::string& path) {
     return uri + "?immutable=1";
 }
 
-/// Whether nothing can change the file while it is read without locks: the whole file system is read-only, and no
-/// committed pages wait in a WAL file.
+/// Whether nothing can change the file while it is read without locks: the whole file system is read-only,
+/// and no committed pages wait in a WAL file.
 bool never_changes(const std::string& path) {
     struct statvfs file_system {};
     if (::statvfs(path.c_str(), &file_system) != 0 || (file_system.f_flag & ST_RDONLY) == 0)
@@ -87,14 +87,14 @@ bool never_changes(const std::string& path) {
 
 } // namespace
 
-Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseconds patience) :
-    // Absolute: SQLite would take a name that begins with "file:" or ":" for something else.
-    name_(std::filesystem::absolute(file).string()) {
+Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseconds patience)
+    : // Absolute: SQLite would take a name that begins with "file:" or ":" for something else.
+      name_(std::filesystem::absolute(file).string()) {
     try {
         struct stat status {};
         if (mode == Mode::create) {
-            // SQLite makes its files with the mode of this one. Exclusively and only where there is none: closing any
-            // descriptor of an existing file would drop the locks that this process has on it.
+            // SQLite makes its files with the mode of this one. Exclusively and only where there is none:
+            // closing any descriptor of an existing file would drop the locks that this process has on it.
             const int fd = ::open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
             if (fd >= 0)
                 ::close(fd);
@@ -113,7 +113,8 @@ Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseco
             sqlite3_file_control(handle_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
             execute("PRAGMA synchronous = FULL");
             execute("PRAGMA journal_size_limit = 4194304");
-            // An index is replaced in one transaction; with less memory its pages would be written more than once.
+            // An index is replaced in one transaction; with less memory its pages would be written more than
+            // once.
             execute("PRAGMA cache_size = -65536");
         }
     } catch (...) {
@@ -126,7 +127,8 @@ void Database::open(const std::string& location, int flags, std::chrono::millise
     const int code = sqlite3_open_v2(location.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
     if (code != SQLITE_OK)
         fail(handle_, code, name_);
-    // The catalog may have been written by somebody else: nothing in it may call functions or reach the schema.
+    // The catalog may have been written by somebody else: nothing in it may call functions or reach the
+    // schema.
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
     sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_FKEY, 1, nullptr);
@@ -147,15 +149,17 @@ void Database::open_to_read(std::chrono::milliseconds patience) {
     }
     close();
     if (!never_changes(name_))
-        throw Error(ErrorKind::denied, name_,
-                    "cannot be read safely: its -wal and -shm files cannot be opened or made in this directory",
-                    "run it as the owner of the state directory");
+        throw Error(
+            ErrorKind::denied, name_,
+            "cannot be read safely: its -wal and -shm files cannot be opened or made in this directory",
+            "run it as the owner of the state directory");
     open(unchanging_uri(name_), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, patience);
     execute("PRAGMA schema_version");
 }
 
 void Database::use_wal(std::chrono::milliseconds patience) {
-    // Changing to WAL needs the file alone and does not always wait for it; two processes may be making it at once.
+    // Changing to WAL needs the file alone and does not always wait for it; two processes may be making it at
+    // once.
     const auto deadline = std::chrono::steady_clock::now() + patience;
     for (;;) {
         const int code = sqlite3_exec(handle_, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr);
@@ -167,10 +171,12 @@ void Database::use_wal(std::chrono::milliseconds patience) {
     }
 }
 
-Database::Database(Database&& other) noexcept :
-    handle_(std::exchange(other.handle_, nullptr)), name_(std::move(other.name_)) {}
+Database::Database(Database&& other) noexcept
+    : handle_(std::exchange(other.handle_, nullptr)), name_(std::move(other.name_)) {}
 
-Database::~Database() { close(); }
+Database::~Database() {
+    close();
+}
 
 void Database::close() noexcept {
     // v2: a statement that is still alive keeps the connection until it is gone.
@@ -183,11 +189,17 @@ void Database::execute(const char* fixed_sql) {
         fail(handle_, code, name_);
 }
 
-std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_); }
+std::int64_t Database::last_row() const {
+    return sqlite3_last_insert_rowid(handle_);
+}
 
-std::int64_t Database::changes() const { return sqlite3_changes(handle_); }
+std::int64_t Database::changes() const {
+    return sqlite3_changes(handle_);
+}
 
-bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+bool Database::in_transaction() const {
+    return sqlite3_get_autocommit(handle_) == 0;
+}
 
 Statement::Statement(Database& database, const char* sql) : database_(&database) {
     const int code =
@@ -196,10 +208,12 @@ Statement::Statement(Database& database, const char* sql) : database_(&database)
         fail(database.handle(), code, database.name());
 }
 
-Statement::Statement(Statement&& other) noexcept :
-    database_(other.database_), handle_(std::exchange(other.handle_, nullptr)) {}
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)) {}
 
-Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::~Statement() {
+    sqlite3_finalize(handle_);
+}
 
 Statement::Use::Use(Statement& statement) : statement_(statement) {}
 
@@ -219,8 +233,8 @@ Statement::Use& Statement::Use::operator()(std::int64_t value) {
 Statement::Use& Statement::Use::operator()(std::string_view value) {
     // An empty view may have a null pointer, which SQLite would take for NULL.
     const char* bytes = value.data() != nullptr ? value.data() : "";
-    const int code = sqlite3_bind_text64(statement_.handle_, ++bound_, bytes, value.size(), SQLITE_TRANSIENT,
-                                         SQLITE_UTF8);
+    const int code =
+        sqlite3_bind_text64(statement_.handle_, ++bound_, bytes, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     if (code != SQLITE_OK)
         fail(statement_.database_->handle(), code, statement_.database_->name());
     return *this;
@@ -266,7 +280,9 @@ std::string_view Statement::Use::text_view(int column) const {
     return bytes != nullptr ? std::string_view(bytes, static_cast<std::size_t>(size)) : std::string_view();
 }
 
-std::string Statement::Use::text(int column) const { return std::string(text_view(column)); }
+std::string Statement::Use::text(int column) const {
+    return std::string(text_view(column));
+}
 
 std::optional<std::int64_t> Statement::Use::optional_integer(int column) const {
     if (sqlite3_column_type(statement_.handle_, column) == SQLITE_NULL)
@@ -299,8 +315,8 @@ void Transaction::commit() {
     database_ = nullptr;
 }
 
-ReadTransaction::ReadTransaction(Database& database) :
-    database_(database.in_transaction() ? nullptr : &database) {
+ReadTransaction::ReadTransaction(Database& database)
+    : database_(database.in_transaction() ? nullptr : &database) {
     if (database_ != nullptr)
         database_->execute("BEGIN");
 }

@@ -1,5 +1,5 @@
-// Four small owners over SQLite: database, statement, one use of a statement, transaction. The only place that
-// includes sqlite3.h is sqlite.cpp; the only room with SQL is this one.
+// Four small owners over SQLite: database, statement, one use of a statement, transaction. The only place
+// that includes sqlite3.h is sqlite.cpp; the only room with SQL is this one.
 #pragma once
 
 #include <chrono>
@@ -20,18 +20,19 @@ namespace pkgjail::catalog {
 /// How long an access waits for another process's transaction before it is Error{busy}.
 inline constexpr std::chrono::milliseconds default_patience{5'000};
 
-/// How a failed call is told: SQLITE_BUSY/LOCKED is Error{busy}; CORRUPT/NOTADB is Error{corrupt} with the hint
-/// "pkgjail catalog rebuild"; READONLY/CANTOPEN/PERM is Error{denied}; FULL and IOERR are Error{system}; a violated
-/// constraint is Error{conflict}. The object is the file.
+/// How a failed call is told: SQLITE_BUSY/LOCKED is Error{busy}; CORRUPT/NOTADB is Error{corrupt} with the
+/// hint "pkgjail catalog rebuild"; READONLY/CANTOPEN/PERM is Error{denied}; FULL and IOERR are Error{system};
+/// a violated constraint is Error{conflict}. The object is the file.
 class Database {
   public:
     enum class Mode { read_only, read_write, create };
-    /// Foreign keys on, synchronous=FULL, trusted_schema off, defensive on. A missing file is made with mode 0600 by
-    /// `create`, and is Error{not_found} otherwise. Nothing is written to a file that was there.
+    /// Foreign keys on, synchronous=FULL, trusted_schema off, defensive on. A missing file is made with mode
+    /// 0600 by `create`, and is Error{not_found} otherwise. Nothing is written to a file that was there.
     ///
-    /// With WAL, the -wal and -shm files stay after the last writer has left: with them a reader who may not write in the
-    /// directory can still read. Where they are missing and cannot be made, read_only opens the file as unchanging only
-    /// on a file system that is mounted read-only; elsewhere a writer could come, and it is Error{denied}.
+    /// With WAL, the -wal and -shm files stay after the last writer has left: with them a reader who may not
+    /// write in the directory can still read. Where they are missing and cannot be made, read_only opens the
+    /// file as unchanging only on a file system that is mounted read-only; elsewhere a writer could come, and
+    /// it is Error{denied}.
     Database(const base::HostPath& file, Mode mode, std::chrono::milliseconds patience = default_patience);
     Database(Database&&) noexcept;
     Database& operator=(Database&&) = delete;
@@ -56,7 +57,8 @@ class Database {
     std::string name_;
 };
 
-/// A prepared statement; prepared once, used many times. `sql` is a literal. Must not outlive, or see moved, its database.
+/// A prepared statement; prepared once, used many times. `sql` is a literal. Must not outlive, or see moved,
+/// its database.
 class Statement {
   public:
     Statement(Database& database, const char* sql);
@@ -64,8 +66,8 @@ class Statement {
     Statement& operator=(Statement&&) = delete;
     ~Statement();
 
-    /// One use: bind in order, then step through rows; reset when it goes out of scope. Values are copied when they are
-    /// bound. Text may hold any bytes, NUL too. A statement has one use at a time.
+    /// One use: bind in order, then step through rows; reset when it goes out of scope. Values are copied
+    /// when they are bound. Text may hold any bytes, NUL too. A statement has one use at a time.
     class Use {
       public:
         explicit Use(Statement& statement);
@@ -99,8 +101,8 @@ class Statement {
     sqlite3_stmt* handle_ = nullptr;
 };
 
-/// BEGIN IMMEDIATE; rolled back unless committed. Inside another one it is a part of it: its commit takes effect with
-/// the outer one's, its rollback undoes only what was done since it began.
+/// BEGIN IMMEDIATE; rolled back unless committed. Inside another one it is a part of it: its commit takes
+/// effect with the outer one's, its rollback undoes only what was done since it began.
 class Transaction {
   public:
     explicit Transaction(Database& database);
@@ -114,7 +116,8 @@ class Transaction {
     bool nested_ = false;
 };
 
-/// Several readings of one and the same state, whatever others commit meanwhile. Inside a Transaction it adds nothing.
+/// Several readings of one and the same state, whatever others commit meanwhile. Inside a Transaction it adds
+/// nothing.
 class ReadTransaction {
   public:
     explicit ReadTransaction(Database& database);

@@ -1,5 +1,5 @@
-// How the catalog keeps a short list in one column: a newline after each item. Patterns, names and library paths are
-// lines of text files where they come from, so none can hold a newline.
+// How the catalog keeps a short list in one column: a newline after each item. Patterns, names and library
+// paths are lines of text files where they come from, so none can hold a newline.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ inline std::string join_list(const std::vector<std::string>& items) {
     std::string text;
     for (const std::string& item : items) {
         if (item.find('\n') != std::string::npos)
-            throw base::Error(base::ErrorKind::corrupt, item, "has a newline in it, which no pattern may have");
+            throw base::Error(base::ErrorKind::corrupt, item,
+                              "has a newline in it, which no pattern may have");
         text += item;
         text += '\n';
     }
