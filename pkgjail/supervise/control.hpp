@@ -1,0 +1,88 @@
+// RUN/control: the supervisor's unix socket, mode 0600. A peer sends one word and a newline and gets one line back:
+//
+//     stop      "ok"; the connection then stays open until the supervisor has ended, so its end is the news
+//     reload    "ok" or "error TEXT"
+//     wait      "ok STATE" as soon as the service is ready, failed or told to stop
+//
+// Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are, requests are
+// bounded in size and time, and none can hold up the loop.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <poll.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/path.hpp"
+
+namespace pkgjail::supervise {
+
+enum class ControlVerb { stop, reload, wait };
+
+/// The supervisor's side. Everything here is non-blocking.
+class ControlServer {
+  public:
+    static constexpr std::size_t most_peers = 16;
+    static constexpr std::size_t longest_request = 64;
+    static constexpr std::chrono::milliseconds request_patience{5'000};
+
+    /// Replaces the socket that a dead supervisor left; the caller holds the supervisor's lock. Throws Error{system}.
+    explicit ControlServer(const base::HostPath& run_directory);
+    ~ControlServer();
+    ControlServer(const ControlServer&) = delete;
+    ControlServer& operator=(const ControlServer&) = delete;
+
+    void add_descriptors(std::vector<struct pollfd>& waiting) const;
+    /// When a silent peer's time is over.
+    std::optional<base::SteadyTime> next_deadline() const;
+    /// Accepts, reads, answers. `handle` gives the line to send, or nullopt for an answer at answer_waiting().
+    using Handler = std::function<std::optional<std::string>(ControlVerb verb)>;
+    void serve(const Handler& handle) noexcept;
+    /// Sends `line` to everybody who waits.
+    void answer_waiting(std::string_view line) noexcept;
+    /// In a forked child: closes its copies, so that peers see the supervisor's end and not the child's.
+    void close_copies() noexcept;
+
+  private:
+    struct Peer {
+        base::Fd fd;
+        std::string request;
+        base::SteadyTime deadline;
+        enum class Stage { asking, waiting, held, done } stage = Stage::asking;
+    };
+    void accept_peers();
+    void read_request(Peer& peer, const Handler& handle);
+    static void send_line(Peer& peer, std::string_view line);
+
+    base::HostPath path_;
+    base::Fd listener_;
+    std::vector<Peer> peers_;
+};
+
+/// The other side, used by launch.cpp.
+class ControlClient {
+  public:
+    /// nullopt when nobody listens there. Error{busy} when the supervisor does not take connections, Error{denied}.
+    static std::optional<ControlClient> connect(const base::HostPath& run_directory);
+    /// False when the supervisor has gone.
+    bool send(std::string_view verb);
+    /// One line without its newline; nullopt when the connection ended before or `deadline` passed.
+    std::optional<std::string> read_line(base::SteadyTime deadline);
+    /// Waits for the other end to be gone; false when `deadline` passed.
+    bool wait_for_end(base::SteadyTime deadline);
+
+  private:
+    explicit ControlClient(base::Fd fd) : fd_(std::move(fd)) {}
+    /// Reads some; false when `deadline` passed. Sets ended_.
+    bool receive(base::SteadyTime deadline);
+    base::Fd fd_;
+    std::string received_;
+    bool ended_ = false;
+};
+
+} // namespace pkgjail::supervise

@@ -1,0 +1,93 @@
+// The asking side of the control socket.
+#include <cerrno>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/control_address.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+constexpr std::size_t longest_answer = 4096;
+
+} // namespace
+
+std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory) {
+    std::string name = control_path(run_directory).string();
+    if (::access(run_directory.c_str(), F_OK) != 0 && errno == ENOENT)
+        return std::nullopt;
+    ControlAddress address(run_directory);
+    base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        throw base::system_error(errno, name, "socket");
+    if (::connect(fd.get(), address.get(), address.size()) == 0)
+        return ControlClient(std::move(fd));
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        return std::nullopt;
+    if (errno == EAGAIN)
+        throw base::Error(base::ErrorKind::busy, name, "the supervisor does not answer: too many wait already");
+    throw base::system_error(errno, name, "connect");
+}
+
+bool ControlClient::send(std::string_view verb) {
+    std::string text(verb);
+    text += '\n';
+    ssize_t sent = 0;
+    do
+        sent = ::send(fd_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent == static_cast<ssize_t>(text.size());
+}
+
+bool ControlClient::receive(base::SteadyTime deadline) {
+    for (;;) {
+        char buffer[512];
+        ssize_t count = ::recv(fd_.get(), buffer, sizeof buffer, 0);
+        if (count > 0) {
+            received_.append(buffer, static_cast<std::size_t>(count));
+            return true;
+        }
+        if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+            ended_ = true;
+            return true;
+        }
+        auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - base::steady_now());
+        if (left.count() <= 0)
+            return false;
+        struct pollfd waiting {
+            fd_.get(), POLLIN, 0
+        };
+        // In pieces: a patience of days does not fit into poll's milliseconds.
+        constexpr std::chrono::milliseconds longest(60'000);
+        if (::poll(&waiting, 1, static_cast<int>(std::min(left, longest).count())) < 0 && errno != EINTR)
+            throw base::system_error(errno, "control socket", "poll");
+    }
+}
+
+std::optional<std::string> ControlClient::read_line(base::SteadyTime deadline) {
+    for (;;) {
+        if (std::size_t newline = received_.find('\n'); newline != std::string::npos) {
+            std::string line = received_.substr(0, newline);
+            received_.erase(0, newline + 1);
+            return line;
+        }
+        if (ended_ || received_.size() > longest_answer || !receive(deadline))
+            return std::nullopt;
+    }
+}
+
+bool ControlClient::wait_for_end(base::SteadyTime deadline) {
+    while (!ended_) {
+        received_.clear();
+        if (!receive(deadline))
+            return false;
+    }
+    return true;
+}
+
+} // namespace pkgjail::supervise

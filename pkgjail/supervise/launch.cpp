@@ -1,0 +1,256 @@
+// How a pkgjail command starts, awaits, stops and reloads a supervised service.
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pkgjail/base/boot.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/supervise/announcement.hpp"
+#include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/service_json.hpp"
+#include "pkgjail/supervise/state_file.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using std::chrono::milliseconds;
+
+/// How long a supervisor may take to answer a word, and to end once its service's own time is over.
+constexpr milliseconds answer_patience(10'000);
+constexpr milliseconds end_patience(60'000);
+/// Opening the driver may try several runtimes for the first time.
+constexpr milliseconds launch_patience(120'000);
+
+/// One launch, or one stop without a supervisor, at a time.
+base::Lock take_launch_lock(const base::HostPath& run_directory, const std::string& purpose) {
+    return base::Lock::take(run_directory / "launch.lock", base::LockMode::exclusive, run_directory.string(), purpose,
+                            launch_patience);
+}
+
+void make_run_directory(const base::HostPath& run_directory) {
+    base::make_directories(run_directory.parent_path(), 0700);
+    if (::mkdir(run_directory.c_str(), 0700) != 0 && errno != EEXIST)
+        throw base::system_error(errno, run_directory.string(), "mkdir");
+    struct stat status {};
+    if (::lstat(run_directory.c_str(), &status) != 0)
+        throw base::system_error(errno, run_directory.string(), "stat");
+    // Whoever can write here can stop the service, or have something else started in its place.
+    if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022u) != 0)
+        throw Error(ErrorKind::denied, run_directory.string(),
+                    "is not a directory that only its owner, who is you, can write to");
+}
+
+std::string describe_running(const base::HostPath& run_directory) {
+    ServiceStatus status = read_status(run_directory);
+    std::string text = "is " + std::string(state_name(status.state)) + " already";
+    if (status.supervisor)
+        text += " (supervisor " + std::to_string(status.supervisor->pid) + ")";
+    return text;
+}
+
+/// The supervisor's first line; empty when it ended without one, or said nothing in time.
+std::string read_announcement(const base::Fd& pipe) {
+    std::string line;
+    base::SteadyTime deadline = base::steady_now() + launch_patience;
+    while (line.find('\n') == std::string::npos) {
+        auto left = std::chrono::ceil<milliseconds>(deadline - base::steady_now());
+        if (left.count() <= 0)
+            return {};
+        struct pollfd waiting {
+            pipe.get(), POLLIN, 0
+        };
+        int count = ::poll(&waiting, 1, static_cast<int>(left.count()));
+        if (count < 0 && errno != EINTR)
+            throw base::system_error(errno, "supervisor", "poll");
+        if (count <= 0)
+            continue;
+        char buffer[4096];
+        ssize_t got = ::read(pipe.get(), buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            throw base::system_error(errno, "supervisor", "read");
+        if (got == 0)
+            return {};
+        line.append(buffer, static_cast<std::size_t>(got));
+    }
+    return line.substr(0, line.find('\n'));
+}
+
+/// Asks one thing of the supervisor; nullopt when there is none.
+std::optional<std::string> ask(const base::HostPath& run_directory, std::string_view verb) {
+    std::optional<ControlClient> control = ControlClient::connect(run_directory);
+    if (!control || !control->send(verb))
+        return std::nullopt;
+    return control->read_line(base::steady_now() + answer_patience);
+}
+
+milliseconds stop_timeout(const base::HostPath& run_directory) {
+    try {
+        return read_service(run_directory).service.stop_timeout;
+    } catch (const Error&) {
+        return milliseconds(0); // only lengthens a patience that is long already
+    }
+}
+
+/// Through the supervisor. False when there is none (any more).
+bool stop_supervisor(const base::HostPath& run_directory) {
+    std::optional<ControlClient> control = ControlClient::connect(run_directory);
+    if (!control || !control->send("stop"))
+        return false;
+    std::optional<std::string> answer = control->read_line(base::steady_now() + answer_patience);
+    if (answer && *answer != "ok")
+        throw Error(ErrorKind::denied, run_directory.string(), "its supervisor answered: " + *answer);
+    base::SteadyTime deadline = base::steady_now() + stop_timeout(run_directory) + end_patience;
+    if (!answer)
+        deadline = base::steady_now(); // its end is fine, its silence is not
+    std::optional<base::ProcessId> supervisor = read_status(run_directory).supervisor;
+    if (!control->wait_for_end(deadline))
+        throw Error(ErrorKind::busy, run_directory.string(),
+                    supervisor ? "its supervisor (process " + std::to_string(supervisor->pid) + ") does not answer"
+                               : std::string("its supervisor does not answer"),
+                    supervisor ? "end it with: kill -9 " + std::to_string(supervisor->pid) : std::string());
+    // The connection ends an instant before the process does.
+    while (supervisor_lock_is_held(run_directory) && base::steady_now() < deadline)
+        std::this_thread::sleep_for(milliseconds(2));
+    return answer.has_value();
+}
+
+/// What a dead supervisor would have done. The caller holds the supervisor's lock, so there is no other.
+void stop_unsupervised(const base::HostPath& run_directory, const SupervisedService& service,
+                       confine::Driver& driver) {
+    ServiceStatus status = read_unsupervised(run_directory);
+    RecordedStatus recorded;
+    recorded.boot = base::boot_id();
+    recorded.status = status;
+    if (status.service && base::is_alive(*status.service) &&
+        base::send_signal(*status.service, service.service.stop_signal)) {
+        base::SteadyTime deadline = base::steady_now() + service.service.stop_timeout;
+        while (base::is_alive(*status.service) && base::steady_now() < deadline)
+            std::this_thread::sleep_for(milliseconds(10));
+    }
+    driver.remove(service.spec.handle, run_directory);
+    recorded.status.state = ServiceState::stopped;
+    recorded.status.reason = "stopped by operator, after " + status.reason;
+    recorded.status.service.reset();
+    recorded.status.supervisor.reset();
+    write_state(run_directory, recorded);
+}
+
+/// Whether the state file alone says that nothing can be there.
+bool ended_properly(const ServiceStatus& status) {
+    return status.state == ServiceState::stopped || status.state == ServiceState::failed;
+}
+
+using FindDriver = std::function<confine::Driver&(const SupervisedService& service)>;
+
+bool stop_with(const base::HostPath& run_directory, const FindDriver& find_driver) {
+    if (::access(run_directory.c_str(), F_OK) != 0 && errno == ENOENT)
+        return false;
+    if (stop_supervisor(run_directory))
+        return true;
+    if (!base::open_file_if_exists(service_file(run_directory), O_RDONLY))
+        return false;
+    base::Lock launching = take_launch_lock(run_directory, "stop");
+    std::optional<base::Lock> lock =
+        base::Lock::try_take(lock_file(run_directory), base::LockMode::exclusive, "stop");
+    if (!lock) // launched while we waited
+        return stop_supervisor(run_directory);
+    std::optional<RecordedStatus> recorded = read_recorded(run_directory);
+    if (recorded && ended_properly(recorded->status))
+        return false;
+    SupervisedService service = read_service(run_directory);
+    confine::Driver& driver = find_driver(service);
+    bool there = driver.exists(service.spec.handle, run_directory);
+    stop_unsupervised(run_directory, service, driver);
+    return there;
+}
+
+} // namespace
+
+void launch(const base::HostPath& program, const base::HostPath& run_directory, const SupervisedService& service) {
+    make_run_directory(run_directory);
+    base::Lock launching = take_launch_lock(run_directory, "start " + service.spec.jail);
+    if (supervisor_lock_is_held(run_directory))
+        throw Error(ErrorKind::conflict, service.spec.jail, describe_running(run_directory));
+    base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
+
+    base::Pipe pipe = base::make_pipe();
+    base::Command command;
+    command.argv = {program.string(), run_directory.string()};
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+    command.standard_output = pipe.write_end.get();
+    command.new_session = true;
+    base::Child supervisor = base::Child::start(command);
+    pipe.write_end.reset();
+    std::string line = read_announcement(pipe.read_end);
+    std::optional<Announcement> announcement = parse_announcement(line);
+    if (announcement && !announcement->error) {
+        supervisor.release();
+        return;
+    }
+    if (announcement) {
+        supervisor.wait_for(answer_patience);
+        throw *announcement->error;
+    }
+    std::optional<base::Exit> exit = supervisor.wait_for(milliseconds(100));
+    throw Error(ErrorKind::system, program.string(),
+                exit ? "ended with " + exit->describe() + " before it was ready to supervise"
+                     : "did not get ready to supervise in time");
+}
+
+ServiceStatus wait_until_settled(const base::HostPath& run_directory, milliseconds patience) {
+    base::SteadyTime deadline = base::steady_now() + patience;
+    for (;;) {
+        std::optional<ControlClient> control = ControlClient::connect(run_directory);
+        if (control && control->send("wait"))
+            control->read_line(deadline);
+        ServiceStatus status = read_status(run_directory);
+        // Without a supervisor there is nothing to wait for, but one that holds its lock may be about to listen.
+        bool coming = status.state == ServiceState::starting && !control;
+        if (!coming || base::steady_now() >= deadline)
+            return status;
+        std::this_thread::sleep_for(milliseconds(5));
+    }
+}
+
+bool stop(const base::HostPath& run_directory) {
+    std::unique_ptr<confine::Driver> driver;
+    return stop_with(run_directory, [&driver](const SupervisedService& service) -> confine::Driver& {
+        driver = confine::open_driver(service.state_directory, service.runtime);
+        return *driver;
+    });
+}
+
+bool stop(const base::HostPath& run_directory, confine::Driver& driver) {
+    return stop_with(run_directory, [&driver](const SupervisedService&) -> confine::Driver& { return driver; });
+}
+
+void reload(const base::HostPath& run_directory) {
+    std::optional<std::string> answer = ask(run_directory, "reload");
+    if (answer == "ok")
+        return;
+    constexpr std::string_view error = "error ";
+    if (answer && answer->starts_with(error))
+        throw Error(ErrorKind::conflict, run_directory.string(), answer->substr(error.size()));
+    ServiceStatus status = read_status(run_directory);
+    throw Error(ErrorKind::conflict, run_directory.string(),
+                "has no supervisor that answers; the service is " + std::string(state_name(status.state)) +
+                    (status.reason.empty() ? "" : ": " + status.reason));
+}
+
+} // namespace pkgjail::supervise

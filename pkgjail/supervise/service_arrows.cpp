@@ -1,0 +1,359 @@
+// The arrows of the diagram in service_state.hpp: what is done when the service goes from one state to the next.
+#include <cerrno>
+
+#include <sys/wait.h>
+
+#include <fmt/format.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/supervise/attempt.hpp"
+#include "pkgjail/supervise/memory.hpp"
+#include "pkgjail/supervise/service_keeper.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Without it the supervisor would never hear of the service's end.
+void check_is_child(pid_t pid) {
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        throw base::system_error(errno, "first process " + std::to_string(pid), "wait for it");
+}
+
+void check_all_enforced(const jail::Limits& limits, const std::vector<jail::LimitReading>& readings) {
+    if (!limits.require_enforced)
+        return;
+    std::size_t enforced = 0;
+    for (const jail::LimitReading& reading : readings) {
+        if (reading.enforcement != jail::Enforcement::enforced)
+            throw base::Error(base::ErrorKind::denied, "limit " + std::string(jail::limit_name(reading.kind)),
+                              fmt::format("is {} ({}), and every limit has to be enforced",
+                                          jail::enforcement_name(reading.enforcement), reading.mechanism));
+        ++enforced;
+    }
+    if (enforced < limits.wanted.size())
+        throw base::Error(base::ErrorKind::denied, "limits",
+                          fmt::format("{} of {} could be read back, and every limit has to be enforced", enforced,
+                                      limits.wanted.size()));
+}
+
+} // namespace
+
+void ServiceKeeper::enter(ServiceState state, std::string reason) {
+    status_.state = state;
+    status_.reason = std::move(reason);
+    changed_ = true;
+}
+
+void ServiceKeeper::note(std::string text) noexcept {
+    try {
+        log_.append({base::wall_now(), "sup", std::move(text)});
+    } catch (const std::exception&) {
+        // No memory for a word of our own: the state file has the reason.
+    }
+}
+
+void ServiceKeeper::clear_timers() {
+    for (auto* timer : {&settled_at_, &grace_until_, &next_probe_at_, &restart_at_, &kill_at_})
+        timer->reset();
+}
+
+// stopped, backoff → starting
+
+void ServiceKeeper::start_service() {
+    clear_timers();
+    ending_ = Ending::none;
+    adopting_ = false;
+    successes_ = failures_ = 0;
+    probe_pause_ = first_pause;
+    if (status_.state == ServiceState::backoff)
+        ++status_.restarts;
+    enter(ServiceState::starting, status_.restarts == 0 ? "launched" : "restarted after " + status_.reason);
+    status_.service.reset();
+    status_.started_at = base::wall_now();
+    status_.ready_at.reset();
+    status_.last_probe.clear();
+    status_.limits.clear();
+    save();
+
+    try {
+        create_jail();
+        driver_.start(service_.spec, run_directory_);
+        record_limits();
+    } catch (const base::Error& error) {
+        std::string reason = error.what();
+        remove_jail();
+        output_.finish();
+        status_.service.reset();
+        note("could not be started: " + reason);
+        // What the kernel or the runtime refuses at once it will refuse again; what it refuses after a month may be a
+        // shortage that passes.
+        if (ever_ready_)
+            restart_or_fail(reason, true);
+        else
+            fail(reason);
+        return;
+    }
+    started_ = base::steady_now();
+    note(fmt::format("started as process {}", status_.service->pid));
+    if (service_.health.probe) {
+        grace_until_ = started_ + service_.health.grace;
+        next_probe_at_ = started_ + first_pause;
+    } else {
+        settled_at_ = started_ + settling;
+    }
+    return_free_memory();
+}
+
+void ServiceKeeper::create_jail() {
+    output_.open(service_.spec.identity);
+    base::ProcessId first = driver_.create(service_.spec, run_directory_,
+                                           {-1, output_.output_for_service(), output_.error_for_service()});
+    output_.close_service_ends();
+    check_is_child(first.pid);
+    running_ = true;
+    status_.service = first;
+    changed_ = true;
+    // Written before the program runs: a supervisor killed from here on leaves a service that can be found.
+    save();
+}
+
+void ServiceKeeper::record_limits() {
+    try {
+        status_.limits = driver_.read_limits(service_.spec, run_directory_);
+    } catch (const base::Error& error) {
+        // A service that has ended already has no limits to read; its exit says more, and the loop takes it.
+        if (service_.spec.limits.require_enforced && base::is_alive(*status_.service))
+            throw;
+        note(std::string("limits could not be read back: ") + error.what());
+        return;
+    }
+    changed_ = true;
+    check_all_enforced(service_.spec.limits, status_.limits);
+}
+
+// starting → ready, unhealthy → ready
+
+void ServiceKeeper::become_ready(const std::string& why) {
+    grace_until_.reset();
+    settled_at_.reset();
+    failures_ = 0;
+    if (!status_.ready_at) {
+        status_.ready_at = base::wall_now();
+        auto taken = std::chrono::duration_cast<milliseconds>(base::steady_now() - started_);
+        note(fmt::format("ready after {}: {}", show_duration(taken), why));
+    } else {
+        note("ready again: " + why);
+    }
+    ever_ready_ = true;
+    enter(ServiceState::ready, why);
+    return_free_memory();
+}
+
+// starting → (ended, then) backoff: the grace is over
+
+void ServiceKeeper::give_up_start(const std::string& why) {
+    ending_ = Ending::not_ready;
+    ending_reason_ = fmt::format("not ready within {}", show_duration(service_.health.grace));
+    if (!why.empty())
+        ending_reason_ += ": " + why;
+    note(ending_reason_);
+    enter(ServiceState::starting, ending_reason_);
+    drop_probe();
+    signal_service();
+}
+
+// every state → stopping
+
+void ServiceKeeper::begin_stop(const std::string& reason) {
+    if (over_ || ending_ == Ending::by_request)
+        return;
+    bool told_already = ending_ == Ending::not_ready;
+    ending_ = Ending::by_request;
+    ending_reason_ = reason;
+    note("stopping: " + reason);
+    drop_probe();
+    if (!running_) {
+        become_stopped();
+        return;
+    }
+    enter(ServiceState::stopping, reason);
+    if (!told_already)
+        signal_service();
+}
+
+/// Asks the first process to end, and sets the time when it is not asked any more.
+void ServiceKeeper::signal_service() {
+    auto deadline = kill_at_;
+    clear_timers();
+    kill_at_ = deadline.value_or(base::steady_now() + service_.service.stop_timeout);
+    // Gone already: its exit is on its way to the loop.
+    base::send_signal(*status_.service, service_.service.stop_signal);
+}
+
+void ServiceKeeper::kill_service() {
+    note(fmt::format("did not end within {} of signal {}: killed", show_duration(service_.service.stop_timeout),
+                     service_.service.stop_signal));
+    std::optional<base::Exit> exit = remove_jail();
+    if (!exit)
+        throw base::Error(base::ErrorKind::system, "process " + std::to_string(status_.service->pid),
+                          "has not ended although its jail was removed");
+    service_ended(*exit);
+}
+
+// starting, ready, unhealthy, stopping → backoff, failed, stopped: the first process has ended
+
+void ServiceKeeper::service_ended(const base::Exit& exit) {
+    running_ = false;
+    status_.last_exit = exit.describe();
+    changed_ = true;
+    bool was_starting = status_.state == ServiceState::starting;
+    clear_timers();
+    drop_probe();
+    // The rest of the jail ends with its first process, everywhere alike; only then is the output complete.
+    driver_.remove(service_.spec.handle, run_directory_);
+    status_.service.reset();
+    output_.finish();
+    note("ended with " + status_.last_exit);
+
+    switch (ending_) {
+    case Ending::by_request:
+        become_stopped();
+        break;
+    case Ending::not_ready:
+        restart_or_fail(ending_reason_, true);
+        break;
+    case Ending::none:
+        // The usual cause of a quick and clean end is a program that goes into the background, out of our sight.
+        if (was_starting && exit.success())
+            restart_or_fail("ended with exit status 0: it must stay in the foreground", false);
+        else
+            restart_or_fail(status_.last_exit, !exit.success());
+        break;
+    }
+}
+
+void ServiceKeeper::restart_or_fail(const std::string& reason, bool failure) {
+    const jail::Restart& rules = service_.service.restart;
+    if (rules.policy == jail::Restart::Policy::never ||
+        (rules.policy == jail::Restart::Policy::on_failure && !failure)) {
+        fail(reason);
+        return;
+    }
+    std::optional<milliseconds> delay = budget_.take(base::steady_now());
+    if (!delay) {
+        fail(fmt::format("{} (given up after {} restarts within {})", reason, rules.budget,
+                         show_duration(rules.window)));
+        return;
+    }
+    restart_at_ = base::steady_now() + *delay;
+    enter(ServiceState::backoff, reason);
+    note(fmt::format("will be started again in {}", show_duration(*delay)));
+}
+
+void ServiceKeeper::fail(const std::string& reason) {
+    clear_timers();
+    enter(ServiceState::failed, reason);
+    note("failed: " + reason);
+    over_ = true;
+    exit_status_ = 1;
+}
+
+void ServiceKeeper::become_stopped() {
+    clear_timers();
+    enter(ServiceState::stopped, ending_reason_);
+    over_ = true;
+}
+
+/// Something that has no arrow went wrong: no jail stays behind without a supervisor, if it can be helped.
+void ServiceKeeper::give_up(const std::string& reason) noexcept {
+    try {
+        std::string whole = reason;
+        try {
+            remove_jail();
+            status_.service.reset();
+        } catch (const std::exception& error) {
+            whole += fmt::format(" (and its jail could not be removed: {})", error.what());
+        }
+        drop_probe();
+        output_.finish();
+        fail(whole);
+    } catch (const std::exception&) {
+        status_.state = ServiceState::failed;
+        changed_ = true;
+        over_ = true;
+        exit_status_ = 1;
+    }
+}
+
+std::optional<base::Exit> ServiceKeeper::remove_jail() {
+    driver_.remove(service_.spec.handle, run_directory_);
+    std::optional<base::Exit> exit = take_exit(true);
+    if (exit)
+        status_.last_exit = exit->describe();
+    return exit;
+}
+
+// Probes
+
+void ServiceKeeper::start_probe() {
+    if (!running_ || ending_ != Ending::none)
+        return;
+    ProbeTarget target{*service_.health.probe, service_.health.timeout, driver_, service_.spec, run_directory_};
+    probe_ = std::make_unique<ProbeProcess>(target, [this] { close_copies_in_child(); });
+}
+
+/// A probe of a service that is ending has nothing to say any more. It is reaped as an orphan.
+void ServiceKeeper::drop_probe() {
+    probe_.reset();
+    next_probe_at_.reset();
+}
+
+void ServiceKeeper::probe_ended(const base::Exit& exit) {
+    bool hung = probe_->timed_out();
+    ProbeResult result = probe_->finish(exit);
+    probe_.reset();
+    if (hung && service_.health.probe->kind == jail::Probe::Kind::command) {
+        adopting_ = true;
+        kill_adopted(driver_, service_.spec, run_directory_, status_.service->pid);
+    }
+    if (result.detail != status_.last_probe) {
+        status_.last_probe = result.detail;
+        changed_ = true;
+    }
+    base::SteadyTime now = base::steady_now();
+    next_probe_at_ = now + service_.health.interval;
+
+    if (status_.state == ServiceState::starting) {
+        successes_ = result.healthy ? successes_ + 1 : 0;
+        if (successes_ >= service_.health.successes) {
+            become_ready(result.detail);
+        } else if (!result.healthy && now - started_ >= service_.health.grace) {
+            give_up_start(result.detail);
+        } else {
+            next_probe_at_ = now + probe_pause_;
+            probe_pause_ = std::min(probe_pause_ * 2, longest_pause);
+        }
+        return;
+    }
+    if (result.healthy) {
+        failures_ = 0;
+        if (status_.state == ServiceState::unhealthy)
+            become_ready(result.detail);
+        return;
+    }
+    if (now - started_ < service_.health.grace)
+        return;
+    if (++failures_ >= service_.health.failures) {
+        std::string reason = "probe: " + result.detail;
+        if (status_.state == ServiceState::ready)
+            note("unhealthy after " + std::to_string(failures_) + " failed probes: " + result.detail);
+        if (status_.state == ServiceState::ready || status_.reason != reason)
+            enter(ServiceState::unhealthy, reason);
+    }
+}
+
+} // namespace pkgjail::supervise

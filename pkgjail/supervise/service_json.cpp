@@ -1,0 +1,169 @@
+// Writer and reader are of one installation, so a format number is enough and there is no migration. Durations are
+// milliseconds.
+#include "pkgjail/supervise/service_json.hpp"
+
+#include <array>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+constexpr int format_number = 1;
+
+template <class Value> using Names = std::array<std::pair<Value, const char*>, 4>;
+
+constexpr Names<jail::Probe::Kind> probe_kinds = {{{jail::Probe::Kind::http, "http"},
+                                                   {jail::Probe::Kind::tcp, "tcp"},
+                                                   {jail::Probe::Kind::unix_socket, "unix"},
+                                                   {jail::Probe::Kind::command, "command"}}};
+constexpr std::array<std::pair<jail::Restart::Policy, const char*>, 3> policies = {
+    {{jail::Restart::Policy::always, "always"},
+     {jail::Restart::Policy::on_failure, "on-failure"},
+     {jail::Restart::Policy::never, "never"}}};
+
+template <class Table> const char* name_of(const Table& table, decltype(table[0].first) value) {
+    for (const auto& [known, name] : table)
+        if (known == value)
+            return name;
+    throw Error(ErrorKind::corrupt, "service description", "holds a value without a name");
+}
+
+template <class Table> auto value_of(const Table& table, const std::string& word) {
+    for (const auto& [value, name] : table)
+        if (word == name)
+            return value;
+    throw Error(ErrorKind::corrupt, "service description", "unknown word \"" + word + "\"");
+}
+
+milliseconds duration(const Json& json, const char* key) {
+    return milliseconds(json.at(key).get<std::int64_t>());
+}
+
+Json service_to_json(const jail::Service& service) {
+    const jail::Restart& restart = service.restart;
+    return {{"name", service.name},
+            {"command", service.command},
+            {"user", service.user},
+            {"group", service.group},
+            {"working_directory", service.working_directory},
+            {"environment", service.environment},
+            {"stop_signal", service.stop_signal},
+            {"stop_timeout", service.stop_timeout.count()},
+            {"reload_signal", service.reload_signal},
+            {"restart",
+             {{"policy", name_of(policies, restart.policy)},
+              {"backoff", restart.backoff.count()},
+              {"backoff_max", restart.backoff_max.count()},
+              {"budget", restart.budget},
+              {"window", restart.window.count()}}}};
+}
+
+jail::Service service_part(const Json& json) {
+    jail::Service service;
+    service.name = json.at("name").get<std::string>();
+    service.command = json.at("command").get<std::vector<std::string>>();
+    service.user = json.at("user").get<std::string>();
+    service.group = json.at("group").get<std::string>();
+    service.working_directory = json.at("working_directory").get<std::string>();
+    service.environment = json.at("environment").get<std::map<std::string, std::string>>();
+    service.stop_signal = json.at("stop_signal").get<int>();
+    service.stop_timeout = duration(json, "stop_timeout");
+    service.reload_signal = json.at("reload_signal").get<int>();
+    const Json& restart = json.at("restart");
+    service.restart.policy = value_of(policies, restart.at("policy").get<std::string>());
+    service.restart.backoff = duration(restart, "backoff");
+    service.restart.backoff_max = duration(restart, "backoff_max");
+    service.restart.budget = restart.at("budget").get<unsigned>();
+    service.restart.window = duration(restart, "window");
+    return service;
+}
+
+Json health_to_json(const jail::Health& health) {
+    Json json{{"grace", health.grace.count()},     {"interval", health.interval.count()},
+              {"timeout", health.timeout.count()}, {"successes", health.successes},
+              {"failures", health.failures},       {"quiet", health.quiet.count()}};
+    if (health.probe)
+        json["probe"] = {{"kind", name_of(probe_kinds, health.probe->kind)},
+                         {"target", health.probe->target},
+                         {"command", health.probe->command}};
+    return json;
+}
+
+jail::Health health_part(const Json& json) {
+    jail::Health health;
+    health.grace = duration(json, "grace");
+    health.interval = duration(json, "interval");
+    health.timeout = duration(json, "timeout");
+    health.successes = json.at("successes").get<unsigned>();
+    health.failures = json.at("failures").get<unsigned>();
+    health.quiet = duration(json, "quiet");
+    if (auto probe = json.find("probe"); probe != json.end())
+        health.probe = jail::Probe{value_of(probe_kinds, probe->at("kind").get<std::string>()),
+                                   probe->at("target").get<std::string>(),
+                                   probe->at("command").get<std::vector<std::string>>()};
+    return health;
+}
+
+} // namespace
+
+std::string to_json(const SupervisedService& service) {
+    try {
+        Json json{{"format", format_number},
+                  {"spec", Json::parse(confine::to_json(service.spec))},
+                  {"service", service_to_json(service.service)},
+                  {"health", health_to_json(service.health)},
+                  {"state_directory", service.state_directory.string()},
+                  {"runtime", service.runtime},
+                  {"log_file", service.log_file.string()},
+                  {"log_max_bytes", service.log_max_bytes},
+                  {"log_files", service.log_files}};
+        return json.dump(1) + "\n";
+    } catch (const Json::exception&) {
+        throw Error(ErrorKind::configuration, service.spec.jail,
+                    "a path, command or value of the service is not valid UTF-8");
+    }
+}
+
+SupervisedService service_from_json(std::string_view text) {
+    try {
+        const Json json = Json::parse(text);
+        if (const int found = json.at("format").get<int>(); found != format_number)
+            throw Error(ErrorKind::corrupt, "service description",
+                        "format " + std::to_string(found) + ", this pkgjail reads format " +
+                            std::to_string(format_number));
+        SupervisedService service;
+        service.spec = confine::spec_from_json(json.at("spec").dump());
+        service.service = service_part(json.at("service"));
+        service.health = health_part(json.at("health"));
+        service.state_directory = json.at("state_directory").get<std::string>();
+        service.runtime = json.at("runtime").get<std::string>();
+        service.log_file = json.at("log_file").get<std::string>();
+        service.log_max_bytes = json.at("log_max_bytes").get<std::uint64_t>();
+        service.log_files = json.at("log_files").get<unsigned>();
+        return service;
+    } catch (const Json::exception& error) {
+        throw Error(ErrorKind::corrupt, "service description", error.what());
+    }
+}
+
+base::HostPath service_file(const base::HostPath& run_directory) {
+    return run_directory / "service.json";
+}
+
+SupervisedService read_service(const base::HostPath& run_directory) {
+    base::HostPath file = service_file(run_directory);
+    return base::while_doing(file.string(), [&] { return service_from_json(base::read_file(file, 4u << 20)); });
+}
+
+} // namespace pkgjail::supervise

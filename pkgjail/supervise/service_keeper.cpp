@@ -1,0 +1,251 @@
+// The loop: waits for whatever comes first (a signal, output, a peer, a probe, a timer) and hands it to the arrows. Nothing
+// that happens to the service ends it: an Error becomes the state `failed`.
+#include "pkgjail/supervise/service_keeper.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pkgjail/base/boot.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/supervise/memory.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+base::Exit exit_of(int wait_status) {
+    bool signalled = WIFSIGNALED(wait_status);
+    return {signalled, signalled ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status)};
+}
+
+} // namespace
+
+ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
+                             SignalPipe& signals)
+    : run_directory_(std::move(run_directory)), driver_(driver), service_(std::move(service)), signals_(signals),
+      log_(service_.log_file, service_.log_max_bytes, service_.log_files), output_(log_),
+      budget_(service_.service.restart), control_(run_directory_) {
+    recorded_.boot = base::boot_id();
+    status_.state = ServiceState::starting;
+    status_.reason = "launched";
+    status_.supervisor = base::identify_process(::getpid());
+    status_.driver = driver_.info().detail;
+    write_state(run_directory_, recorded_);
+}
+
+template <class Work> void ServiceKeeper::guarded(Work&& work) noexcept {
+    try {
+        work();
+    } catch (const std::exception& error) {
+        give_up(error.what());
+    }
+}
+
+int ServiceKeeper::run() noexcept {
+    guarded([&] { start_service(); });
+    while (!over_) {
+        save();
+        tell_waiting();
+        guarded([&] {
+            wait_for_events();
+            handle_events();
+            handle_timers();
+        });
+    }
+    // The last word: nobody corrects it any more, so it is worth some patience.
+    for (int attempt = 0; changed_ && attempt < 20; ++attempt) {
+        save_at_.reset();
+        save();
+        if (changed_)
+            ::usleep(100'000);
+    }
+    log_.flush();
+    tell_waiting();
+    return exit_status_;
+}
+
+std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
+    std::optional<base::SteadyTime> next = control_.next_deadline();
+    auto consider = [&](const std::optional<base::SteadyTime>& time) {
+        if (time)
+            next = std::min(next.value_or(*time), *time);
+    };
+    consider(settled_at_);
+    consider(restart_at_);
+    consider(kill_at_);
+    consider(save_at_);
+    if (!probe_) {
+        consider(grace_until_);
+        consider(next_probe_at_);
+    } else if (!probe_->timed_out()) {
+        consider(probe_->deadline());
+    }
+    return next;
+}
+
+void ServiceKeeper::wait_for_events() {
+    waiting_.clear();
+    waiting_.push_back({signals_.fd(), POLLIN, 0});
+    // Ended ones are -1, which poll leaves out.
+    waiting_.push_back({output_.output_fd(), POLLIN, 0});
+    waiting_.push_back({output_.error_fd(), POLLIN, 0});
+    if (probe_) {
+        waiting_.push_back({probe_->output_fd(), POLLIN, 0});
+        waiting_.push_back({probe_->result_fd(), POLLIN, 0});
+    }
+    control_.add_descriptors(waiting_);
+    int timeout = -1;
+    if (std::optional<base::SteadyTime> next = next_deadline()) {
+        constexpr milliseconds longest(3'600'000);
+        auto left = std::chrono::ceil<milliseconds>(*next - base::steady_now());
+        timeout = static_cast<int>(std::clamp(left, milliseconds(0), longest).count());
+    }
+    if (::poll(waiting_.data(), waiting_.size(), timeout) < 0 && errno != EINTR)
+        throw base::system_error(errno, "supervisor", "poll");
+}
+
+void ServiceKeeper::handle_events() {
+    output_.read();
+    // First the pipe is emptied, then children are looked for: one that ends in between wakes the loop again.
+    int asked = signals_.take();
+    reap();
+    if (probe_)
+        probe_->read();
+    if (asked != 0)
+        begin_stop("its supervisor was told to end (signal " + std::to_string(asked) + ")");
+    control_.serve([this](ControlVerb verb) { return handle_request(verb); });
+    // In a flood the count changes all the time; the file follows once a second.
+    if (std::uint64_t dropped = log_.dropped(); dropped != status_.log_records_dropped) {
+        if (base::steady_now() - saved_ >= std::chrono::seconds(1)) {
+            status_.log_records_dropped = dropped;
+            changed_ = true;
+        } else if (!save_at_) {
+            save_at_ = saved_ + std::chrono::seconds(1);
+        }
+    }
+}
+
+void ServiceKeeper::handle_timers() {
+    base::SteadyTime now = base::steady_now();
+    auto is_over = [&](std::optional<base::SteadyTime>& time) {
+        if (!time || now < *time)
+            return false;
+        time.reset();
+        return true;
+    };
+    is_over(save_at_); // the next turn of the loop saves
+    if (probe_ && !probe_->timed_out() && now >= probe_->deadline())
+        probe_->time_out();
+    if (is_over(kill_at_))
+        kill_service();
+    if (is_over(restart_at_))
+        start_service();
+    if (is_over(settled_at_))
+        become_ready("still runs after " + std::to_string(settling.count()) + " ms");
+    // A probe that is on its way when the grace ends may still bring the success.
+    if (!probe_ && is_over(grace_until_))
+        give_up_start(status_.last_probe);
+    if (!probe_ && is_over(next_probe_at_))
+        start_probe();
+}
+
+void ServiceKeeper::reap() {
+    int wait_status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &wait_status, WNOHANG)) > 0;) {
+        if (running_ && status_.service && pid == status_.service->pid)
+            service_ended(exit_of(wait_status));
+        else if (probe_ && pid == probe_->pid())
+            probe_ended(exit_of(wait_status));
+        else if (adopting_ && running_)
+            kill_adopted(driver_, service_.spec, run_directory_, status_.service->pid);
+    }
+}
+
+std::optional<base::Exit> ServiceKeeper::take_exit(bool patiently) {
+    if (!running_ || !status_.service)
+        return std::nullopt;
+    // After a kill the kernel needs a moment, and on a loaded host a longer one.
+    constexpr milliseconds pause(2), patience(10'000);
+    base::SteadyTime deadline = base::steady_now() + patience;
+    for (;;) {
+        int wait_status = 0;
+        pid_t pid = ::waitpid(status_.service->pid, &wait_status, WNOHANG);
+        if (pid > 0) {
+            running_ = false;
+            return exit_of(wait_status);
+        }
+        if (!patiently || (pid < 0 && errno != EINTR) || base::steady_now() >= deadline)
+            return std::nullopt;
+        ::usleep(static_cast<useconds_t>(std::chrono::microseconds(pause).count()));
+    }
+}
+
+std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
+    switch (verb) {
+    case ControlVerb::stop:
+        begin_stop("stopped by operator");
+        return "ok";
+    case ControlVerb::reload:
+        if (service_.service.reload_signal == 0)
+            return "error the service has no reload signal";
+        if (!running_ || ending_ != Ending::none ||
+            !base::send_signal(*status_.service, service_.service.reload_signal))
+            return "error the service does not run";
+        note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
+        return "ok";
+    case ControlVerb::wait:
+        // Never before the state file says so: whoever waited reads it next.
+        if (settled() && !changed_)
+            return "ok " + std::string(state_name(status_.state));
+        return std::nullopt;
+    }
+    return "error unknown request";
+}
+
+bool ServiceKeeper::settled() const {
+    return status_.state == ServiceState::ready || status_.state == ServiceState::stopping ||
+           status_.state == ServiceState::stopped || status_.state == ServiceState::failed;
+}
+
+void ServiceKeeper::tell_waiting() noexcept {
+    if (settled() && !changed_)
+        control_.answer_waiting("ok " + std::string(state_name(status_.state)));
+}
+
+void ServiceKeeper::save() noexcept {
+    if (!changed_ || save_at_)
+        return;
+    try {
+        status_.log_records_dropped = log_.dropped();
+        write_state(run_directory_, recorded_);
+        changed_ = false;
+        save_failed_ = false;
+        saved_ = base::steady_now();
+    } catch (const std::exception& error) {
+        if (!std::exchange(save_failed_, true))
+            note(std::string("state could not be written: ") + error.what());
+        save_at_ = base::steady_now() + milliseconds(250);
+    }
+}
+
+void ServiceKeeper::close_copies_in_child() noexcept {
+    control_.close_copies();
+    // The lock's descriptor as well, or the lock would outlive a killed supervisor for as long as the probe runs. The
+    // supervisor never holds as many descriptors as are looked at here.
+    constexpr int looked_at = 256;
+    struct stat lock {}, other{};
+    if (::stat(lock_file(run_directory_).c_str(), &lock) != 0)
+        return;
+    for (int fd = 3; fd < looked_at; ++fd)
+        if (::fstat(fd, &other) == 0 && other.st_dev == lock.st_dev && other.st_ino == lock.st_ino)
+            ::close(fd);
+}
+
+} // namespace pkgjail::supervise

@@ -1,0 +1,120 @@
+// The supervisor's core: one service, its jail, its timers, and the loop around them. The states and arrows are those of
+// service_state.hpp; service_keeper.cpp has the loop, service_arrows.cpp what happens on each arrow.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/output.hpp"
+#include "pkgjail/supervise/probe_process.hpp"
+#include "pkgjail/supervise/restart.hpp"
+#include "pkgjail/supervise/service_log.hpp"
+#include "pkgjail/supervise/signals.hpp"
+#include "pkgjail/supervise/state_file.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::supervise {
+
+class ServiceKeeper {
+  public:
+    /// Without a probe a service counts as ready when it has lived so long.
+    static constexpr std::chrono::milliseconds settling{300};
+    /// While starting, probes are this far apart, doubling from the first to the second.
+    static constexpr std::chrono::milliseconds first_pause{10};
+    static constexpr std::chrono::milliseconds longest_pause{250};
+
+    /// The caller holds the supervisor's lock, and no jail of this handle is left. Writes the first state; throws
+    /// Error{system} when that fails.
+    ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
+                  SignalPipe& signals);
+    /// Until the service is stopped or failed, with nothing left of its jail. Returns the supervisor's exit status.
+    int run() noexcept;
+
+  private:
+    // The loop
+    template <class Work> void guarded(Work&& work) noexcept;
+    void wait_for_events();
+    void handle_events();
+    void handle_timers();
+    void reap();
+    std::optional<std::string> handle_request(ControlVerb verb);
+    std::optional<base::SteadyTime> next_deadline() const;
+    void save() noexcept;
+    void tell_waiting() noexcept;
+    bool settled() const;
+
+    // The arrows
+    void start_service();
+    void create_jail();
+    void record_limits();
+    void service_ended(const base::Exit& exit);
+    void restart_or_fail(const std::string& reason, bool failure);
+    void become_ready(const std::string& why);
+    void give_up_start(const std::string& why);
+    void begin_stop(const std::string& reason);
+    void signal_service();
+    void kill_service();
+    void fail(const std::string& reason);
+    void give_up(const std::string& reason) noexcept;
+    void become_stopped();
+
+    // Probes
+    void start_probe();
+    void probe_ended(const base::Exit& exit);
+    void drop_probe();
+
+    // Small things
+    void enter(ServiceState state, std::string reason);
+    void note(std::string text) noexcept;
+    void clear_timers();
+    /// Removes the jail and takes its first process's exit, if it was not taken yet.
+    std::optional<base::Exit> remove_jail();
+    std::optional<base::Exit> take_exit(bool patiently);
+    void close_copies_in_child() noexcept;
+
+    const base::HostPath run_directory_;
+    confine::Driver& driver_;
+    const SupervisedService service_;
+    SignalPipe& signals_;
+    ServiceLog log_;
+    ServiceOutput output_;
+    RestartBudget budget_;
+    ControlServer control_;
+
+    RecordedStatus recorded_;
+    ServiceStatus& status_ = recorded_.status;
+    bool changed_ = true; ///< status_ differs from the file
+    bool save_failed_ = false;
+
+    /// Why the service is being ended, while it is.
+    enum class Ending { none, by_request, not_ready };
+    Ending ending_ = Ending::none;
+    std::string ending_reason_;
+    bool running_ = false;    ///< the first process exists and was not waited for
+    bool ever_ready_ = false; ///< since the supervisor was launched
+    bool over_ = false;
+    int exit_status_ = 0;
+
+    std::unique_ptr<ProbeProcess> probe_;
+    bool adopting_ = false; ///< a killed command probe may have left a process in the jail
+    unsigned successes_ = 0;
+    unsigned failures_ = 0;
+    std::chrono::milliseconds probe_pause_ = first_pause;
+
+    base::SteadyTime started_;
+    base::SteadyTime saved_;
+    std::optional<base::SteadyTime> settled_at_;
+    std::optional<base::SteadyTime> grace_until_;
+    std::optional<base::SteadyTime> next_probe_at_;
+    std::optional<base::SteadyTime> restart_at_;
+    std::optional<base::SteadyTime> kill_at_;
+    std::optional<base::SteadyTime> save_at_;
+
+    std::vector<struct pollfd> waiting_;
+};
+
+} // namespace pkgjail::supervise

@@ -1,0 +1,232 @@
+#include "pkgjail/supervise/state_file.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <thread>
+
+#include <fcntl.h>
+
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/base/boot.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/lock.hpp"
+
+namespace pkgjail::supervise {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using Json = nlohmann::json;
+
+constexpr int format_number = 1;
+constexpr std::size_t longest_file = 1u << 20;
+
+constexpr ServiceState all_states[] = {ServiceState::stopped,  ServiceState::starting, ServiceState::ready,
+                                       ServiceState::unhealthy, ServiceState::backoff,  ServiceState::stopping,
+                                       ServiceState::failed};
+
+Error damaged(std::string cause) {
+    return Error(ErrorKind::corrupt, "state file", std::move(cause));
+}
+
+void put(Json& json, const char* key, const std::optional<base::ProcessId>& process) {
+    if (process)
+        json[key] = {{"pid", process->pid}, {"start", process->start}};
+}
+
+void put(Json& json, const char* key, const std::optional<base::WallTime>& time) {
+    if (time)
+        json[key] = base::format_time_precise(*time);
+}
+
+std::optional<base::ProcessId> process_at(const Json& json, const char* key) {
+    auto found = json.find(key);
+    if (found == json.end())
+        return std::nullopt;
+    return base::ProcessId{found->at("pid").get<pid_t>(), found->at("start").get<std::uint64_t>()};
+}
+
+std::optional<base::WallTime> time_at(const Json& json, const char* key) {
+    auto found = json.find(key);
+    if (found == json.end())
+        return std::nullopt;
+    std::optional<base::WallTime> time = base::parse_time(found->get<std::string>());
+    if (!time)
+        throw damaged(std::string(key) + " is no time");
+    return time;
+}
+
+ServiceState state_at(const Json& json) {
+    std::string word = json.at("state").get<std::string>();
+    for (ServiceState state : all_states)
+        if (state_name(state) == word)
+            return state;
+    throw damaged("unknown state \"" + word + "\"");
+}
+
+Json to_json(const jail::LimitReading& reading) {
+    Json json{{"limit", jail::limit_name(reading.kind)},
+              {"wanted", reading.wanted},
+              {"enforcement", jail::enforcement_name(reading.enforcement)},
+              {"mechanism", reading.mechanism}};
+    if (reading.effective)
+        json["effective"] = *reading.effective;
+    return json;
+}
+
+jail::LimitReading reading_from(const Json& json) {
+    jail::LimitReading reading;
+    std::optional<jail::LimitKind> kind = jail::find_limit(json.at("limit").get<std::string>());
+    if (!kind)
+        throw damaged("unknown limit");
+    reading.kind = *kind;
+    reading.wanted = json.at("wanted").get<std::uint64_t>();
+    reading.mechanism = json.at("mechanism").get<std::string>();
+    if (auto effective = json.find("effective"); effective != json.end())
+        reading.effective = effective->get<std::uint64_t>();
+    std::string word = json.at("enforcement").get<std::string>();
+    for (auto enforcement :
+         {jail::Enforcement::enforced, jail::Enforcement::advisory, jail::Enforcement::unavailable})
+        if (jail::enforcement_name(enforcement) == word) {
+            reading.enforcement = enforcement;
+            return reading;
+        }
+    throw damaged("unknown enforcement \"" + word + "\"");
+}
+
+base::HostPath state_file(const base::HostPath& run_directory) {
+    return run_directory / "state.json";
+}
+
+/// One look at file and kernel. The lock is looked at before: a supervisor writes its last state before it lets go, so after
+/// a free lock the file is final.
+ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
+    RecordedStatus recorded;
+    KernelView kernel;
+    kernel.lock_held = lock_held;
+    try {
+        if (std::optional<std::string> text =
+                base::read_file_if_exists(state_file(run_directory), longest_file)) {
+            recorded = status_from_json(*text);
+            kernel.file_readable = true;
+        }
+    } catch (const Error& error) {
+        recorded = {};
+        kernel.damage = error.cause();
+    }
+    if (kernel.file_readable) {
+        kernel.same_boot = recorded.boot == base::boot_id();
+        kernel.supervisor_alive =
+            kernel.same_boot && recorded.status.supervisor && base::is_alive(*recorded.status.supervisor);
+        kernel.service_alive =
+            kernel.same_boot && recorded.status.service && base::is_alive(*recorded.status.service);
+    }
+    return judge(std::move(recorded.status), kernel);
+}
+
+} // namespace
+
+std::string to_json(const RecordedStatus& recorded) {
+    const ServiceStatus& status = recorded.status;
+    Json json{{"format", format_number},
+              {"boot", recorded.boot},
+              {"state", state_name(status.state)},
+              {"reason", status.reason},
+              {"restarts", status.restarts},
+              {"last_exit", status.last_exit},
+              {"last_probe", status.last_probe},
+              {"log_records_dropped", status.log_records_dropped},
+              {"driver", status.driver}};
+    put(json, "supervisor", status.supervisor);
+    put(json, "service", status.service);
+    put(json, "started_at", status.started_at);
+    put(json, "ready_at", status.ready_at);
+    json["limits"] = Json::array();
+    for (const jail::LimitReading& reading : status.limits)
+        json["limits"].push_back(to_json(reading));
+    // Reasons quote services and probes, which may answer with anything.
+    return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+RecordedStatus status_from_json(std::string_view text) {
+    try {
+        const Json json = Json::parse(text);
+        if (json.at("format").get<int>() != format_number)
+            throw damaged("is of another format");
+        RecordedStatus recorded;
+        recorded.boot = json.at("boot").get<std::string>();
+        ServiceStatus& status = recorded.status;
+        status.state = state_at(json);
+        status.reason = json.at("reason").get<std::string>();
+        status.supervisor = process_at(json, "supervisor");
+        status.service = process_at(json, "service");
+        status.started_at = time_at(json, "started_at");
+        status.ready_at = time_at(json, "ready_at");
+        status.restarts = json.at("restarts").get<std::uint64_t>();
+        status.last_exit = json.at("last_exit").get<std::string>();
+        status.last_probe = json.at("last_probe").get<std::string>();
+        status.log_records_dropped = json.at("log_records_dropped").get<std::uint64_t>();
+        status.driver = json.at("driver").get<std::string>();
+        for (const Json& reading : json.at("limits"))
+            status.limits.push_back(reading_from(reading));
+        return recorded;
+    } catch (const Json::exception& error) {
+        throw damaged(error.what());
+    }
+}
+
+void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded) {
+    base::HostPath file = state_file(run_directory);
+    base::HostPath beside = run_directory / "state.json.new"; // one name is enough: one writer
+    base::Fd fd = base::open_file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    base::write_all(fd.get(), to_json(recorded), beside.string());
+    if (std::rename(beside.c_str(), file.c_str()) != 0)
+        throw base::system_error(errno, file.string(), "rename");
+}
+
+base::HostPath lock_file(const base::HostPath& run_directory) {
+    return run_directory / "supervisor.lock";
+}
+
+bool supervisor_lock_is_held(const base::HostPath& run_directory) {
+    base::HostPath file = lock_file(run_directory);
+    // A reader creates nothing.
+    if (!base::open_file_if_exists(file, O_RDONLY | O_NOFOLLOW))
+        return false;
+    return !base::Lock::try_take(file, base::LockMode::shared, "").has_value();
+}
+
+std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory) {
+    try {
+        if (std::optional<std::string> text = base::read_file_if_exists(state_file(run_directory), longest_file))
+            return status_from_json(*text);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::corrupt)
+            throw;
+    }
+    return std::nullopt;
+}
+
+ServiceStatus read_unsupervised(const base::HostPath& run_directory) {
+    return look(run_directory, false);
+}
+
+ServiceStatus read_status(const base::HostPath& run_directory) {
+    // A service that has just ended is known to the kernel before its supervisor has written it down.
+    constexpr int looks = 20;
+    constexpr std::chrono::milliseconds between(5);
+    auto look_at_both = [&] { return look(run_directory, supervisor_lock_is_held(run_directory)); };
+    ServiceStatus status = look_at_both();
+    for (int count = 1; count < looks && status.state == ServiceState::unhealthy && status.service &&
+                        !base::is_alive(*status.service);
+         ++count) {
+        std::this_thread::sleep_for(between);
+        status = look_at_both();
+    }
+    return status;
+}
+
+} // namespace pkgjail::supervise

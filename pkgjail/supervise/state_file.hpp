@@ -1,0 +1,48 @@
+// RUN/state.json: the supervisor's view of its service, written at every change; and who may be believed.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "pkgjail/base/path.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+
+namespace pkgjail::supervise {
+
+/// What the file holds: a status and the run of the host in which it was true.
+struct RecordedStatus {
+    ServiceStatus status;
+    std::string boot;
+};
+
+std::string to_json(const RecordedStatus& recorded);
+/// Throws Error{corrupt}.
+RecordedStatus status_from_json(std::string_view text);
+
+/// Replaces RUN/state.json in one step. Not synced: after a power cut nothing that it says is true anyway. Only the
+/// holder of the supervisor's lock may call it.
+void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded);
+
+base::HostPath lock_file(const base::HostPath& run_directory); ///< RUN/supervisor.lock
+/// Whether a supervisor holds its lock. Looks by sharing the lock for a moment, so a supervisor waits a little for it.
+bool supervisor_lock_is_held(const base::HostPath& run_directory);
+
+/// What the kernel says to the file.
+struct KernelView {
+    bool file_readable = false;
+    std::string damage; ///< why the file could not be read, when it is there
+    bool lock_held = false;
+    bool same_boot = false;
+    bool supervisor_alive = false;
+    bool service_alive = false;
+};
+/// What the file holds; nullopt when it is missing or damaged.
+std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory);
+/// read_status() for a caller who holds the supervisor's lock, so that there is no supervisor.
+ServiceStatus read_unsupervised(const base::HostPath& run_directory);
+
+/// The truth of both. Pure, for read_status() and its tests.
+ServiceStatus judge(ServiceStatus recorded, const KernelView& kernel);
+
+} // namespace pkgjail::supervise
