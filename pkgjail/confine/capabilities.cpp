@@ -6,14 +6,13 @@
 namespace pkgjail::confine {
 
 std::vector<std::string> capabilities_of(jail::Profile profile) {
-    // What a daemon started by root needs to open its port, give its files away and become another user.
-    std::vector<std::string> names = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER"};
     const bool medium = profile != jail::Profile::high;
     const bool low = profile == jail::Profile::low;
-    if (medium)
-        names.push_back("CAP_FSETID"); // keep set-id bits when installing files for another group
-    for (const char* name : {"CAP_KILL", "CAP_SETGID", "CAP_SETUID"})
-        names.emplace_back(name);
+    // What a daemon started by root needs to open its port, give its files away and become another user.
+    // FSETID belongs to it: without it a package's script that installs a set-group-id file loses the bit and
+    // hears nothing of it.
+    std::vector<std::string> names = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID",
+                                      "CAP_KILL",  "CAP_SETGID",       "CAP_SETUID"};
     if (medium)
         names.push_back("CAP_SETPCAP"); // daemons that give up capabilities by themselves
     names.push_back("CAP_NET_BIND_SERVICE");

@@ -228,7 +228,11 @@ base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, 
         throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
     if (cgroup_of(spec.handle).is_frozen())
         throw Error(ErrorKind::conflict, spec.jail, "is paused");
+    // The runtime would write its own words about these to our standard error.
     check_directory_inside(first->pid, request.working_directory, spec.jail);
+    const auto path = request.environment.find("PATH");
+    check_program_inside(first->pid, request.command.front(),
+                         path == request.environment.end() ? "" : path->second, spec.jail);
 
     const HostPath bundle = bundle_directory(run_directory);
     const HostPath file = bundle / ("exec-" + base::random_hex(8) + ".json");

@@ -1,0 +1,231 @@
+#include "pkgjail/confine/seccomp.hpp"
+
+#include <map>
+#include <set>
+
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using confine::ArgumentTest;
+using confine::syscall_filter;
+using confine::verdict;
+using jail::Profile;
+
+namespace {
+
+constexpr int eperm = 1;
+constexpr int enosys = 38;
+constexpr int eafnosupport = 97;
+constexpr Profile all_profiles[] = {Profile::low, Profile::medium, Profile::high};
+
+} // namespace
+
+TEST_CASE("no profile lets a jail change the host or leave", "[confine][seccomp]") {
+    for (const auto profile : all_profiles) {
+        const auto filter = syscall_filter(profile);
+        for (const char* name : {"mount",
+                                 "umount2",
+                                 "move_mount",
+                                 "open_tree",
+                                 "fsopen",
+                                 "fsmount",
+                                 "mount_setattr",
+                                 "pivot_root",
+                                 "chroot",
+                                 "setns",
+                                 "ptrace",
+                                 "process_vm_readv",
+                                 "process_vm_writev",
+                                 "kexec_load",
+                                 "kexec_file_load",
+                                 "init_module",
+                                 "finit_module",
+                                 "delete_module",
+                                 "bpf",
+                                 "perf_event_open",
+                                 "keyctl",
+                                 "add_key",
+                                 "request_key",
+                                 "userfaultfd",
+                                 "settimeofday",
+                                 "clock_settime",
+                                 "clock_adjtime",
+                                 "adjtimex",
+                                 "reboot",
+                                 "swapon",
+                                 "swapoff",
+                                 "iopl",
+                                 "ioperm",
+                                 "open_by_handle_at",
+                                 "sethostname",
+                                 "syslog",
+                                 "quotactl",
+                                 "acct",
+                                 "vhangup",
+                                 "pidfd_getfd"}) {
+            INFO(name);
+            CHECK(verdict(filter, name) == eperm);
+        }
+        for (const char* name : {"clone3", "io_uring_setup", "io_uring_enter", "uselib", "a_call_of_2031"}) {
+            INFO(name);
+            CHECK(verdict(filter, name) == enosys);
+        }
+    }
+}
+
+TEST_CASE("a service's everyday calls pass every profile", "[confine][seccomp]") {
+    for (const auto profile : all_profiles)
+        for (const char* name : {"read",
+                                 "write",
+                                 "openat",
+                                 "openat2",
+                                 "epoll_wait",
+                                 "epoll_pwait2",
+                                 "accept4",
+                                 "sendfile",
+                                 "mmap",
+                                 "mprotect",
+                                 "futex",
+                                 "rseq",
+                                 "set_robust_list",
+                                 "prctl",
+                                 "setuid",
+                                 "setgroups",
+                                 "execve",
+                                 "fork",
+                                 "vfork",
+                                 "wait4",
+                                 "kill",
+                                 "tgkill",
+                                 "eventfd2",
+                                 "timerfd_create",
+                                 "statx",
+                                 "getrandom",
+                                 "memfd_create",
+                                 "fallocate",
+                                 "io_submit",
+                                 "shmget",
+                                 "semop",
+                                 "prlimit64"}) {
+            INFO(name);
+            CHECK(verdict(syscall_filter(profile), name) == 0);
+        }
+}
+
+TEST_CASE("profiles differ in what they add", "[confine][seccomp]") {
+    const auto row = [](const char* name) {
+        std::string text;
+        for (const auto profile : all_profiles)
+            text += verdict(syscall_filter(profile), name) == 0 ? "+" : "-";
+        return text;
+    };
+
+    CHECK(row("name_to_handle_at") == "++-");
+    CHECK(row("fanotify_init") == "++-");
+    CHECK(row("modify_ldt") == "+--");
+    CHECK(row("process_madvise") == "+--");
+    CHECK(row("kcmp") == "+--");
+}
+
+TEST_CASE("new namespaces are refused and new threads are not", "[confine][seccomp]") {
+    const auto filter = syscall_filter(Profile::low);
+    const std::uint64_t thread_flags = 0x3d0f00;
+    const std::uint64_t fork_flags = 0x1200011;
+    CHECK(verdict(filter, "clone", {thread_flags}) == 0);
+    CHECK(verdict(filter, "clone", {fork_flags}) == 0);
+    for (const std::uint64_t flag :
+         {0x00020000u, 0x02000000u, 0x04000000u, 0x08000000u, 0x10000000u, 0x20000000u, 0x40000000u}) {
+        CHECK(verdict(filter, "clone", {thread_flags | flag}) == eperm);
+        CHECK(verdict(filter, "clone", {flag | 17}) == eperm);
+        CHECK(verdict(filter, "unshare", {flag}) == eperm);
+    }
+    CHECK(verdict(filter, "unshare", {0x80}) == eperm);
+    CHECK(verdict(filter, "unshare", {0x400}) == 0); // CLONE_FILES
+}
+
+TEST_CASE("no profile lets a program type into its terminal, however the request is dressed",
+          "[confine][seccomp]") {
+    for (const auto profile : all_profiles) {
+        const auto filter = syscall_filter(profile);
+        for (const std::uint64_t dress :
+             {0x0ull, 0x100000000ull, 0xffffffff00000000ull, 0x8000000000000000ull}) {
+            CHECK(verdict(filter, "ioctl", {0, dress | 0x5412}) == eperm);
+            CHECK(verdict(filter, "ioctl", {0, dress | 0x541c}) == eperm);
+            CHECK(verdict(filter, "ioctl", {0, dress | 0x5413}) == 0);     // TIOCGWINSZ
+            CHECK(verdict(filter, "ioctl", {0, dress | 0x80045430}) == 0); // TIOCGPTN
+        }
+        for (std::uint64_t request = 0; request <= 0xffff; ++request) {
+            const bool refused = request == 0x5412 || request == 0x541c;
+            if ((verdict(filter, "ioctl", {0, request}) != 0) != refused) {
+                CAPTURE(request);
+                FAIL_CHECK("wrong verdict");
+            }
+        }
+    }
+}
+
+TEST_CASE("only the ordinary kinds of socket can be made", "[confine][seccomp]") {
+    const auto high = syscall_filter(Profile::high);
+    const auto low = syscall_filter(Profile::low);
+    for (const std::uint64_t family : {1u, 2u, 10u}) {
+        CHECK(verdict(high, "socket", {family, 1, 0}) == 0);
+        CHECK(verdict(high, "socket", {family | 0x500000000ull, 1, 0}) == 0);
+    }
+    CHECK(verdict(high, "socket", {16, 3, 0}) == 0);      // NETLINK_ROUTE
+    CHECK(verdict(high, "socket", {16, 3, 9}) == enosys); // NETLINK_AUDIT
+    CHECK(verdict(low, "socket", {16, 3, 9}) == 0);
+    for (const std::uint64_t family : {0u, 3u, 5u, 17u, 21u, 31u, 38u, 40u, 44u}) {
+        CHECK(verdict(low, "socket", {family, 1, 0}) == eafnosupport);
+        CHECK(verdict(low, "socketpair", {family, 1, 0}) == eafnosupport);
+    }
+    CHECK(verdict(low, "socket", {47, 1, 0}) == enosys);
+    CHECK(verdict(high, "socketpair", {1, 1, 0}) == 0);
+    CHECK(verdict(low, "socketpair", {2, 1, 0}) == eafnosupport);
+}
+
+TEST_CASE("device nodes cannot be made, fifos and plain files can", "[confine][seccomp]") {
+    const auto filter = syscall_filter(Profile::low);
+    CHECK(verdict(filter, "mknod", {0, 0010644}) == 0);
+    CHECK(verdict(filter, "mknodat", {0, 0, 0100600}) == 0);
+    CHECK(verdict(filter, "mknodat", {0, 0, 0140600}) == 0);
+    CHECK(verdict(filter, "mknod", {0, 0644}) == 0);
+    CHECK(verdict(filter, "mknod", {0, 0020666}) == eperm);
+    CHECK(verdict(filter, "mknod", {0, 0x10000 | 0020666}) == eperm);
+    CHECK(verdict(filter, "mknodat", {0, 0, 0060666}) == eperm);
+}
+
+TEST_CASE("personality can be asked but not made weaker", "[confine][seccomp]") {
+    const auto filter = syscall_filter(Profile::low);
+    CHECK(verdict(filter, "personality", {0}) == 0);
+    CHECK(verdict(filter, "personality", {0xffffffff}) == 0);
+    CHECK(verdict(filter, "personality", {0x0040000}) != 0); // ADDR_NO_RANDOMIZE
+    CHECK(verdict(filter, "personality", {0x0100000}) != 0); // MMAP_PAGE_ZERO
+}
+
+TEST_CASE("the rules of one call never contradict each other", "[confine][seccomp]") {
+    for (const auto profile : all_profiles) {
+        const auto filter = syscall_filter(profile);
+        std::map<std::string, std::vector<const confine::SyscallRule*>> by_name;
+        for (const auto& rule : filter.rules) {
+            CHECK(std::set<std::string>(rule.names.begin(), rule.names.end()).size() == rule.names.size());
+            for (const auto& name : rule.names)
+                by_name[name].push_back(&rule);
+            for (const ArgumentTest& test : rule.tests)
+                CHECK((test.value & ~test.mask) == 0);
+        }
+        for (const auto& [name, rules] : by_name)
+            for (const auto* one : rules)
+                for (const auto* other : rules) {
+                    if (one->errno_value == other->errno_value)
+                        continue;
+                    // Some argument must be told to be two things at once.
+                    bool apart = false;
+                    for (const auto& a : one->tests)
+                        for (const auto& b : other->tests)
+                            apart =
+                                apart || (a.index == b.index && ((a.value ^ b.value) & a.mask & b.mask) != 0);
+                    INFO(name);
+                    CHECK(apart);
+                }
+    }
+}
