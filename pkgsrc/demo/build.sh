@@ -95,7 +95,8 @@ manual() { # DEB MANN/PAGE.N [MANN/NEW-NAME.N]
 # Reads a description into variables. Prints nothing; sets absent=yes when the edition does not have the package.
 describe() { # PACKAGE
     package=$1
-    absent= rebuilt= revision= depends= conflicts= supersedes= directories= install_data= display= options= sysconfdir=
+    absent="" rebuilt="" revision="" depends="" conflicts="" supersedes=""
+    directories="" install_data="" display="" options="" sysconfdir=""
     # shellcheck source=/dev/null
     . "$here/packages/$1"
     version=$(cat "$work/versions/${debs%% *}")
