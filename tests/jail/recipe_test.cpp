@@ -260,6 +260,14 @@ TEST_CASE("every key of a recipe changes what it names", "[jail][recipe]") {
           "  |v2\n");
 }
 
+TEST_CASE("a summary is text and is not expanded", "[jail][recipe]") {
+    const Shelf shelf;
+
+    const Recipe recipe = shelf.read("[recipe]\nsummary = for ${you} and $me\npackage = a\n");
+
+    CHECK(render(recipe, context_with({})).summary == "for ${you} and $me");
+}
+
 TEST_CASE("a longer first wait raises the longest one", "[jail][recipe]") {
     const Shelf shelf;
 

@@ -1,0 +1,21 @@
+// The parts of rendering that render.cpp puts together. Sections come expanded, but for commands, whose words
+// are expanded here. Failures are Error{configuration} at the setting.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/recipe.hpp"
+
+namespace pkgjail::jail {
+
+using Values = std::map<std::string, std::string>;
+
+/// A user's or group's name, or a number.
+std::optional<std::string> read_account(SectionReader& reader, const std::string& key);
+Service read_service(const Section& section, const std::string& recipe_name, const Values& values);
+Health read_health(const Section& section, const Values& values);
+
+} // namespace pkgjail::jail
