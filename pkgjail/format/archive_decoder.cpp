@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/gzip_check.hpp"
 
 namespace pkgjail::format {
 namespace {
@@ -44,6 +45,8 @@ struct ArchiveDecoder::State {
     std::uint64_t bytes = 0; ///< of output so far
     Archive archive{archive_read_new()};
     std::exception_ptr failure; ///< from `input`: exceptions must not pass through libarchive
+    GzipCheck gzip;
+    bool is_gzip = false;
     bool opened = false;
     bool ended = false;
 
@@ -62,6 +65,7 @@ struct ArchiveDecoder::State {
         auto& state = *static_cast<State*>(self);
         try {
             const std::string_view piece = state.input.next();
+            state.gzip.compressed(piece);
             *buffer = piece.data();
             return static_cast<la_ssize_t>(piece.size());
         } catch (...) {
@@ -82,12 +86,25 @@ struct ArchiveDecoder::State {
             fail_reading();
         struct archive_entry* entry = nullptr;
         const int status = archive_read_next_header(archive.get(), &entry);
-        ended = status == ARCHIVE_EOF;
-        if (!ended && status != ARCHIVE_OK)
+        if (status == ARCHIVE_EOF) {
+            ended = true; // not a byte of input, or of output
+            return;
+        }
+        if (status != ARCHIVE_OK)
             fail_reading();
         // The input itself counts as one.
         if (archive_filter_count(archive.get()) > 2)
             fail("compressed more than once");
+        is_gzip = archive_filter_code(archive.get(), 0) == ARCHIVE_FILTER_GZIP;
+    }
+
+    // libarchive may stop before the last byte, but the input has checks of its own at its end.
+    void finish() {
+        ended = true;
+        for (std::string_view piece = input.next(); !piece.empty(); piece = input.next())
+            gzip.compressed(piece);
+        if (is_gzip && !gzip.holds())
+            fail("damaged: the check sum at the end of the gzip data is not that of the data");
     }
 };
 
@@ -106,7 +123,7 @@ std::string_view ArchiveDecoder::next() {
         la_int64_t offset = 0;
         const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
         if (status == ARCHIVE_EOF) {
-            state.ended = true;
+            state.finish();
             break;
         }
         if (status != ARCHIVE_OK)
@@ -114,8 +131,12 @@ std::string_view ArchiveDecoder::next() {
         state.bytes += size;
         if (state.bytes > state.max_bytes)
             state.fail(fmt::format("unpacks to more than the {} bytes that are allowed", state.max_bytes));
-        if (size != 0)
-            return {static_cast<const char*>(buffer), size};
+        const std::string_view piece(static_cast<const char*>(buffer), size);
+        if (piece.empty())
+            continue;
+        if (state.is_gzip)
+            state.gzip.decompressed(piece);
+        return piece;
     }
     return {};
 }

@@ -1,5 +1,6 @@
 #include "pkgjail/format/archive_header.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -24,18 +25,24 @@ std::optional<std::uint64_t> octal(std::string_view field) {
     return value;
 }
 
-std::string fault_of_record(std::string_view keyword, std::string_view value) {
+std::string take_record(std::string_view keyword, std::string_view value, ExtendedNames& names) {
     if (keyword.starts_with("GNU.sparse."))
         return "a sparse file";
-    const bool is_name =
-        keyword == "path" || keyword == "linkpath" || keyword == "uname" || keyword == "gname";
-    if (is_name && value.find('\0') != std::string_view::npos)
+    std::string* name = keyword == "path"       ? &names.path
+                        : keyword == "linkpath" ? &names.link_target
+                        : keyword == "uname"    ? &names.user
+                        : keyword == "gname"    ? &names.group
+                                                : nullptr;
+    if (name == nullptr)
+        return {};
+    if (value.find('\0') != std::string_view::npos)
         return "a NUL byte in a name";
+    *name = value;
     return {};
 }
 
 // Records "LENGTH KEYWORD=VALUE\n", where LENGTH counts the whole record.
-std::string fault_of_pax(std::string_view body) {
+std::string take_pax(std::string_view body, ExtendedNames& names) {
     constexpr const char* damaged = "a damaged extended header";
     while (!body.empty()) {
         std::size_t length = 0;
@@ -49,7 +56,7 @@ std::string fault_of_pax(std::string_view body) {
         const std::size_t equals = record.find('=');
         if (equals == std::string_view::npos || equals == 0)
             return damaged;
-        if (std::string fault = fault_of_record(record.substr(0, equals), record.substr(equals + 1));
+        if (std::string fault = take_record(record.substr(0, equals), record.substr(equals + 1), names);
             !fault.empty())
             return fault;
         body.remove_prefix(length);
@@ -58,30 +65,39 @@ std::string fault_of_pax(std::string_view body) {
 }
 
 // A GNU long name ends in NUL bytes and has none before.
-std::string fault_of_long_name(std::string_view body) {
-    const std::size_t end = body.find('\0');
-    if (end != std::string_view::npos && body.find_first_not_of('\0', end) != std::string_view::npos)
+std::string take_long_name(std::string_view body, std::string& name) {
+    const std::size_t end = std::min(body.find('\0'), body.size());
+    if (body.find_first_not_of('\0', end) != std::string_view::npos)
         return "a NUL byte in a name";
+    name = body.substr(0, end);
     return {};
+}
+
+std::string take_extension(char type, std::string_view body, ExtendedNames& names) {
+    if (type == 'L')
+        return take_long_name(body, names.path);
+    if (type == 'K')
+        return take_long_name(body, names.link_target);
+    // A global header's names would be every member's; nobody writes that, and libarchive passes it over.
+    ExtendedNames ignored;
+    return take_pax(body, type == 'x' ? names : ignored);
 }
 
 } // namespace
 
-std::string fault_of_tar_header(std::string_view blocks) {
+std::string read_extended_names(std::string_view blocks, ExtendedNames& names) {
     while (blocks.size() >= block_size) {
         const char type = blocks[type_at];
-        const bool is_pax = type == 'x' || type == 'g';
-        const bool is_long_name = type == 'L' || type == 'K';
         if (type == 'S')
             return "a sparse file";
-        if (!is_pax && !is_long_name)
+        if (type != 'x' && type != 'g' && type != 'L' && type != 'K')
             return blocks.size() == block_size ? std::string() : "a header of an unknown form";
         const std::optional<std::uint64_t> size = octal(blocks.substr(size_at, size_width));
         blocks.remove_prefix(block_size);
         if (!size || *size > blocks.size())
             return "a damaged extended header";
         const std::string_view body = blocks.substr(0, static_cast<std::size_t>(*size));
-        if (std::string fault = is_pax ? fault_of_pax(body) : fault_of_long_name(body); !fault.empty())
+        if (std::string fault = take_extension(type, body, names); !fault.empty())
             return fault;
         const std::size_t padded = (body.size() + block_size - 1) / block_size * block_size;
         if (padded > blocks.size())

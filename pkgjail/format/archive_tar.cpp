@@ -135,9 +135,7 @@ struct TarReader::State {
         opened = true;
         archive_read_support_filter_none(archive.get());
         archive_read_support_format_tar(archive.get());
-        // Names are bytes: no character set of this process may change or refuse them.
-        if (archive_read_set_format_option(archive.get(), "tar", "hdrcharset", "BINARY") != ARCHIVE_OK ||
-            archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
+        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
             fail_reading();
     }
 
@@ -158,18 +156,23 @@ struct TarReader::State {
 
     ArchiveMember member_of(struct archive_entry* entry) {
         ArchiveMember result;
-        result.path = text_or_empty(archive_entry_pathname(entry));
+        ExtendedNames extended;
+        const std::string header_fault = read_extended_names(header, extended);
+        const auto prefer = [](std::string& bytes, const char* otherwise) {
+            return bytes.empty() ? text_or_empty(otherwise) : std::move(bytes);
+        };
+        result.path = prefer(extended.path, archive_entry_pathname(entry));
         member = result.path.substr(0, 200);
+        if (!header_fault.empty())
+            fail_member(header_fault);
         if (const std::string fault = fault_of_path(result.path); !fault.empty())
-            fail_member(fault);
-        if (const std::string fault = fault_of_tar_header(header); !fault.empty())
             fail_member(fault);
         if (const char* target = archive_entry_hardlink(entry)) {
             result.type = MemberType::hard_link;
-            result.link_target = target;
+            result.link_target = prefer(extended.link_target, target);
         } else if (archive_entry_filetype(entry) == AE_IFLNK) {
             result.type = MemberType::symlink;
-            result.link_target = text_or_empty(archive_entry_symlink(entry));
+            result.link_target = prefer(extended.link_target, archive_entry_symlink(entry));
         } else if (archive_entry_filetype(entry) != AE_IFREG) {
             fail_member(
                 fmt::format("{}; only files and links are allowed", kind_of(archive_entry_filetype(entry))));
@@ -187,8 +190,8 @@ struct TarReader::State {
         if (result.type != MemberType::file && result.size != 0)
             fail_member("a link with content");
         result.mode = archive_entry_perm(entry) & 07777u;
-        result.user = text_or_empty(archive_entry_uname(entry));
-        result.group = text_or_empty(archive_entry_gname(entry));
+        result.user = prefer(extended.user, archive_entry_uname(entry));
+        result.group = prefer(extended.group, archive_entry_gname(entry));
         result.modified.tv_sec = archive_entry_mtime(entry);
         result.modified.tv_nsec = archive_entry_mtime_nsec(entry);
         result.has_extended_attributes = has_extended_attributes(entry);
@@ -213,7 +216,8 @@ std::optional<ArchiveMember> TarReader::next() {
         state.check_end();
         return std::nullopt;
     }
-    if (status != ARCHIVE_OK)
+    // A warning is about what we do not take from libarchive: names in a character set, attributes.
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
         state.fail_reading();
     if (++state.members > state.max_members)
         state.fail(fmt::format("more than the {} members that are allowed", state.max_members));
