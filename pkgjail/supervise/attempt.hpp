@@ -1,5 +1,5 @@
-// One attempt of each kind of probe, as the probe's own process makes it. An attempt may take longer than its timeout:
-// whoever started that process ends it.
+// One attempt of each kind of probe, as the probe's own process makes it. An attempt may take longer than its
+// timeout: whoever started that process ends it.
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,8 @@ struct LocalAddress {
     std::uint16_t port = 0;
     std::string problem; ///< not empty: what is wrong with it
 };
-/// "127.0.0.1:80", "[::1]:80", "localhost:80"; `default_port` 0: the port must be there. A name other than localhost or an
-/// address that no interface of this host has is a problem: a probe asks nobody else.
+/// "127.0.0.1:80", "[::1]:80", "localhost:80"; `default_port` 0: the port must be there. A name other than
+/// localhost or an address that no interface of this host has is a problem: a probe asks nobody else.
 LocalAddress local_address(std::string_view text, std::uint16_t default_port);
 
 /// "2 s", "250 ms".

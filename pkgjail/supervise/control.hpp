@@ -1,11 +1,12 @@
-// RUN/control: the supervisor's unix socket, mode 0600. A peer sends one word and a newline and gets one line back:
+// RUN/control: the supervisor's unix socket, mode 0600. A peer sends one word and a newline and gets one line
+// back:
 //
 //     stop      "ok"; the connection then stays open until the supervisor has ended, so its end is the news
 //     reload    "ok" or "error TEXT"
 //     wait      "ok STATE" as soon as the service is ready, failed or told to stop
 //
-// Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are, requests are
-// bounded in size and time, and none can hold up the loop.
+// Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are,
+// requests are bounded in size and time, and none can hold up the loop.
 #pragma once
 
 #include <functional>
@@ -31,7 +32,8 @@ class ControlServer {
     static constexpr std::size_t longest_request = 64;
     static constexpr std::chrono::milliseconds request_patience{5'000};
 
-    /// Replaces the socket that a dead supervisor left; the caller holds the supervisor's lock. Throws Error{system}.
+    /// Replaces the socket that a dead supervisor left; the caller holds the supervisor's lock. Throws
+    /// Error{system}.
     explicit ControlServer(const base::HostPath& run_directory);
     ~ControlServer();
     ControlServer(const ControlServer&) = delete;
@@ -40,7 +42,8 @@ class ControlServer {
     void add_descriptors(std::vector<struct pollfd>& waiting) const;
     /// When a silent peer's time is over.
     std::optional<base::SteadyTime> next_deadline() const;
-    /// Accepts, reads, answers. `handle` gives the line to send, or nullopt for an answer at answer_waiting().
+    /// Accepts, reads, answers. `handle` gives the line to send, or nullopt for an answer at
+    /// answer_waiting().
     using Handler = std::function<std::optional<std::string>(ControlVerb verb)>;
     void serve(const Handler& handle) noexcept;
     /// Sends `line` to everybody who waits.
@@ -67,7 +70,8 @@ class ControlServer {
 /// The other side, used by launch.cpp.
 class ControlClient {
   public:
-    /// nullopt when nobody listens there. Error{busy} when the supervisor does not take connections, Error{denied}.
+    /// nullopt when nobody listens there. Error{busy} when the supervisor does not take connections,
+    /// Error{denied}.
     static std::optional<ControlClient> connect(const base::HostPath& run_directory);
     /// False when the supervisor has gone.
     bool send(std::string_view verb);

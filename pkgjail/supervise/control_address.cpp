@@ -21,7 +21,8 @@ ControlAddress::ControlAddress(const base::HostPath& run_directory) {
         std::string view = "/proc/self/fd/" + std::to_string(directory_.get());
         if (::access(view.c_str(), F_OK) != 0)
             throw base::Error(base::ErrorKind::configuration, run_directory.string(),
-                              "is " + std::to_string(path.size()) + " bytes long with its socket's name, at most " +
+                              "is " + std::to_string(path.size()) +
+                                  " bytes long with its socket's name, at most " +
                                   std::to_string(sizeof address_.sun_path - 1) + " are possible",
                               "use a state directory with a shorter path");
         path = control_path(view).string();

@@ -9,11 +9,12 @@
 
 namespace pkgjail::supervise {
 
-/// A socket's address holds about a hundred bytes. A longer path is reached through a descriptor of its directory, which
-/// has to stay open as long as the address is used.
+/// A socket's address holds about a hundred bytes. A longer path is reached through a descriptor of its
+/// directory, which has to stay open as long as the address is used.
 class ControlAddress {
   public:
-    /// Error{not_found} when the directory is missing; Error{configuration} where the path is too long for this host.
+    /// Error{not_found} when the directory is missing; Error{configuration} where the path is too long for
+    /// this host.
     explicit ControlAddress(const base::HostPath& run_directory);
     const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address_); }
     socklen_t size() const { return sizeof address_; }

@@ -30,7 +30,8 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
     if (errno == ENOENT || errno == ECONNREFUSED)
         return std::nullopt;
     if (errno == EAGAIN)
-        throw base::Error(base::ErrorKind::busy, name, "the supervisor does not answer: too many wait already");
+        throw base::Error(base::ErrorKind::busy, name,
+                          "the supervisor does not answer: too many wait already");
     throw base::system_error(errno, name, "connect");
 }
 

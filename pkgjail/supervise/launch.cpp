@@ -37,8 +37,8 @@ constexpr milliseconds launch_patience(120'000);
 
 /// One launch, or one stop without a supervisor, at a time.
 base::Lock take_launch_lock(const base::HostPath& run_directory, const std::string& purpose) {
-    return base::Lock::take(run_directory / "launch.lock", base::LockMode::exclusive, run_directory.string(), purpose,
-                            launch_patience);
+    return base::Lock::take(run_directory / "launch.lock", base::LockMode::exclusive, run_directory.string(),
+                            purpose, launch_patience);
 }
 
 void make_run_directory(const base::HostPath& run_directory) {
@@ -121,8 +121,9 @@ bool stop_supervisor(const base::HostPath& run_directory) {
     std::optional<base::ProcessId> supervisor = read_status(run_directory).supervisor;
     if (!control->wait_for_end(deadline))
         throw Error(ErrorKind::busy, run_directory.string(),
-                    supervisor ? "its supervisor (process " + std::to_string(supervisor->pid) + ") does not answer"
-                               : std::string("its supervisor does not answer"),
+                    supervisor
+                        ? "its supervisor (process " + std::to_string(supervisor->pid) + ") does not answer"
+                        : std::string("its supervisor does not answer"),
                     supervisor ? "end it with: kill -9 " + std::to_string(supervisor->pid) : std::string());
     // The connection ends an instant before the process does.
     while (supervisor_lock_is_held(run_directory) && base::steady_now() < deadline)
@@ -182,7 +183,8 @@ bool stop_with(const base::HostPath& run_directory, const FindDriver& find_drive
 
 } // namespace
 
-void launch(const base::HostPath& program, const base::HostPath& run_directory, const SupervisedService& service) {
+void launch(const base::HostPath& program, const base::HostPath& run_directory,
+            const SupervisedService& service) {
     make_run_directory(run_directory);
     base::Lock launching = take_launch_lock(run_directory, "start " + service.spec.jail);
     if (supervisor_lock_is_held(run_directory))
@@ -220,7 +222,8 @@ ServiceStatus wait_until_settled(const base::HostPath& run_directory, millisecon
         if (control && control->send("wait"))
             control->read_line(deadline);
         ServiceStatus status = read_status(run_directory);
-        // Without a supervisor there is nothing to wait for, but one that holds its lock may be about to listen.
+        // Without a supervisor there is nothing to wait for, but one that holds its lock may be about to
+        // listen.
         bool coming = status.state == ServiceState::starting && !control;
         if (!coming || base::steady_now() >= deadline)
             return status;
@@ -237,7 +240,8 @@ bool stop(const base::HostPath& run_directory) {
 }
 
 bool stop(const base::HostPath& run_directory, confine::Driver& driver) {
-    return stop_with(run_directory, [&driver](const SupervisedService&) -> confine::Driver& { return driver; });
+    return stop_with(run_directory,
+                     [&driver](const SupervisedService&) -> confine::Driver& { return driver; });
 }
 
 void reload(const base::HostPath& run_directory) {

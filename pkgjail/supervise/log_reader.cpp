@@ -1,4 +1,5 @@
-// The reading side of the log: a jail's records over its rotated files, while the supervisor may be writing and rotating.
+// The reading side of the log: a jail's records over its rotated files, while the supervisor may be writing
+// and rotating.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -39,12 +40,13 @@ std::optional<Part> open_part(const base::HostPath& path) {
     return Part{std::move(*fd), status.st_dev, status.st_ino};
 }
 
-/// The files, newest first, until `stop` is met. Read in this direction because a rotation in between moves files
-/// towards higher numbers: the worst that it can do is to show one twice, and that is noticed.
+/// The files, newest first, until `stop` is met. Read in this direction because a rotation in between moves
+/// files towards higher numbers: the worst that it can do is to show one twice, and that is noticed.
 std::vector<Part> open_parts(const base::HostPath& file, const Part* stop = nullptr) {
     std::vector<Part> parts;
     for (unsigned number = 0; number < most_files; ++number) {
-        base::HostPath path = number == 0 ? file : base::HostPath(file.string() + "." + std::to_string(number));
+        base::HostPath path =
+            number == 0 ? file : base::HostPath(file.string() + "." + std::to_string(number));
         std::optional<Part> part = open_part(path);
         if (!part) {
             // The newest is missing for a moment in a rotation.
@@ -88,7 +90,8 @@ class RecordReader {
 
   private:
     void feed(std::string_view bytes, const Take& take) {
-        for (std::size_t newline; (newline = bytes.find('\n')) != bytes.npos; bytes.remove_prefix(newline + 1)) {
+        for (std::size_t newline; (newline = bytes.find('\n')) != bytes.npos;
+             bytes.remove_prefix(newline + 1)) {
             line_.append(bytes.substr(0, newline));
             give(line_, take);
             line_.clear();
@@ -168,7 +171,8 @@ void follow_log(const base::HostPath& file, const std::function<void(const LogRe
             reader.read(current->fd, give);
         std::optional<Part> named = open_part(file);
         if (named && (!current || !named->is(*current))) {
-            // Several rotations may have passed since the last look: every file newer than ours, oldest first.
+            // Several rotations may have passed since the last look: every file newer than ours, oldest
+            // first.
             std::vector<Part> newer = open_parts(file, current ? &*current : nullptr);
             // Nobody writes to ours any more, but something may have come since it was read above.
             if (current)

@@ -15,8 +15,9 @@ void ServiceOutput::open(const confine::Identity& identity) {
         int flags = ::fcntl(pipe.read_end.get(), F_GETFL);
         if (flags < 0 || ::fcntl(pipe.read_end.get(), F_SETFL, flags | O_NONBLOCK) != 0)
             throw base::system_error(errno, "pipe", "fcntl");
-        // Services reopen /dev/stdout by name, and then the pipe's owner counts. Only a convenience: a kernel whose pipes
-        // have no owner (or a supervisor without privilege) leaves the service with its open descriptors.
+        // Services reopen /dev/stdout by name, and then the pipe's owner counts. Only a convenience: a kernel
+        // whose pipes have no owner (or a supervisor without privilege) leaves the service with its open
+        // descriptors.
         if (identity.uid != 0)
             static_cast<void>(::fchown(pipe.write_end.get(), identity.uid, identity.gid));
         stream.lines = LineCutter();

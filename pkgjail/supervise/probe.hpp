@@ -11,11 +11,13 @@ namespace pkgjail::supervise {
 
 struct ProbeResult {
     bool healthy = false;
-    std::string detail; ///< "200 OK in 2 ms"; "connection refused"; "no answer within 2 s"; "exit status 1: …"
+    std::string
+        detail; ///< "200 OK in 2 ms"; "connection refused"; "no answer within 2 s"; "exit status 1: …"
 };
 
-/// One attempt, blocking up to `timeout` (never longer). Redirects are not followed; 2xx and 3xx are healthy. Only addresses of this host are
-/// asked. Runs in a process of its own when the supervisor asks (see supervisor.cpp), so that it cannot hold up the loop.
+/// One attempt, blocking up to `timeout` (never longer). Redirects are not followed; 2xx and 3xx are healthy.
+/// Only addresses of this host are asked. Runs in a process of its own when the supervisor asks (see
+/// supervisor.cpp), so that it cannot hold up the loop.
 ProbeResult run_probe(const jail::Probe& probe, std::chrono::milliseconds timeout, confine::Driver& driver,
                       const confine::JailSpec& spec, const base::HostPath& run_directory);
 

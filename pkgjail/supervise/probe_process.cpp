@@ -59,7 +59,8 @@ std::string last_line(std::string_view text) {
 
 /// Makes the jail's root this process's own, so that no link in the jail leads out of it.
 void enter_root(const ProbeTarget& target) {
-    // Without privilege there is nothing that a link could lead to that the jail's owner cannot reach as well.
+    // Without privilege there is nothing that a link could lead to that the jail's owner cannot reach as
+    // well.
     if (::geteuid() != 0)
         return;
     base::HostPath root = target.spec.root;
@@ -195,7 +196,8 @@ ProbeResult run_probe(const jail::Probe& probe, std::chrono::milliseconds timeou
             process.time_out();
             break;
         }
-        // The result's end of file is the process's end; the output may be held open by what a command left behind.
+        // The result's end of file is the process's end; the output may be held open by what a command left
+        // behind.
         struct pollfd waiting[2] = {{process.result_fd(), POLLIN, 0}, {process.output_fd(), POLLIN, 0}};
         if (::poll(waiting, 2, static_cast<int>(left.count())) < 0 && errno != EINTR)
             throw base::system_error(errno, "probe", "poll");

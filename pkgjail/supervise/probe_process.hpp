@@ -1,4 +1,5 @@
-// A probe as a process of its own: it may hang in a connect or in a command of the jail's, and then it is killed.
+// A probe as a process of its own: it may hang in a connect or in a command of the jail's, and then it is
+// killed.
 #pragma once
 
 #include <functional>
@@ -22,8 +23,8 @@ struct ProbeTarget {
     const base::HostPath& run_directory;
 };
 
-/// A running probe, leader of a process group. Whoever holds it waits for pid() and then calls finish(); the destructor
-/// kills but does not wait.
+/// A running probe, leader of a process group. Whoever holds it waits for pid() and then calls finish(); the
+/// destructor kills but does not wait.
 class ProbeProcess {
   public:
     /// `in_child` runs first in the new process, to let go of what it must not keep. Throws Error{system}.
@@ -59,8 +60,8 @@ class ProbeProcess {
     std::string answer_; ///< from result_
 };
 
-/// A command probe that was killed leaves its process in the jail behind, and the kernel gives it to us as its new parent.
-/// Kills every process of the jail that is a child of ours and is not `first`.
+/// A command probe that was killed leaves its process in the jail behind, and the kernel gives it to us as
+/// its new parent. Kills every process of the jail that is a child of ours and is not `first`.
 void kill_adopted(confine::Driver& driver, const confine::JailSpec& spec, const base::HostPath& run_directory,
                   pid_t first);
 

@@ -10,8 +10,8 @@
 
 namespace pkgjail::supervise {
 
-/// Counts restarts within the window. The delay doubles with each restart that is still in the window, so a service that
-/// ran well for a whole window begins with the short one again. Pure: time comes in.
+/// Counts restarts within the window. The delay doubles with each restart that is still in the window, so a
+/// service that ran well for a whole window begins with the short one again. Pure: time comes in.
 class RestartBudget {
   public:
     explicit RestartBudget(const jail::Restart& rules) : rules_(rules) {}

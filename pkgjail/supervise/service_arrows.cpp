@@ -1,4 +1,5 @@
-// The arrows of the diagram in service_state.hpp: what is done when the service goes from one state to the next.
+// The arrows of the diagram in service_state.hpp: what is done when the service goes from one state to the
+// next.
 #include <cerrno>
 
 #include <sys/wait.h>
@@ -36,8 +37,8 @@ void check_all_enforced(const jail::Limits& limits, const std::vector<jail::Limi
     }
     if (enforced < limits.wanted.size())
         throw base::Error(base::ErrorKind::denied, "limits",
-                          fmt::format("{} of {} could be read back, and every limit has to be enforced", enforced,
-                                      limits.wanted.size()));
+                          fmt::format("{} of {} could be read back, and every limit has to be enforced",
+                                      enforced, limits.wanted.size()));
 }
 
 } // namespace
@@ -57,7 +58,7 @@ void ServiceKeeper::note(std::string text) noexcept {
 }
 
 void ServiceKeeper::clear_timers() {
-    for (auto* timer : {&settled_at_, &grace_until_, &next_probe_at_, &restart_at_, &kill_at_})
+    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_})
         timer->reset();
 }
 
@@ -89,8 +90,8 @@ void ServiceKeeper::start_service() {
         output_.finish();
         status_.service.reset();
         note("could not be started: " + reason);
-        // What the kernel or the runtime refuses at once it will refuse again; what it refuses after a month may be a
-        // shortage that passes.
+        // What the kernel or the runtime refuses at once it will refuse again; what it refuses after a month
+        // may be a shortage that passes.
         if (ever_ready_)
             restart_or_fail(reason, true);
         else
@@ -99,12 +100,10 @@ void ServiceKeeper::start_service() {
     }
     started_ = base::steady_now();
     note(fmt::format("started as process {}", status_.service->pid));
-    if (service_.health.probe) {
-        grace_until_ = started_ + service_.health.grace;
+    if (service_.health.probe)
         next_probe_at_ = started_ + first_pause;
-    } else {
+    else
         settled_at_ = started_ + settling;
-    }
     return_free_memory();
 }
 
@@ -138,7 +137,6 @@ void ServiceKeeper::record_limits() {
 // starting → ready, unhealthy → ready
 
 void ServiceKeeper::become_ready(const std::string& why) {
-    grace_until_.reset();
     settled_at_.reset();
     failures_ = 0;
     if (!status_.ready_at) {
@@ -153,7 +151,7 @@ void ServiceKeeper::become_ready(const std::string& why) {
     return_free_memory();
 }
 
-// starting → (ended, then) backoff: the grace is over
+// starting → (ended, then) backoff: a probe failed and the grace is over
 
 void ServiceKeeper::give_up_start(const std::string& why) {
     ending_ = Ending::not_ready;
@@ -195,8 +193,8 @@ void ServiceKeeper::signal_service() {
 }
 
 void ServiceKeeper::kill_service() {
-    note(fmt::format("did not end within {} of signal {}: killed", show_duration(service_.service.stop_timeout),
-                     service_.service.stop_signal));
+    note(fmt::format("did not end within {} of signal {}: killed",
+                     show_duration(service_.service.stop_timeout), service_.service.stop_signal));
     std::optional<base::Exit> exit = remove_jail();
     if (!exit)
         throw base::Error(base::ErrorKind::system, "process " + std::to_string(status_.service->pid),
@@ -227,7 +225,8 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
         restart_or_fail(ending_reason_, true);
         break;
     case Ending::none:
-        // The usual cause of a quick and clean end is a program that goes into the background, out of our sight.
+        // The usual cause of a quick and clean end is a program that goes into the background, out of our
+        // sight.
         if (was_starting && exit.success())
             restart_or_fail("ended with exit status 0: it must stay in the foreground", false);
         else
@@ -302,7 +301,8 @@ std::optional<base::Exit> ServiceKeeper::remove_jail() {
 void ServiceKeeper::start_probe() {
     if (!running_ || ending_ != Ending::none)
         return;
-    ProbeTarget target{*service_.health.probe, service_.health.timeout, driver_, service_.spec, run_directory_};
+    ProbeTarget target{*service_.health.probe, service_.health.timeout, driver_, service_.spec,
+                       run_directory_};
     probe_ = std::make_unique<ProbeProcess>(target, [this] { close_copies_in_child(); });
 }
 

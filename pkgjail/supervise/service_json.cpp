@@ -1,5 +1,5 @@
-// Writer and reader are of one installation, so a format number is enough and there is no migration. Durations are
-// milliseconds.
+// Writer and reader are of one installation, so a format number is enough and there is no migration.
+// Durations are milliseconds.
 #include "pkgjail/supervise/service_json.hpp"
 
 #include <array>
@@ -21,7 +21,8 @@ using std::chrono::milliseconds;
 
 constexpr int format_number = 1;
 
-template <class Value> using Names = std::array<std::pair<Value, const char*>, 4>;
+template <class Value>
+using Names = std::array<std::pair<Value, const char*>, 4>;
 
 constexpr Names<jail::Probe::Kind> probe_kinds = {{{jail::Probe::Kind::http, "http"},
                                                    {jail::Probe::Kind::tcp, "tcp"},
@@ -32,14 +33,16 @@ constexpr std::array<std::pair<jail::Restart::Policy, const char*>, 3> policies 
      {jail::Restart::Policy::on_failure, "on-failure"},
      {jail::Restart::Policy::never, "never"}}};
 
-template <class Table> const char* name_of(const Table& table, decltype(table[0].first) value) {
+template <class Table>
+const char* name_of(const Table& table, decltype(table[0].first) value) {
     for (const auto& [known, name] : table)
         if (known == value)
             return name;
     throw Error(ErrorKind::corrupt, "service description", "holds a value without a name");
 }
 
-template <class Table> auto value_of(const Table& table, const std::string& word) {
+template <class Table>
+auto value_of(const Table& table, const std::string& word) {
     for (const auto& [value, name] : table)
         if (word == name)
             return value;
@@ -163,7 +166,8 @@ base::HostPath service_file(const base::HostPath& run_directory) {
 
 SupervisedService read_service(const base::HostPath& run_directory) {
     base::HostPath file = service_file(run_directory);
-    return base::while_doing(file.string(), [&] { return service_from_json(base::read_file(file, 4u << 20)); });
+    return base::while_doing(file.string(),
+                             [&] { return service_from_json(base::read_file(file, 4u << 20)); });
 }
 
 } // namespace pkgjail::supervise

@@ -1,4 +1,5 @@
-// RUN/service.json: what a supervisor is told, as text and back. It may hold secrets of the service's environment: mode 0600.
+// RUN/service.json: what a supervisor is told, as text and back. It may hold secrets of the service's
+// environment: mode 0600.
 #pragma once
 
 #include <string>

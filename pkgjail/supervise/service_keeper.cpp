@@ -1,5 +1,5 @@
-// The loop: waits for whatever comes first (a signal, output, a peer, a probe, a timer) and hands it to the arrows. Nothing
-// that happens to the service ends it: an Error becomes the state `failed`.
+// The loop: waits for whatever comes first (a signal, output, a peer, a probe, a timer) and hands it to the
+// arrows. Nothing that happens to the service ends it: an Error becomes the state `failed`.
 #include "pkgjail/supervise/service_keeper.hpp"
 
 #include <algorithm>
@@ -29,8 +29,8 @@ base::Exit exit_of(int wait_status) {
 
 ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
                              SignalPipe& signals)
-    : run_directory_(std::move(run_directory)), driver_(driver), service_(std::move(service)), signals_(signals),
-      log_(service_.log_file, service_.log_max_bytes, service_.log_files), output_(log_),
+    : run_directory_(std::move(run_directory)), driver_(driver), service_(std::move(service)),
+      signals_(signals), log_(service_.log_file, service_.log_max_bytes, service_.log_files), output_(log_),
       budget_(service_.service.restart), control_(run_directory_) {
     recorded_.boot = base::boot_id();
     status_.state = ServiceState::starting;
@@ -40,7 +40,8 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
     write_state(run_directory_, recorded_);
 }
 
-template <class Work> void ServiceKeeper::guarded(Work&& work) noexcept {
+template <class Work>
+void ServiceKeeper::guarded(Work&& work) noexcept {
     try {
         work();
     } catch (const std::exception& error) {
@@ -81,12 +82,10 @@ std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
     consider(restart_at_);
     consider(kill_at_);
     consider(save_at_);
-    if (!probe_) {
-        consider(grace_until_);
+    if (!probe_)
         consider(next_probe_at_);
-    } else if (!probe_->timed_out()) {
+    else if (!probe_->timed_out())
         consider(probe_->deadline());
-    }
     return next;
 }
 
@@ -149,9 +148,6 @@ void ServiceKeeper::handle_timers() {
         start_service();
     if (is_over(settled_at_))
         become_ready("still runs after " + std::to_string(settling.count()) + " ms");
-    // A probe that is on its way when the grace ends may still bring the success.
-    if (!probe_ && is_over(grace_until_))
-        give_up_start(status_.last_probe);
     if (!probe_ && is_over(next_probe_at_))
         start_probe();
 }
@@ -237,10 +233,11 @@ void ServiceKeeper::save() noexcept {
 
 void ServiceKeeper::close_copies_in_child() noexcept {
     control_.close_copies();
-    // The lock's descriptor as well, or the lock would outlive a killed supervisor for as long as the probe runs. The
-    // supervisor never holds as many descriptors as are looked at here.
+    // The lock's descriptor as well, or the lock would outlive a killed supervisor for as long as the probe
+    // runs. The supervisor never holds as many descriptors as are looked at here.
     constexpr int looked_at = 256;
-    struct stat lock {}, other{};
+    struct stat lock {
+    }, other{};
     if (::stat(lock_file(run_directory_).c_str(), &lock) != 0)
         return;
     for (int fd = 3; fd < looked_at; ++fd)

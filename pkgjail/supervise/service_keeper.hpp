@@ -1,5 +1,6 @@
-// The supervisor's core: one service, its jail, its timers, and the loop around them. The states and arrows are those of
-// service_state.hpp; service_keeper.cpp has the loop, service_arrows.cpp what happens on each arrow.
+// The supervisor's core: one service, its jail, its timers, and the loop around them. The states and arrows
+// are those of service_state.hpp; service_keeper.cpp has the loop, service_arrows.cpp what happens on each
+// arrow.
 #pragma once
 
 #include <memory>
@@ -27,16 +28,18 @@ class ServiceKeeper {
     static constexpr std::chrono::milliseconds first_pause{10};
     static constexpr std::chrono::milliseconds longest_pause{250};
 
-    /// The caller holds the supervisor's lock, and no jail of this handle is left. Writes the first state; throws
-    /// Error{system} when that fails.
+    /// The caller holds the supervisor's lock, and no jail of this handle is left. Writes the first state;
+    /// throws Error{system} when that fails.
     ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
                   SignalPipe& signals);
-    /// Until the service is stopped or failed, with nothing left of its jail. Returns the supervisor's exit status.
+    /// Until the service is stopped or failed, with nothing left of its jail. Returns the supervisor's exit
+    /// status.
     int run() noexcept;
 
   private:
     // The loop
-    template <class Work> void guarded(Work&& work) noexcept;
+    template <class Work>
+    void guarded(Work&& work) noexcept;
     void wait_for_events();
     void handle_events();
     void handle_timers();
@@ -108,7 +111,6 @@ class ServiceKeeper {
     base::SteadyTime started_;
     base::SteadyTime saved_;
     std::optional<base::SteadyTime> settled_at_;
-    std::optional<base::SteadyTime> grace_until_;
     std::optional<base::SteadyTime> next_probe_at_;
     std::optional<base::SteadyTime> restart_at_;
     std::optional<base::SteadyTime> kill_at_;

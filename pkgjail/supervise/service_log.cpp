@@ -1,4 +1,5 @@
-// The writing side of the log: a queue that the supervisor's loop fills, and a thread that empties it into files.
+// The writing side of the log: a queue that the supervisor's loop fills, and a thread that empties it into
+// files.
 #include "pkgjail/supervise/service_log.hpp"
 
 #include <algorithm>
@@ -122,7 +123,8 @@ void ServiceLog::write_batch(std::string_view batch) {
             std::uint64_t room = max_bytes_ > size_ ? max_bytes_ - size_ : 0;
             std::size_t end = batch.size();
             if (batch.size() > room) {
-                std::size_t newline = room == 0 ? batch.npos : batch.rfind('\n', static_cast<std::size_t>(room) - 1);
+                std::size_t newline =
+                    room == 0 ? batch.npos : batch.rfind('\n', static_cast<std::size_t>(room) - 1);
                 if (newline == batch.npos && size_ > 0) {
                     rotate();
                     continue;
@@ -169,8 +171,8 @@ void ServiceLog::write_piece(std::string_view records) {
             continue;
         if (count < 0) {
             base::Error error = base::system_error(errno, file_.string(), "write");
-            // Half a record would make the next one unreadable as well. Where even this fails, open() ends the torn
-            // line before anything else is written.
+            // Half a record would make the next one unreadable as well. Where even this fails, open() ends
+            // the torn line before anything else is written.
             if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0)
                 fd_.reset();
             throw error;
@@ -185,7 +187,8 @@ void ServiceLog::open() {
     // Somebody may have removed or moved the file: what is written after that would be lost.
     if (fd_ && ::fstat(fd_.get(), &status) == 0 && status.st_nlink > 0) {
         struct stat named {};
-        if (::lstat(file_.c_str(), &named) == 0 && named.st_ino == status.st_ino && named.st_dev == status.st_dev)
+        if (::lstat(file_.c_str(), &named) == 0 && named.st_ino == status.st_ino &&
+            named.st_dev == status.st_dev)
             return;
     }
     fd_.reset();
@@ -214,7 +217,8 @@ void ServiceLog::rotate() {
     fd_.reset();
     if (files_ == 1 && ::unlink(file_.c_str()) != 0 && errno != ENOENT)
         throw base::system_error(errno, file_.string(), "unlink");
-    // From the oldest: a rotation that is cut anywhere leaves a gap in the numbers, and no file is overwritten early.
+    // From the oldest: a rotation that is cut anywhere leaves a gap in the numbers, and no file is
+    // overwritten early.
     for (unsigned number = files_ - 1; number > 0; --number) {
         base::HostPath from = numbered(number - 1);
         if (::rename(from.c_str(), numbered(number).c_str()) != 0 && errno != ENOENT)

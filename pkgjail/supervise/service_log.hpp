@@ -2,8 +2,9 @@
 //
 //     2026-11-21T23:40:00.123456Z out text…        stream: out, err, or sup (the supervisor's own words)
 //
-// Control characters are escaped as \xNN; a line over 64 KiB is cut into several records, all but the last marked
-// with stream "out+"/"err+". Order is kept within a stream; between the two it is only as good as two pipes allow.
+// Control characters are escaped as \xNN; a line over 64 KiB is cut into several records, all but the last
+// marked with stream "out+"/"err+". Order is kept within a stream; between the two it is only as good as two
+// pipes allow.
 #pragma once
 
 #include <atomic>
@@ -33,10 +34,10 @@ std::optional<LogRecord> parse_log_line(std::string_view line);
 /// One line without its newline; `text` is made printable, so a record can never forge another.
 std::string format_log_line(const LogRecord& record);
 
-/// Writes one jail's log, rotating by size: <jail>.log, <jail>.log.1 …, `files` in all. Mode 0640, in a directory that is
-/// made 0700 when it is missing. append() never blocks and never throws: a thread of its own writes, from a queue of
-/// at most `max_queued` bytes. What does not fit or cannot be written (slow or full disk) is counted as dropped,
-/// and a record says so when writing works again.
+/// Writes one jail's log, rotating by size: <jail>.log, <jail>.log.1 …, `files` in all. Mode 0640, in a
+/// directory that is made 0700 when it is missing. append() never blocks and never throws: a thread of its
+/// own writes, from a queue of at most `max_queued` bytes. What does not fit or cannot be written (slow or
+/// full disk) is counted as dropped, and a record says so when writing works again.
 class ServiceLog {
   public:
     static constexpr std::size_t max_queued = 1u << 20;
@@ -80,8 +81,8 @@ class ServiceLog {
     std::thread thread_;
 };
 
-/// Cuts a byte stream into records: complete lines, over-long ones split between two characters. Holds at most
-/// max_line bytes.
+/// Cuts a byte stream into records: complete lines, over-long ones split between two characters. Holds at
+/// most max_line bytes.
 class LineCutter {
   public:
     static constexpr std::size_t max_line = 64u << 10;
@@ -95,13 +96,13 @@ class LineCutter {
     std::string rest_;
 };
 
-/// Reads records of one jail over rotated files, oldest first; `since` and the last `last_count` (0: all) as filters. A
-/// damaged line becomes a record with stream "?" and the time of the record before it.
+/// Reads records of one jail over rotated files, oldest first; `since` and the last `last_count` (0: all) as
+/// filters. A damaged line becomes a record with stream "?" and the time of the record before it.
 std::vector<LogRecord> read_log(const base::HostPath& file, std::optional<base::WallTime> since,
                                 std::size_t last_count);
 
-/// Follows a log as it grows, through rotation; returns when `keep_going` says no (asked about ten times a second). Begins at
-/// the log's end, or with `after` at the first record later than that.
+/// Follows a log as it grows, through rotation; returns when `keep_going` says no (asked about ten times a
+/// second). Begins at the log's end, or with `after` at the first record later than that.
 void follow_log(const base::HostPath& file, const std::function<void(const LogRecord&)>& take,
                 const std::function<bool()>& keep_going, std::optional<base::WallTime> after = std::nullopt);
 

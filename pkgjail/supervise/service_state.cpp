@@ -47,7 +47,8 @@ ServiceStatus judge(ServiceStatus recorded, const KernelView& kernel) {
     }
 
     bool supervised = kernel.same_boot && kernel.lock_held && kernel.supervisor_alive;
-    // Both are written when the jail is gone from the kernel, so they stay true whatever becomes of the supervisor.
+    // Both are written when the jail is gone from the kernel, so they stay true whatever becomes of the
+    // supervisor.
     if (status.state == ServiceState::stopped || status.state == ServiceState::failed) {
         if (kernel.lock_held && !supervised)
             return becomes(ServiceState::starting, "its supervisor is starting");

@@ -1,15 +1,15 @@
 // The life of a jail's service, and how the rest of pkgjail learns of it.
 //
-//               launch                   first success of the probe (or, without a probe, alive after a moment)
+//               launch                   first success of the probe (or, without a probe, alive after a
+//               moment)
 //     stopped ─────────▶ starting ──────────────────────────────▶ ready ◀─────────▶ unhealthy
-//        ▲                  │ exit, or grace over without success    │ exit             (probe fails / succeeds again)
-//        │                  ▼                                        ▼
-//        │               backoff ◀───────────────────────────────────┘
-//        │                  │ wait over: starting     budget used up, or the policy says no: failed
-//        └── stopping ◀─────┴── stop, from every state
+//        ▲                  │ exit, or grace over without success    │ exit             (probe fails /
+//        succeeds again) │                  ▼                                        ▼ │ backoff
+//        ◀───────────────────────────────────┘ │                  │ wait over: starting     budget used up,
+//        or the policy says no: failed └── stopping ◀─────┴── stop, from every state
 //
-// The supervisor alone writes the state file; a reader never trusts it further than the kernel agrees: the supervisor's lock must be held and the
-// recorded process must have the recorded start time.
+// The supervisor alone writes the state file; a reader never trusts it further than the kernel agrees: the
+// supervisor's lock must be held and the recorded process must have the recorded start time.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,8 @@ std::string_view state_name(ServiceState state);
 /// What is known of a jail's service at one moment.
 struct ServiceStatus {
     ServiceState state = ServiceState::stopped;
-    std::string reason; ///< why it is in this state: "exit status 1", "probe: connection refused", "stopped by operator", "supervisor was killed"
+    std::string reason; ///< why it is in this state: "exit status 1", "probe: connection refused", "stopped
+                        ///< by operator", "supervisor was killed"
     std::optional<base::ProcessId> supervisor;
     std::optional<base::ProcessId> service; ///< the jail's first process
     std::optional<base::WallTime> started_at;
@@ -53,8 +54,8 @@ struct ServiceStatus {
     std::string driver; ///< DriverInfo::detail
 };
 
-/// Reads RUN/state.json and checks it against the kernel. Never throws for a missing or damaged file: that is `stopped`, or what the kernel
-/// shows, with the reason saying so.
+/// Reads RUN/state.json and checks it against the kernel. Never throws for a missing or damaged file: that is
+/// `stopped`, or what the kernel shows, with the reason saying so.
 ServiceStatus read_status(const base::HostPath& run_directory);
 
 } // namespace pkgjail::supervise

@@ -24,9 +24,9 @@ using Json = nlohmann::json;
 constexpr int format_number = 1;
 constexpr std::size_t longest_file = 1u << 20;
 
-constexpr ServiceState all_states[] = {ServiceState::stopped,  ServiceState::starting, ServiceState::ready,
-                                       ServiceState::unhealthy, ServiceState::backoff,  ServiceState::stopping,
-                                       ServiceState::failed};
+constexpr ServiceState all_states[] = {
+    ServiceState::stopped, ServiceState::starting, ServiceState::ready, ServiceState::unhealthy,
+    ServiceState::backoff, ServiceState::stopping, ServiceState::failed};
 
 Error damaged(std::string cause) {
     return Error(ErrorKind::corrupt, "state file", std::move(cause));
@@ -101,8 +101,8 @@ base::HostPath state_file(const base::HostPath& run_directory) {
     return run_directory / "state.json";
 }
 
-/// One look at file and kernel. The lock is looked at before: a supervisor writes its last state before it lets go, so after
-/// a free lock the file is final.
+/// One look at file and kernel. The lock is looked at before: a supervisor writes its last state before it
+/// lets go, so after a free lock the file is final.
 ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
     RecordedStatus recorded;
     KernelView kernel;
@@ -201,7 +201,8 @@ bool supervisor_lock_is_held(const base::HostPath& run_directory) {
 
 std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory) {
     try {
-        if (std::optional<std::string> text = base::read_file_if_exists(state_file(run_directory), longest_file))
+        if (std::optional<std::string> text =
+                base::read_file_if_exists(state_file(run_directory), longest_file))
             return status_from_json(*text);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::corrupt)

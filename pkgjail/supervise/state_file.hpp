@@ -20,12 +20,13 @@ std::string to_json(const RecordedStatus& recorded);
 /// Throws Error{corrupt}.
 RecordedStatus status_from_json(std::string_view text);
 
-/// Replaces RUN/state.json in one step. Not synced: after a power cut nothing that it says is true anyway. Only the
-/// holder of the supervisor's lock may call it.
+/// Replaces RUN/state.json in one step. Not synced: after a power cut nothing that it says is true anyway.
+/// Only the holder of the supervisor's lock may call it.
 void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded);
 
 base::HostPath lock_file(const base::HostPath& run_directory); ///< RUN/supervisor.lock
-/// Whether a supervisor holds its lock. Looks by sharing the lock for a moment, so a supervisor waits a little for it.
+/// Whether a supervisor holds its lock. Looks by sharing the lock for a moment, so a supervisor waits a
+/// little for it.
 bool supervisor_lock_is_held(const base::HostPath& run_directory);
 
 /// What the kernel says to the file.

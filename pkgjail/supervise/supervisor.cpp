@@ -87,7 +87,8 @@ int supervise_or_tell(const base::HostPath& run_directory, const FindDriver& fin
     return 1;
 }
 
-/// Tells launch() and lets go of its descriptors, so that nothing that reads the command's output waits for us.
+/// Tells launch() and lets go of its descriptors, so that nothing that reads the command's output waits for
+/// us.
 void announce_and_detach(const base::Error* error) {
     std::string line = format_announcement(error);
     base::Fd null = base::open_file("/dev/null", O_RDWR);
@@ -101,8 +102,8 @@ void announce_and_detach(const base::Error* error) {
 
 int run_supervisor(const base::HostPath& run_directory) noexcept {
     prefer_small_memory();
-    // launch() made us a session of our own; whoever starts the program by hand gets one too. The leader of a group
-    // cannot, and has one then.
+    // launch() made us a session of our own; whoever starts the program by hand gets one too. The leader of a
+    // group cannot, and has one then.
     static_cast<void>(::setsid());
     ::umask(077);
     std::unique_ptr<confine::Driver> driver;

@@ -1,5 +1,6 @@
-// One small supervisor process a jail: starts the service through confine, waits for it, restarts it within its budget, asks its probe, carries its output
-// into the log, and answers on a control socket. It is the program pkgjail-supervisor; no OCI runtime and no pkgjail command stays resident.
+// One small supervisor process a jail: starts the service through confine, waits for it, restarts it within
+// its budget, asks its probe, carries its output into the log, and answers on a control socket. It is the
+// program pkgjail-supervisor; no OCI runtime and no pkgjail command stays resident.
 //
 // The loop is noexcept: an Error becomes a state (failed, with the reason) and a line in the log.
 #pragma once
@@ -28,30 +29,34 @@ struct SupervisedService {
     unsigned log_files = 4;
 };
 
-/// Starts `program` (pkgjail-supervisor) for this run directory (made 0700 when missing), detached in a session of its own.
-/// Returns when the supervisor holds its lock and answers; what it could not do before that (no driver, what a dead
-/// supervisor left cannot be removed) is thrown here. A live supervisor already there is Error{conflict}; what a dead one
-/// left (jail, socket) is cleared away by the new one.
-void launch(const base::HostPath& program, const base::HostPath& run_directory, const SupervisedService& service);
+/// Starts `program` (pkgjail-supervisor) for this run directory (made 0700 when missing), detached in a
+/// session of its own. Returns when the supervisor holds its lock and answers; what it could not do before
+/// that (no driver, what a dead supervisor left cannot be removed) is thrown here. A live supervisor already
+/// there is Error{conflict}; what a dead one left (jail, socket) is cleared away by the new one.
+void launch(const base::HostPath& program, const base::HostPath& run_directory,
+            const SupervisedService& service);
 
-/// Waits until the service is ready, or is failed, or `patience` is over; returns the status then seen. Told by the supervisor
-/// at the change, not by looking again and again.
+/// Waits until the service is ready, or is failed, or `patience` is over; returns the status then seen. Told
+/// by the supervisor at the change, not by looking again and again.
 ServiceStatus wait_until_settled(const base::HostPath& run_directory, std::chrono::milliseconds patience);
 
-/// Tells the supervisor to end the service (stop signal, time-out, kill of everything in the jail) and itself; returns when
-/// both are gone and the kernel has no trace of the jail. Where the supervisor is dead it does the same by itself. Not
-/// running: nothing to do, returns false. Error{busy} when the supervisor does not answer.
+/// Tells the supervisor to end the service (stop signal, time-out, kill of everything in the jail) and
+/// itself; returns when both are gone and the kernel has no trace of the jail. Where the supervisor is dead
+/// it does the same by itself. Not running: nothing to do, returns false. Error{busy} when the supervisor
+/// does not answer.
 bool stop(const base::HostPath& run_directory);
 /// For tests: with this driver, where the supervisor is dead.
 bool stop(const base::HostPath& run_directory, confine::Driver& driver);
-/// Sends the reload signal to the service's first process. Error{conflict} when it is not running or has none.
+/// Sends the reload signal to the service's first process. Error{conflict} when it is not running or has
+/// none.
 void reload(const base::HostPath& run_directory);
 
-/// The supervisor itself, called by pkgjail-supervisor's main with the run directory. Tells launch() through descriptor 1 how it
-/// went. Returns the exit status: 0 the service was stopped, 1 it failed or could not be supervised.
+/// The supervisor itself, called by pkgjail-supervisor's main with the run directory. Tells launch() through
+/// descriptor 1 how it went. Returns the exit status: 0 the service was stopped, 1 it failed or could not be
+/// supervised.
 ///
-/// When the service has failed, the supervisor ends as well, leaving no jail: the state file then says `failed` with the
-/// reason, and a free lock beside any other state says that the supervisor was killed.
+/// When the service has failed, the supervisor ends as well, leaving no jail: the state file then says
+/// `failed` with the reason, and a free lock beside any other state says that the supervisor was killed.
 int run_supervisor(const base::HostPath& run_directory) noexcept;
 /// For tests: with this driver, in this process.
 int run_supervisor(const base::HostPath& run_directory, confine::Driver& driver) noexcept;
