@@ -53,9 +53,13 @@ struct ArchiveDecoder::State {
     [[noreturn]] void fail(std::string cause) const {
         throw base::Error(base::ErrorKind::corrupt, name, std::move(cause));
     }
-    [[noreturn]] void fail_reading() {
+    // libarchive takes a failed read for an ordinary end where it only looks whether more follows.
+    void check_input() {
         if (failure)
             std::rethrow_exception(std::exchange(failure, nullptr));
+    }
+    [[noreturn]] void fail_reading() {
+        check_input();
         const char* said = archive_error_string(archive.get());
         fail(fmt::format("cannot be decompressed: {}",
                          said != nullptr ? said : "the compressed data is damaged"));
@@ -86,6 +90,7 @@ struct ArchiveDecoder::State {
             fail_reading();
         struct archive_entry* entry = nullptr;
         const int status = archive_read_next_header(archive.get(), &entry);
+        check_input();
         if (status == ARCHIVE_EOF) {
             ended = true; // not a byte of input, or of output
             return;
@@ -122,6 +127,7 @@ std::string_view ArchiveDecoder::next() {
         std::size_t size = 0;
         la_int64_t offset = 0;
         const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
+        state.check_input();
         if (status == ARCHIVE_EOF) {
             state.finish();
             break;

@@ -91,9 +91,13 @@ struct TarReader::State {
     [[noreturn]] void fail_member(std::string_view cause) const {
         fail(fmt::format("member {}: {}", member, cause));
     }
-    [[noreturn]] void fail_reading() {
+    // libarchive takes a failed read for an ordinary end where it only looks whether more follows.
+    void check_input() {
         if (failure)
             std::rethrow_exception(std::exchange(failure, nullptr));
+    }
+    [[noreturn]] void fail_reading() {
+        check_input();
         fail(fmt::format("not the tar archive of a package, or a damaged one: {}",
                          text_or_empty(archive_error_string(archive.get()))));
     }
@@ -212,6 +216,7 @@ std::optional<ArchiveMember> TarReader::next() {
         state.header.clear();
     struct archive_entry* entry = nullptr;
     const int status = archive_read_next_header(state.archive.get(), &entry);
+    state.check_input();
     if (status == ARCHIVE_EOF) {
         state.check_end();
         return std::nullopt;
@@ -232,6 +237,7 @@ std::size_t TarReader::read(char* buffer, std::size_t capacity) {
     if (state.content_expected == 0)
         return 0;
     const la_ssize_t got = archive_read_data(state.archive.get(), buffer, capacity);
+    state.check_input();
     if (got < 0)
         state.fail_reading();
     if (got == 0)

@@ -37,7 +37,8 @@ const char* type_name(format::MemberType type) {
     return "hard link";
 }
 
-// An open file that holds `bytes` and has no name.
+} // namespace
+
 base::Fd file_of(std::string_view bytes) {
     static const TempDir dir;
     const base::HostPath path = dir / "package";
@@ -48,8 +49,6 @@ base::Fd file_of(std::string_view bytes) {
         throw std::runtime_error("lseek");
     return fd;
 }
-
-} // namespace
 
 std::string read_package(std::string_view bytes, format::ArchiveLimits limits, std::size_t chunk) {
     const base::Fd fd = file_of(bytes);

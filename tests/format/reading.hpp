@@ -8,6 +8,9 @@
 
 namespace pkgjail::test {
 
+/// An open file that holds `bytes`, at its beginning, and has no name any more.
+base::Fd file_of(std::string_view bytes);
+
 /// Name, comment and names of the metadata members in one line, then a line per payload member with all that
 /// its header says and its content. Reads `chunk` bytes at a time; 0: lets the reader skip all content
 /// itself.
