@@ -1,0 +1,10 @@
+# `cmake --install`: programs, recipes, limit templates, example configuration, manual pages.
+install(TARGETS pkgjail RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+install(TARGETS pkgjail-supervisor RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+install(DIRECTORY recipes etc/limits.d DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgjail)
+install(FILES etc/pkgjail.conf etc/repositories.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
+file(GLOB manual_pages CONFIGURE_DEPENDS man/*.[1-9])
+foreach(page ${manual_pages})
+    string(REGEX REPLACE ".*\\.([1-9])$" "\\1" section ${page})
+    install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()

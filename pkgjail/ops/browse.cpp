@@ -6,12 +6,12 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/printable.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/format/version.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
@@ -101,13 +101,8 @@ FoundPackage package_info(const Context& context, const std::string& name) {
     const std::vector<FoundPackage> matches = available(context, name);
     if (matches.empty()) {
         catalog::Catalog catalog = require_index(context);
-        std::string hint = "pkgjail search WORD looks through names and comments";
-        std::size_t nearest = 3;
-        for (const std::string& pkgbase : catalog::Packages(catalog).all_bases())
-            if (const std::size_t distance = base::edit_distance(name, pkgbase); distance < nearest) {
-                nearest = distance;
-                hint = fmt::format("did you mean {}?", pkgbase);
-            }
+        const std::string meant = jail::did_you_mean(name, catalog::Packages(catalog).all_bases());
+        const std::string hint = meant.empty() ? "pkgjail search WORD looks through names and comments" : meant;
         throw Error(ErrorKind::not_found, name, "no repository has a package of this name", hint);
     }
     const auto best =

@@ -12,6 +12,7 @@
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -128,7 +129,7 @@ class Install {
         else if (!request_.set.empty())
             throw Error(ErrorKind::usage, subject_.jail_name,
                         "--set needs a recipe, and there is none for this package",
-                        "name one with --recipe; `pkgjail recipe list` shows those there are");
+                        "name one with --recipe: " + jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);

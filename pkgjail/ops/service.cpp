@@ -26,21 +26,6 @@ jail::HostTerms host_terms() {
     return {base::host_memory_bytes(), base::host_cpus()};
 }
 
-/// Puts `texts` (name → value as written) over `limits`.
-void override_limits(jail::Limits& limits, const std::map<std::string, std::string>& texts,
-                     const std::string& source) {
-    for (const auto& [name, text] : texts) {
-        const auto kind = jail::find_limit(name);
-        if (!kind)
-            throw Error(ErrorKind::configuration, name, "no such limit (in " + source + ")");
-        const auto value = jail::parse_limit(*kind, text, host_terms(), {source, 0});
-        if (value)
-            limits.wanted[*kind] = {*value, source};
-        else
-            limits.wanted.erase(*kind);
-    }
-}
-
 /// nullopt where the address can be bound; else the errno.
 std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     const int type = claim.protocol == "udp" ? SOCK_DGRAM : SOCK_STREAM;
@@ -103,8 +88,11 @@ jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,
     jail::Limits limits =
         jail::load_limits(context.config.limit_directories, jail.limits_template, host_terms());
     if (recipe)
-        override_limits(limits, recipe->limit_overrides, "recipe " + recipe->name);
-    override_limits(limits, jail.limit_overrides, "operator");
+        for (const auto& [name, text] : recipe->limit_overrides)
+            jail::override_limit(limits, {name, text, {"recipe " + recipe->name, 0}}, host_terms(),
+                                 "recipe " + recipe->name);
+    for (const auto& [name, text] : jail.limit_overrides)
+        jail::override_limit(limits, {name, text, {"jail " + jail.name, 0}}, host_terms(), "operator");
     return limits;
 }
 

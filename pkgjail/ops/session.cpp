@@ -6,9 +6,9 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/printable.hpp"
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/store/sweep.hpp"
 
@@ -94,13 +94,11 @@ catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name) {
     catalog::Jails jails(catalog);
     if (auto jail = jails.find(name))
         return *jail;
-    std::string hint = "pkgjail list shows the jails there are";
-    std::size_t nearest = 3; // more than two slips of the finger is another name
+    std::vector<std::string> names;
     for (const catalog::Jail& other : jails.all())
-        if (const std::size_t distance = base::edit_distance(name, other.name); distance < nearest) {
-            nearest = distance;
-            hint = fmt::format("did you mean {}?", other.name);
-        }
+        names.push_back(other.name);
+    const std::string meant = jail::did_you_mean(name, names);
+    const std::string hint = meant.empty() ? "pkgjail list shows the jails there are" : meant;
     throw Error(ErrorKind::not_found, name, "there is no jail of this name", hint);
 }
 

@@ -1,0 +1,154 @@
+// update, search, avail, info: the repositories.
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/browse.hpp"
+#include "pkgjail/ops/update.hpp"
+
+namespace pkgjail::cli {
+
+using base::Error;
+using base::ErrorKind;
+using base::printable;
+
+namespace {
+
+Json package_json(const ops::FoundPackage& found) {
+    const format::SummaryRecord& record = found.package.record;
+    return {{"pkgname", record.pkgname},
+            {"repository", found.package.repository},
+            {"comment", record.comment},
+            {"size_bytes", record.size_pkg},
+            {"archive_bytes", record.file_size ? Json(*record.file_size) : Json(nullptr)},
+            {"installed_in", found.jails}};
+}
+
+void show(Environment& environment, const std::vector<ops::FoundPackage>& packages) {
+    if (environment.json()) {
+        Json list = Json::array();
+        for (const ops::FoundPackage& found : packages)
+            list.push_back(package_json(found));
+        environment.print_json({{"packages", list}});
+        return;
+    }
+    Table table({"PACKAGE", "SIZE", "COMMENT"}, 2);
+    for (const ops::FoundPackage& found : packages)
+        table.add(
+            {{printable(found.package.record.pkgname), found.jails.empty() ? Color::none : Color::green},
+             {jail::format_size(found.package.record.size_pkg)},
+             {printable(found.package.record.comment)}});
+    environment.say(table.render(output_screen()));
+}
+
+std::size_t number_option(Environment& environment, const std::string& option, std::size_t fallback) {
+    if (!environment.has(option))
+        return fallback;
+    const std::string text = environment.text(option);
+    if (text.empty() || text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos)
+        throw Error(ErrorKind::usage, "--" + option, fmt::format("found \"{}\", allowed: a number", text));
+    return std::stoul(text);
+}
+
+} // namespace
+
+int cmd_update(Environment& environment) {
+    const auto updates = ops::update(environment.context());
+    int failed = 0;
+    int status = exit_done;
+    Json list = Json::array();
+    for (const ops::RepositoryUpdate& update : updates) {
+        Json json = {{"repository", update.name},
+                     {"url", update.url},
+                     {"changed", update.changed},
+                     {"packages", update.packages}};
+        if (update.failure) {
+            ++failed;
+            status = exit_status(update.failure->kind());
+            json["error"] = error_json("update", *update.failure);
+            if (!environment.json())
+                print_error(error_text("update", *update.failure));
+        } else {
+            environment.say(fmt::format("{}: {} ({} packages)\n", update.name,
+                                        update.changed ? "new index" : "nothing new", update.packages));
+        }
+        list.push_back(json);
+    }
+    if (environment.json())
+        environment.print_json({{"repositories", list}});
+    if (failed == 0)
+        return exit_done;
+    return static_cast<std::size_t>(failed) < updates.size() ? exit_partial : status;
+}
+
+int cmd_search(Environment& environment) {
+    const std::vector<std::string> words = environment.list("word…");
+    if (words.empty())
+        throw Error(ErrorKind::usage, "search", "no word given", "pkgjail search WORD…");
+    const auto found = ops::search(environment.context(), words, number_option(environment, "limit", 100));
+    if (found.empty() && !environment.json()) {
+        environment.say("nothing found\n");
+        return exit_done;
+    }
+    show(environment, found);
+    return exit_done;
+}
+
+int cmd_avail(Environment& environment) {
+    show(environment, ops::available(environment.context(), environment.text("pattern")));
+    return exit_done;
+}
+
+int cmd_info(Environment& environment) {
+    if (!environment.has("package"))
+        throw Error(ErrorKind::usage, "info", "no package given", "pkgjail info PKG");
+    const ops::FoundPackage found = ops::package_info(environment.context(), environment.text("package"));
+    const format::SummaryRecord& record = found.package.record;
+    if (environment.json()) {
+        Json json = package_json(found);
+        json.update(Json{{"description", record.description},
+                         {"homepage", record.homepage},
+                         {"license", record.license},
+                         {"categories", record.categories},
+                         {"pkgpath", record.pkgpath},
+                         {"build_date", record.build_date},
+                         {"depends", record.depends},
+                         {"conflicts", record.conflicts},
+                         {"file_name", record.file_name},
+                         {"digest_algorithm", record.cksum_algorithm},
+                         {"digest", record.cksum}});
+        environment.print_json({{"package", json}});
+        return exit_done;
+    }
+    std::string text;
+    const auto line = [&](const char* name, const std::string& value) {
+        if (!value.empty())
+            text += fmt::format("{:<12} {}\n", name, printable(value));
+    };
+    line("Package", record.pkgname);
+    line("Comment", record.comment);
+    line("Repository", found.package.repository);
+    line(
+        "Size",
+        jail::format_size(record.size_pkg) +
+            (record.file_size ? fmt::format(" ({} to download)", jail::format_size(*record.file_size)) : ""));
+    line("Built", record.build_date);
+    line("Homepage", record.homepage);
+    line("License", record.license);
+    line("Pkgpath", record.pkgpath);
+    for (const std::string& depend : record.depends)
+        line("Needs", depend);
+    for (const std::string& conflict : record.conflicts)
+        line("Conflicts", conflict);
+    for (const std::string& jail : found.jails)
+        line("Installed in", jail);
+    if (!record.description.empty())
+        text += "\n" + printable(record.description, true) + "\n";
+    environment.say(text);
+    return exit_done;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,31 @@
+// help and version.
+#include <fmt/core.h>
+
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/usage.hpp"
+
+namespace pkgjail::cli {
+
+int cmd_help(Environment& environment) {
+    if (!environment.has("command")) {
+        print(overview());
+        return exit_done;
+    }
+    const Command* command = find_command(environment.text("command"));
+    if (command == nullptr)
+        throw base::Error(base::ErrorKind::usage, environment.text("command"), "there is no such command",
+                          "pkgjail help lists them");
+    print(help_of(*command));
+    return exit_done;
+}
+
+int cmd_version(Environment& environment) {
+    if (environment.json())
+        environment.print_json({{"version", PKGJAIL_VERSION}});
+    else
+        print(fmt::format("pkgjail {}\n", PKGJAIL_VERSION));
+    return exit_done;
+}
+
+} // namespace pkgjail::cli

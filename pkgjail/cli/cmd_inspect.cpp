@@ -1,0 +1,169 @@
+// list, status, doctor: looking.
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/doctor.hpp"
+#include "pkgjail/ops/inspect.hpp"
+
+namespace pkgjail::cli {
+
+using base::printable;
+
+namespace {
+
+std::string ports_text(const ops::JailView& view) {
+    std::string text;
+    for (const catalog::PortClaimRow& claim : view.jail.claims)
+        text += fmt::format("{}{}:{}{}", text.empty() ? "" : " ", claim.protocol,
+                            claim.address.empty() ? "" : claim.address + ":", claim.port);
+    return text;
+}
+
+std::string service_package(const ops::JailView& view) {
+    if (!view.image)
+        return "";
+    for (auto package = view.image->packages.rbegin(); package != view.image->packages.rend(); ++package)
+        if (!package->automatic)
+            return package->pkgname;
+    return "";
+}
+
+std::string limit_line(const jail::LimitReading& limit) {
+    std::string value = jail::format_limit(limit.kind, limit.effective.value_or(limit.wanted));
+    if (limit.effective && *limit.effective != limit.wanted)
+        value += fmt::format(" (wanted {})", jail::format_limit(limit.kind, limit.wanted));
+    return fmt::format("{:<10} {:<12} {:<11} {}", jail::limit_name(limit.kind), value,
+                       jail::enforcement_name(limit.enforcement), limit.mechanism);
+}
+
+std::string status_block(const ops::JailView& view) {
+    const Screen screen = output_screen();
+    std::string text = colored(view.jail.name, Color::bold, screen) + "  " +
+                       colored(state_text(view.status), state_color(view.status.state), screen) + "\n";
+    const auto line = [&](const char* name, const std::string& value) {
+        if (!value.empty())
+            text += fmt::format("  {:<11} {}\n", name, value);
+    };
+    for (const std::string& address : view.addresses)
+        line("answers at", printable(address));
+    line("generation",
+         fmt::format("{}, made by: pkgjail {}", view.generation.number, printable(view.generation.command)));
+    line("image", short_id(view.generation.image_id) +
+                      (view.image ? fmt::format(", {} packages, {}", view.image->packages.size(),
+                                                jail::format_size(view.image->size_bytes))
+                                  : ""));
+    if (view.image)
+        for (const catalog::ImagePackage& package : view.image->packages)
+            if (!package.automatic)
+                line("package", package.pkgname);
+    line("recipe", view.jail.recipe);
+    line("ports", ports_text(view));
+    if (view.status.service)
+        line("process",
+             fmt::format("{}, supervised by {}", view.status.service->pid,
+                         view.status.supervisor ? std::to_string(view.status.supervisor->pid) : "nobody"));
+    line("confined by", view.status.driver.empty()
+                            ? ""
+                            : fmt::format("{}, profile {}, network {}", view.status.driver, view.jail.profile,
+                                          view.jail.network));
+    line("restarts", view.status.restarts == 0 ? "" : std::to_string(view.status.restarts));
+    line("last exit", printable(view.status.last_exit));
+    line("last probe", printable(view.status.last_probe));
+    if (view.usage.memory_bytes)
+        line("uses", fmt::format("{} memory, {} processes", jail::format_size(*view.usage.memory_bytes),
+                                 view.usage.processes.value_or(0)));
+    const char* name = "limits";
+    for (const jail::LimitReading& limit : view.status.limits) {
+        line(name, limit_line(limit));
+        name = "";
+    }
+    if (view.status.log_records_dropped > 0)
+        line("log", fmt::format("{} records were dropped", view.status.log_records_dropped));
+    return text;
+}
+
+} // namespace
+
+int cmd_list(Environment& environment) {
+    const auto views = ops::jails(environment.context(), {});
+    if (environment.json()) {
+        Json list = Json::array();
+        for (const ops::JailView& view : views)
+            list.push_back({{"jail", view.jail.name},
+                            {"state", supervise::state_name(view.status.state)},
+                            {"package", service_package(view)},
+                            {"generation", view.generation.number},
+                            {"ports", ports_text(view)}});
+        environment.print_json({{"jails", list}});
+        return exit_done;
+    }
+    if (views.empty()) {
+        environment.say("no jails; pkgjail install PACKAGE makes the first one\n");
+        return exit_done;
+    }
+    Table table({"JAIL", "STATE", "PACKAGE", "GEN", "PORTS"}, 2);
+    for (const ops::JailView& view : views)
+        table.add({{view.jail.name},
+                   {std::string(supervise::state_name(view.status.state)), state_color(view.status.state)},
+                   {service_package(view)},
+                   {std::to_string(view.generation.number)},
+                   {ports_text(view)}});
+    environment.say(table.render(output_screen()));
+    return exit_done;
+}
+
+int cmd_status(Environment& environment) {
+    const auto views = ops::jails(environment.context(), environment.list("jail…"));
+    if (environment.json()) {
+        Json list = Json::array();
+        for (const ops::JailView& view : views)
+            list.push_back(jail_json(view));
+        environment.print_json({{"jails", list}});
+        return exit_done;
+    }
+    if (views.empty()) {
+        environment.say("no jails; pkgjail install PACKAGE makes the first one\n");
+        return exit_done;
+    }
+    std::string text;
+    for (const ops::JailView& view : views)
+        text += (text.empty() ? "" : "\n") + status_block(view);
+    environment.say(text);
+    return exit_done;
+}
+
+int cmd_doctor(Environment& environment) {
+    const auto findings = ops::doctor(environment.context());
+    bool bad = false;
+    Json list = Json::array();
+    std::string text;
+    const Screen screen = output_screen();
+    for (const ops::Finding& finding : findings) {
+        bad = bad || finding.verdict == ops::Verdict::bad;
+        const char* word = finding.verdict == ops::Verdict::good   ? "ok"
+                           : finding.verdict == ops::Verdict::note ? "note"
+                                                                   : "BAD";
+        const Color color = finding.verdict == ops::Verdict::good   ? Color::green
+                            : finding.verdict == ops::Verdict::note ? Color::yellow
+                                                                    : Color::red;
+        list.push_back({{"verdict", word},
+                        {"subject", finding.subject},
+                        {"text", finding.text},
+                        {"hint", finding.hint}});
+        text += colored(fmt::format("{:<4}", word), color, screen) +
+                fmt::format("  {:<13} {}\n", finding.subject, printable(finding.text));
+        if (!finding.hint.empty())
+            text += fmt::format("      {:<13} hint: {}\n", "", printable(finding.hint));
+    }
+    if (environment.json())
+        environment.print_json({{"sound", !bad}, {"findings", list}});
+    environment.say(text);
+    return bad ? exit_finding : exit_done;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,139 @@
+// install and remove.
+#include <fmt/core.h>
+
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/install.hpp"
+
+namespace pkgjail::cli {
+
+using base::Error;
+using base::ErrorKind;
+using base::printable;
+
+namespace {
+
+Json plan_json(const solve::Plan& plan) {
+    Json steps = Json::array();
+    for (const solve::Step& step : plan.steps)
+        steps.push_back({{"action", solve::step_name(step.kind)},
+                         {"pkgname", step.pkgname},
+                         {"previous", step.previous},
+                         {"reason", step.reason}});
+    return steps;
+}
+
+Json result_json(const ops::InstallResult& result, bool dry_run) {
+    Json json = {{"jail", result.jail},
+                 {"recipe", result.recipe},
+                 {"dry_run", dry_run},
+                 {"steps", plan_json(result.plan)},
+                 {"download_bytes", result.download_bytes},
+                 {"jail_created", result.jail_created},
+                 {"image", result.image},
+                 {"image_reused", result.image_reused},
+                 {"generation", result.generation},
+                 {"setid", result.setid},
+                 {"build_warnings", result.warnings},
+                 {"started", result.started},
+                 {"addresses", result.addresses}};
+    if (result.status)
+        json["status"] = status_json(*result.status);
+    return json;
+}
+
+std::string plan_text(const solve::Plan& plan) {
+    Table table({"ACTION", "PACKAGE", "REASON"}, 2);
+    for (const solve::Step& step : plan.steps)
+        table.add(
+            {{std::string(solve::step_name(step.kind))},
+             {step.previous.empty() || step.previous == step.pkgname ? step.pkgname
+                                                                     : step.previous + " -> " + step.pkgname},
+             {printable(step.reason)}});
+    return table.render(output_screen());
+}
+
+void tell(Environment& environment, const ops::InstallResult& result) {
+    const bool dry_run = environment.context().dry_run;
+    if (environment.json()) {
+        environment.print_json(result_json(result, dry_run));
+        return;
+    }
+    if (dry_run) {
+        if (result.plan.changes_nothing())
+            environment.say(fmt::format("jail {}: nothing to do\n", result.jail));
+        else
+            environment.say(fmt::format("jail {}: would\n{}at most {} to download\n", result.jail,
+                                        plan_text(result.plan), jail::format_size(result.download_bytes)));
+        return;
+    }
+    std::string text;
+    for (const std::string& line : result.setid)
+        text += "set-id file " + printable(line) + "\n";
+    for (const std::string& line : result.warnings)
+        text += "note: " + printable(line) + "\n";
+    if (result.plan.changes_nothing())
+        text +=
+            fmt::format("jail {}: nothing to do, generation {} has it all\n", result.jail, result.generation);
+    else
+        text += fmt::format("jail {}: {} package{}, generation {}, image {}{}\n", result.jail,
+                            result.plan.result.size(), result.plan.result.size() == 1 ? "" : "s",
+                            result.generation, short_id(result.image),
+                            result.image_reused ? " (was there already)" : "");
+    if (result.status) {
+        text += fmt::format(
+            "jail {}: {}", result.jail,
+            colored(state_text(*result.status), state_color(result.status->state), output_screen()));
+        for (const std::string& address : result.addresses)
+            text += " at " + address;
+        text += "\n";
+    } else if (result.recipe.empty() && result.jail_created) {
+        text += fmt::format("no recipe, so no service; run its programs with: pkgjail exec {} COMMAND\n",
+                            result.jail);
+    } else if (result.jail_created) {
+        text += fmt::format("not started; start it with: pkgjail start {}\n", result.jail);
+    }
+    environment.say(text);
+}
+
+/// "port=8081" → port, 8081.
+std::map<std::string, std::string> settings(const std::vector<std::string>& texts) {
+    std::map<std::string, std::string> result;
+    for (const std::string& text : texts) {
+        const std::size_t at = text.find('=');
+        if (at == std::string::npos || at == 0)
+            throw Error(ErrorKind::usage, "--set", fmt::format("found \"{}\", allowed: KEY=VALUE", text));
+        if (!result.emplace(text.substr(0, at), text.substr(at + 1)).second)
+            throw Error(ErrorKind::usage, "--set", fmt::format("{} is given twice", text.substr(0, at)));
+    }
+    return result;
+}
+
+} // namespace
+
+int cmd_install(Environment& environment) {
+    ops::InstallRequest request;
+    request.packages = environment.list("package…");
+    request.jail = environment.text("jail");
+    request.recipe = environment.text("recipe");
+    request.limits = environment.text("limits");
+    request.set = settings(environment.list("set"));
+    request.start = !environment.has("no-start");
+    tell(environment, ops::install(environment.context(), request));
+    return exit_done;
+}
+
+int cmd_remove(Environment& environment) {
+    ops::RemoveRequest request;
+    request.packages = environment.list("package…");
+    request.jail = environment.text("jail");
+    if (request.jail.empty())
+        throw Error(ErrorKind::usage, "remove", "no jail given", "pkgjail remove PKG… -j JAIL");
+    tell(environment, ops::remove(environment.context(), request));
+    return exit_done;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,53 @@
+// start, stop, restart, reload, destroy: over several jails.
+#include <fmt/core.h>
+
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/ops/lifecycle.hpp"
+
+namespace pkgjail::cli {
+
+namespace {
+
+/// `done` and `already`: what is said when it was done, and when there was nothing to do.
+int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
+         const char* done, const char* already) {
+    return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
+        const ops::LifecycleResult result = operation(environment.context(), jail);
+        if (environment.context().dry_run)
+            environment.say(fmt::format("jail {}: would be {}\n", jail, result.changed ? done : already));
+        else
+            environment.say(fmt::format("jail {}: {}\n", jail, result.changed ? done : already));
+        Json json = {{"changed", result.changed}};
+        json.update(status_json(result.status));
+        return json;
+    });
+}
+
+} // namespace
+
+int cmd_start(Environment& environment) {
+    return each(environment, ops::start, "started", "running already");
+}
+int cmd_stop(Environment& environment) {
+    return each(environment, ops::stop, "stopped", "not running");
+}
+int cmd_restart(Environment& environment) {
+    return each(environment, ops::restart, "restarted", "restarted");
+}
+int cmd_reload(Environment& environment) {
+    return each(environment, ops::reload, "reloaded", "reloaded");
+}
+
+int cmd_destroy(Environment& environment) {
+    const bool with_data = environment.has("with-data");
+    return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
+        ops::destroy(environment.context(), jail, with_data);
+        environment.say(fmt::format("jail {}: {}\n", jail,
+                                    environment.context().dry_run ? "would be destroyed" : "destroyed"));
+        return Json{{"destroyed", !environment.context().dry_run}, {"with_data", with_data}};
+    });
+}
+
+} // namespace pkgjail::cli

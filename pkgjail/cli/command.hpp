@@ -1,0 +1,98 @@
+// What a command is given and how it is found: a table of rows, each a verb with its options and the function
+// that runs it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/program_options.hpp>
+#include <nlohmann/json.hpp>
+
+#include "pkgjail/cli/report.hpp"
+#include "pkgjail/ops/context.hpp"
+
+namespace pkgjail::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// Everything a command works with. The Context is made when it is first asked for, so that `--help` needs no
+/// configuration.
+class Environment {
+  public:
+    Environment(boost::program_options::variables_map values, std::string verb, std::string command_line);
+
+    const ops::Context& context();
+    Report& report() { return report_; }
+    bool json() const { return report_.options().json; }
+    bool quiet() const { return report_.options().quiet; }
+    const std::string& verb() const { return verb_; }
+
+    bool has(const std::string& option) const { return values_.count(option) != 0; }
+    std::string text(const std::string& option) const;
+    std::vector<std::string> list(const std::string& option) const;
+
+    /// Prints the command's one JSON document: {"schema": "pkgjail.VERB/1", …, "warnings": […]}.
+    void print_json(Json document);
+    /// Ordinary output; not with --json, not with --quiet.
+    void say(const std::string& text);
+
+  private:
+    boost::program_options::variables_map values_;
+    std::string verb_;
+    std::string command_line_;
+    Report report_;
+    std::optional<ops::Context> context_;
+};
+
+struct Command {
+    const char* name;
+    const char* arguments; ///< "PKG|FILE… [-j JAIL]", for usage and help
+    const char* summary;   ///< one line
+    void (*options)(boost::program_options::options_description&);
+    /// Names of positional arguments in order; the last one takes all that follow if it ends in "…".
+    std::vector<std::string> positional;
+    bool rest_verbatim; ///< after the first positional argument everything is the inner command, options too
+    int (*run)(Environment&);
+};
+
+const std::vector<Command>& commands();
+const Command* find_command(const std::string& name);
+
+/// The whole program: argv to exit status. Errors end here.
+int run(int argc, char** argv);
+
+/// The same action on several jails: each is tried and told of, statuses are joined (all well 0, some 3,
+/// none: the first failure's).
+int for_each_jail(Environment& environment, const std::vector<std::string>& jails,
+                  const std::function<Json(const std::string& jail)>& action);
+/// JAIL… of the command line, or every jail with --all. Error{usage} for neither or both.
+std::vector<std::string> named_jails(Environment& environment);
+
+/// An Error as it stands in JSON.
+Json error_json(const std::string& verb, const base::Error& error);
+
+// One function for each command; the files cmd_*.cpp.
+int cmd_update(Environment&);
+int cmd_search(Environment&);
+int cmd_avail(Environment&);
+int cmd_info(Environment&);
+int cmd_install(Environment&);
+int cmd_remove(Environment&);
+int cmd_list(Environment&);
+int cmd_status(Environment&);
+int cmd_start(Environment&);
+int cmd_stop(Environment&);
+int cmd_restart(Environment&);
+int cmd_reload(Environment&);
+int cmd_exec(Environment&);
+int cmd_shell(Environment&);
+int cmd_logs(Environment&);
+int cmd_destroy(Environment&);
+int cmd_doctor(Environment&);
+int cmd_help(Environment&);
+int cmd_version(Environment&);
+
+} // namespace pkgjail::cli

@@ -1,0 +1,122 @@
+// The table of commands. A new verb is a row here, a file cmd_VERB.cpp and a manual page.
+#include "pkgjail/cli/command.hpp"
+
+namespace pkgjail::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+void no_options(po::options_description&) {}
+
+void jail_option(po::options_description& options) {
+    options.add_options()("jail,j", po::value<std::string>()->value_name("JAIL"), "the jail");
+}
+void install_options(po::options_description& options) {
+    jail_option(options);
+    options.add_options()("recipe", po::value<std::string>()->value_name("RECIPE"),
+                          "how to run it; default: the recipe named like the package")(
+        "limits", po::value<std::string>()->value_name("TEMPLATE"), "limit template; default: the recipe's")(
+        "set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+        "value of the recipe, for example port=8081; may be repeated")("no-start", "install only");
+}
+void all_option(po::options_description& options) {
+    options.add_options()("all", "every jail");
+}
+void destroy_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("with-data", "its data as well; asks first");
+}
+void search_options(po::options_description& options) {
+    options.add_options()("limit", po::value<std::string>()->value_name("N"),
+                          "at most so many packages; default 100");
+}
+void exec_options(po::options_description& options) {
+    options.add_options()("user,u", po::value<std::string>()->value_name("USER"),
+                          "a user of the jail; default root");
+}
+void logs_options(po::options_description& options) {
+    options.add_options()("follow,f", "go on as it grows")("lines", po::value<std::string>()->value_name("N"),
+                                                           "the last N records; default 100, 0 for all")(
+        "since", po::value<std::string>()->value_name("TIME"),
+        "records after a time (2026-11-21T23:40:00Z) or of the last 10m, 2h, 1d")(
+        "raw", "text as the service wrote it, without time and stream");
+}
+
+} // namespace
+
+const std::vector<Command>& commands() {
+    static const std::vector<Command> table = {
+        {"update", "", "refresh the index of every repository", no_options, {}, false, cmd_update},
+        {"search",
+         "WORD…",
+         "packages whose name or comment holds every word",
+         search_options,
+         {"word…"},
+         false,
+         cmd_search},
+        {"avail", "[PATTERN]", "what the repositories offer", no_options, {"pattern"}, false, cmd_avail},
+        {"info", "PKG", "everything about one package on offer", no_options, {"package"}, false, cmd_info},
+        {"install",
+         "PKG|FILE… [-j JAIL] [--recipe R] [--limits TEMPLATE] [--set K=V]… [--no-start]",
+         "packages into a jail, and its service running",
+         install_options,
+         {"package…"},
+         false,
+         cmd_install},
+        {"remove", "PKG… -j JAIL", "packages out of a jail", jail_option, {"package…"}, false, cmd_remove},
+        {"list", "", "jails, a line each", no_options, {}, false, cmd_list},
+        {"status",
+         "[JAIL…]",
+         "everything about jails: state, image, limits, ports",
+         no_options,
+         {"jail…"},
+         false,
+         cmd_status},
+        {"start", "JAIL…|--all", "start and wait until ready", all_option, {"jail…"}, false, cmd_start},
+        {"stop", "JAIL…|--all", "stop", all_option, {"jail…"}, false, cmd_stop},
+        {"restart", "JAIL…|--all", "stop and start", all_option, {"jail…"}, false, cmd_restart},
+        {"reload",
+         "JAIL…|--all",
+         "have the service read its configuration again",
+         all_option,
+         {"jail…"},
+         false,
+         cmd_reload},
+        {"exec",
+         "[-u USER] JAIL COMMAND…",
+         "run a command in a jail",
+         exec_options,
+         {"jail", "command…"},
+         true,
+         cmd_exec},
+        {"shell", "[-u USER] JAIL", "a shell in a jail", exec_options, {"jail"}, false, cmd_shell},
+        {"logs",
+         "[JAIL…] [-f] [--lines N] [--since TIME]",
+         "what services wrote",
+         logs_options,
+         {"jail…"},
+         false,
+         cmd_logs},
+        {"destroy",
+         "JAIL…|--all [--with-data]",
+         "remove jails; their data stays unless told",
+         destroy_options,
+         {"jail…"},
+         false,
+         cmd_destroy},
+        {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
+        {"help", "[COMMAND]", "this overview, or one command", no_options, {"command"}, false, cmd_help},
+        {"version", "", "version of pkgjail", no_options, {}, false, cmd_version},
+    };
+    return table;
+}
+
+const Command* find_command(const std::string& name) {
+    for (const Command& command : commands())
+        if (name == command.name)
+            return &command;
+    return nullptr;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,149 @@
+#include <cstdlib>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/process.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/inspect.hpp"
+
+namespace pkgjail::cli {
+
+using base::Error;
+using base::ErrorKind;
+using base::HostPath;
+
+namespace {
+
+HostPath beside_program(const char* below) {
+    return base::own_program().parent_path().parent_path() / below;
+}
+
+/// Option, else environment variable, else nothing.
+std::string setting(const std::string& option, const char* variable) {
+    if (!option.empty())
+        return option;
+    const char* value = std::getenv(variable);
+    return value == nullptr ? "" : value;
+}
+
+/// The supervisor lies in libexec of an installation, beside pkgjail in a build directory.
+HostPath supervisor_program() {
+    const HostPath installed = beside_program("libexec/pkgjail-supervisor");
+    std::error_code error;
+    if (std::filesystem::exists(installed, error))
+        return installed;
+    return base::own_program().parent_path() / "pkgjail-supervisor";
+}
+
+} // namespace
+
+Environment::Environment(boost::program_options::variables_map values, std::string verb,
+                         std::string command_line)
+    : values_(std::move(values)), verb_(std::move(verb)), command_line_(std::move(command_line)),
+      report_({values_.count("json") != 0, values_.count("quiet") != 0, values_.count("verbose") != 0,
+               values_.count("yes") != 0, values_.count("no-progress") == 0}) {}
+
+std::string Environment::text(const std::string& option) const {
+    return has(option) ? values_[option].as<std::string>() : "";
+}
+
+std::vector<std::string> Environment::list(const std::string& option) const {
+    return has(option) ? values_[option].as<std::vector<std::string>>() : std::vector<std::string>{};
+}
+
+const ops::Context& Environment::context() {
+    if (context_)
+        return *context_;
+    const std::string etc = setting(text("config"), "PKGJAIL_CONFIG");
+    jail::Config config = jail::load_config(etc.empty() ? HostPath(PKGJAIL_CONFIG_DIR) : HostPath(etc),
+                                            beside_program("share/pkgjail"));
+    if (const std::string state = setting(text("state"), "PKGJAIL_STATE"); !state.empty())
+        config.state = std::filesystem::absolute(state);
+    std::chrono::milliseconds patience{0};
+    if (has("wait")) {
+        const std::string wait = text("wait");
+        const auto duration = jail::parse_duration(
+            wait.find_first_not_of("0123456789") == std::string::npos ? wait + "s" : wait);
+        if (!duration)
+            throw Error(ErrorKind::usage, "--wait",
+                        fmt::format("found \"{}\", allowed: seconds, or a duration such as 30s, 5m", wait));
+        patience = *duration;
+    }
+    store::Layout layout(config.state);
+    context_.emplace(ops::Context{std::move(config), std::move(layout), report_, supervisor_program(),
+                                  patience, has("dry-run"), command_line_});
+    return *context_;
+}
+
+void Environment::print_json(Json document) {
+    report_.clear();
+    Json all = {{"schema", "pkgjail." + verb_ + "/1"}};
+    all.update(document);
+    all["warnings"] = report_.warnings();
+    print(all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+void Environment::say(const std::string& text) {
+    if (json() || quiet())
+        return;
+    report_.clear();
+    print(text);
+}
+
+std::vector<std::string> named_jails(Environment& environment) {
+    const std::vector<std::string> names = environment.list("jail…");
+    if (environment.has("all")) {
+        if (!names.empty())
+            throw Error(ErrorKind::usage, environment.verb(), "takes jails or --all, not both");
+        return ops::jail_names(environment.context());
+    }
+    if (names.empty())
+        throw Error(ErrorKind::usage, environment.verb(), "no jail given",
+                    fmt::format("pkgjail {} JAIL…, or --all", environment.verb()));
+    return names;
+}
+
+int for_each_jail(Environment& environment, const std::vector<std::string>& jails,
+                  const std::function<Json(const std::string& jail)>& action) {
+    Json results = Json::array();
+    int first_failure = exit_done;
+    std::size_t done = 0;
+    for (const std::string& jail : jails) {
+        try {
+            Json result = {{"jail", jail}};
+            result.update(action(jail));
+            results.push_back(std::move(result));
+            ++done;
+        } catch (const Error& error) {
+            const int status = exit_status(error.kind());
+            if (first_failure == exit_done)
+                first_failure = status;
+            results.push_back({{"jail", jail}, {"error", error_json(environment.verb(), error)}});
+            environment.report().clear();
+            if (!environment.json())
+                print_error(error_text(environment.verb(), error));
+        }
+    }
+    if (environment.json())
+        environment.print_json({{"results", results}});
+    if (first_failure == exit_done)
+        return exit_done;
+    return done > 0 ? exit_partial : first_failure;
+}
+
+Json error_json(const std::string& verb, const Error& error) {
+    Json json = {{"verb", verb},
+                 {"kind", kind_name(error.kind())},
+                 {"exit_status", exit_status(error.kind())},
+                 {"while", error.context()},
+                 {"object", error.object()},
+                 {"cause", error.cause()}};
+    if (!error.hint().empty())
+        json["hint"] = error.hint();
+    return json;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,99 @@
+#include "pkgjail/cli/report.hpp"
+
+#include <iostream>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/jail/quantity.hpp"
+
+namespace pkgjail::cli {
+
+using base::printable;
+
+Report::Report(ReportOptions options) : options_(options), screen_(error_screen()) {}
+
+Report::~Report() {
+    clear();
+}
+
+void Report::draw(const std::string& line) {
+    if (!screen_.is_terminal || !options_.progress || options_.quiet || options_.json)
+        return;
+    std::string text = printable(line);
+    while (screen_.columns > 1 && base::display_width(text) >= screen_.columns)
+        text.pop_back();
+    print_error("\r\033[K" + text);
+    shown_ = true;
+}
+
+void Report::clear() {
+    if (shown_)
+        print_error("\r\033[K");
+    shown_ = false;
+}
+
+void Report::doing(std::string_view what) {
+    if (options_.verbose && !options_.json) {
+        clear();
+        print_error(printable(what) + "\n");
+        return;
+    }
+    draw(std::string(what) + " …");
+}
+
+void Report::progress(std::string_view what, std::uint64_t done, std::uint64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_draw_ < std::chrono::milliseconds(100))
+        return;
+    last_draw_ = now;
+    constexpr std::size_t width = 20;
+    if (total == 0 || done > total) {
+        draw(fmt::format("{}  {}", what, jail::format_size(done)));
+        return;
+    }
+    const std::size_t filled = static_cast<std::size_t>(done * width / total);
+    draw(fmt::format("[{}{}] {:3}%  {} of {}  {}", std::string(filled, '#'), std::string(width - filled, '.'),
+                     done * 100 / total, jail::format_size(done), jail::format_size(total), what));
+}
+
+void Report::warn(std::string_view text) {
+    warnings_.push_back(printable(text));
+    if (options_.json)
+        return;
+    clear();
+    print_error(fmt::format("pkgjail: note: {}\n", printable(text)));
+}
+
+void Report::message(std::string_view pkgname, std::string_view text) {
+    if (options_.json || options_.quiet)
+        return;
+    clear();
+    print_error(fmt::format("-- {} says:\n{}", printable(pkgname), printable(text, true)));
+    if (!text.ends_with('\n'))
+        print_error("\n");
+}
+
+bool Report::confirm(std::string_view question) {
+    if (options_.yes)
+        return true;
+    if (!can_ask() || options_.json)
+        throw base::Error(base::ErrorKind::usage, printable(question), "there is nobody to ask",
+                          "repeat it with --yes");
+    clear();
+    print_error(fmt::format("{} [y/N] ", printable(question)));
+    std::string answer;
+    std::getline(std::cin, answer);
+    return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+std::string error_text(std::string_view verb, const base::Error& error) {
+    std::string text = verb.empty()
+                           ? fmt::format("pkgjail: {}\n", printable(error.what()))
+                           : fmt::format("pkgjail: {}: {}\n", printable(verb), printable(error.what()));
+    if (!error.hint().empty())
+        text += fmt::format("hint: {}\n", printable(error.hint()));
+    return text;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,188 @@
+// argv to exit status: global options, the verb, its options, and the one place where an Error ends.
+#include <algorithm>
+#include <csignal>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/usage.hpp"
+#include "pkgjail/jail/suggest.hpp"
+
+namespace pkgjail::cli {
+
+namespace po = boost::program_options;
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+/// Global options that take a value, so that the verb behind them is found.
+const std::set<std::string> valued_globals = {"--state", "--config", "--wait"};
+
+struct Split {
+    std::vector<std::string> options; ///< before and after the verb
+    std::string verb;                 ///< empty: none
+    std::vector<std::string> inner;   ///< of exec: the command inside, verbatim
+};
+
+/// Finds the verb, and for exec where the inner command begins: behind the first word that is neither an
+/// option nor an option's value.
+Split split(const std::vector<std::string>& words) {
+    Split result;
+    std::size_t i = 0;
+    for (; i < words.size() && words[i].starts_with("-") && words[i] != "--"; ++i) {
+        result.options.push_back(words[i]);
+        if (valued_globals.count(words[i]) != 0 && i + 1 < words.size())
+            result.options.push_back(words[++i]);
+    }
+    if (i == words.size())
+        return result;
+    result.verb = words[i++];
+    const Command* command = find_command(result.verb);
+    if (command == nullptr || !command->rest_verbatim) {
+        result.options.insert(result.options.end(), words.begin() + static_cast<std::ptrdiff_t>(i),
+                              words.end());
+        return result;
+    }
+    for (; i < words.size(); ++i) {
+        const bool is_option = words[i].starts_with("-") && words[i].size() > 1;
+        result.options.push_back(words[i]);
+        if (is_option && (words[i] == "-u" || words[i] == "--user" || valued_globals.count(words[i]) != 0) &&
+            i + 1 < words.size())
+            result.options.push_back(words[++i]);
+        else if (!is_option) { // the jail; the rest is the command's
+            ++i;
+            break;
+        }
+    }
+    if (i < words.size() && words[i] == "--")
+        ++i;
+    result.inner.assign(words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+    return result;
+}
+
+std::vector<std::string> long_names(const po::options_description& description) {
+    std::vector<std::string> names;
+    for (const auto& option : description.options())
+        names.push_back("--" + option->long_name());
+    return names;
+}
+
+/// Parses what belongs to a command. Boost's exceptions become usage errors in our own words.
+po::variables_map parse(const Command& command, const Split& words) {
+    po::options_description visible = global_options();
+    command.options(visible);
+    po::options_description all = visible;
+    po::positional_options_description positional;
+    for (const std::string& name : command.positional) {
+        if (name.ends_with("…")) {
+            all.add_options()(name.c_str(), po::value<std::vector<std::string>>());
+            positional.add(name.c_str(), -1);
+        } else {
+            all.add_options()(name.c_str(), po::value<std::string>());
+            positional.add(name.c_str(), 1);
+        }
+    }
+    const auto fail = [&](const std::string& object, const std::string& cause, std::string hint = {}) {
+        throw Error(ErrorKind::usage, object, cause,
+                    hint.empty() ? fmt::format("pkgjail {} {}", command.name, command.arguments) : hint);
+    };
+    po::variables_map values;
+    try {
+        po::store(po::command_line_parser(words.options)
+                      .options(all)
+                      .positional(positional)
+                      .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                      .run(),
+                  values);
+    } catch (const po::unknown_option& error) {
+        fail(error.get_option_name(), "unknown option",
+             jail::did_you_mean(error.get_option_name(), long_names(visible)));
+    } catch (const po::too_many_positional_options_error&) {
+        fail(command.name, "too many arguments");
+    } catch (const po::multiple_occurrences& error) {
+        fail(error.get_option_name(), "given more than once");
+    } catch (const po::invalid_command_line_syntax& error) {
+        fail(error.get_option_name().empty() ? error.tokens() : error.get_option_name(),
+             "its value is missing, or it takes none");
+    } catch (const po::error& error) {
+        fail(command.name, error.what());
+    }
+    if (!words.inner.empty())
+        values.insert({"command…", po::variable_value(boost::any(words.inner), false)});
+    return values;
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words)
+        text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+bool wants(const std::vector<std::string>& words, std::initializer_list<const char*> options) {
+    return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+        return std::any_of(options.begin(), options.end(),
+                           [&](const char* option) { return word == option; });
+    });
+}
+
+int dispatch(const std::vector<std::string>& words, std::string& verb) {
+    const Split parts = split(words);
+    verb = parts.verb;
+    if (parts.verb.empty()) {
+        if (wants(parts.options, {"--version", "-V"})) {
+            print(fmt::format("pkgjail {}\n", PKGJAIL_VERSION));
+            return exit_done;
+        }
+        if (wants(parts.options, {"--help", "-h"})) {
+            print(overview());
+            return exit_done;
+        }
+        print_error(overview());
+        return exit_usage;
+    }
+    const Command* command = find_command(parts.verb);
+    if (command == nullptr) {
+        std::vector<std::string> names;
+        for (const Command& known : commands())
+            names.emplace_back(known.name);
+        const std::string meant = jail::did_you_mean(parts.verb, names);
+        throw Error(ErrorKind::usage, parts.verb, "there is no such command",
+                    meant.empty() ? "pkgjail help lists them" : meant);
+    }
+    const po::variables_map values = parse(*command, parts);
+    if (values.count("help") != 0) {
+        print(help_of(*command));
+        return exit_done;
+    }
+    Environment environment(values, command->name, join(words));
+    return command->run(environment);
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    // Up to the inner command of exec, whose own --json is none of ours.
+    const bool json = wants(split(words).options, {"--json"});
+    std::string verb;
+    try {
+        return dispatch(words, verb);
+    } catch (const Error& error) {
+        if (json)
+            print(Json({{"schema", "pkgjail.error/1"}, {"error", error_json(verb, error)}})
+                      .dump(2, ' ', false, Json::error_handler_t::replace) +
+                  "\n");
+        print_error(error_text(verb, error));
+        return exit_status(error.kind());
+    } catch (const std::exception& error) {
+        print_error(error_text(verb, Error(ErrorKind::system, "pkgjail", error.what(),
+                                           "this is a defect of pkgjail; please report it")));
+        return exit_status(ErrorKind::system);
+    }
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,121 @@
+#include "pkgjail/cli/status_words.hpp"
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
+
+namespace pkgjail::cli {
+
+using supervise::ServiceState;
+using supervise::ServiceStatus;
+
+Color state_color(ServiceState state) {
+    switch (state) {
+    case ServiceState::ready:
+        return Color::green;
+    case ServiceState::starting:
+    case ServiceState::stopping:
+    case ServiceState::backoff:
+    case ServiceState::unhealthy:
+    case ServiceState::unsupervised:
+        return Color::yellow;
+    case ServiceState::failed:
+        return Color::red;
+    case ServiceState::stopped:
+        return Color::dim;
+    }
+    return Color::none;
+}
+
+std::string state_text(const ServiceStatus& status) {
+    std::string text(supervise::state_name(status.state));
+    if (status.state == ServiceState::ready && status.ready_at)
+        text += " for " + base::format_duration(std::chrono::duration_cast<std::chrono::seconds>(
+                              base::wall_now() - *status.ready_at));
+    else if (!status.reason.empty())
+        text += ": " + base::printable(status.reason);
+    return text;
+}
+
+std::string short_id(const std::string& image_id) {
+    return image_id.substr(0, 12);
+}
+
+namespace {
+
+template <class Value>
+Json or_null(const std::optional<Value>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+Json time_or_null(const std::optional<base::WallTime>& time) {
+    return time ? Json(base::format_time(*time)) : Json(nullptr);
+}
+
+} // namespace
+
+Json limits_json(const std::vector<jail::LimitReading>& limits) {
+    Json list = Json::array();
+    for (const jail::LimitReading& limit : limits)
+        list.push_back({{"limit", jail::limit_name(limit.kind)},
+                        {"wanted", limit.wanted},
+                        {"effective", or_null(limit.effective)},
+                        {"enforcement", jail::enforcement_name(limit.enforcement)},
+                        {"mechanism", limit.mechanism}});
+    return list;
+}
+
+Json usage_json(const confine::Usage& usage) {
+    return {{"cpu_usec", or_null(usage.cpu_usec)},
+            {"memory_bytes", or_null(usage.memory_bytes)},
+            {"memory_peak_bytes", or_null(usage.memory_peak_bytes)},
+            {"processes", or_null(usage.processes)},
+            {"io_read_bytes", or_null(usage.io_read_bytes)},
+            {"io_write_bytes", or_null(usage.io_write_bytes)}};
+}
+
+Json status_json(const ServiceStatus& status) {
+    return {{"state", supervise::state_name(status.state)},
+            {"reason", status.reason},
+            {"pid", status.service ? Json(status.service->pid) : Json(nullptr)},
+            {"supervisor_pid", status.supervisor ? Json(status.supervisor->pid) : Json(nullptr)},
+            {"started_at", time_or_null(status.started_at)},
+            {"ready_at", time_or_null(status.ready_at)},
+            {"restarts", status.restarts},
+            {"last_exit", status.last_exit},
+            {"last_probe", status.last_probe},
+            {"driver", status.driver},
+            {"limits", limits_json(status.limits)},
+            {"log_records_dropped", status.log_records_dropped}};
+}
+
+Json jail_json(const ops::JailView& view) {
+    Json ports = Json::array();
+    for (const catalog::PortClaimRow& claim : view.jail.claims)
+        ports.push_back({{"protocol", claim.protocol}, {"address", claim.address}, {"port", claim.port}});
+    Json packages = Json::array();
+    if (view.image)
+        for (const catalog::ImagePackage& package : view.image->packages)
+            packages.push_back({{"pkgname", package.pkgname},
+                                {"automatic", package.automatic},
+                                {"repository", package.repository}});
+    Json json = {{"jail", view.jail.name},
+                 {"id", view.jail.id},
+                 {"recipe", view.jail.recipe},
+                 {"profile", view.jail.profile},
+                 {"network", view.jail.network},
+                 {"ports", ports},
+                 {"addresses", view.addresses},
+                 {"generation", view.generation.number},
+                 {"image", view.generation.image_id},
+                 {"packages", packages},
+                 {"settings", view.jail.settings},
+                 {"limits_template", view.jail.limits_template},
+                 {"wanted_running", view.jail.wanted_running},
+                 {"log", view.log.string()},
+                 {"usage", usage_json(view.usage)}};
+    json.update(status_json(view.status));
+    return json;
+}
+
+} // namespace pkgjail::cli

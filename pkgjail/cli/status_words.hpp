@@ -1,0 +1,22 @@
+// How states, limits and times of jails are shown: shared by list, status, start and install.
+#pragma once
+
+#include <string>
+
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/terminal.hpp"
+#include "pkgjail/ops/inspect.hpp"
+
+namespace pkgjail::cli {
+
+Color state_color(supervise::ServiceState state);
+/// "ready for 2h 10m", "failed: exit status 1".
+std::string state_text(const supervise::ServiceStatus& status);
+std::string short_id(const std::string& image_id);
+
+Json status_json(const supervise::ServiceStatus& status);
+Json limits_json(const std::vector<jail::LimitReading>& limits);
+Json usage_json(const confine::Usage& usage);
+Json jail_json(const ops::JailView& view);
+
+} // namespace pkgjail::cli

@@ -1,0 +1,163 @@
+#include "pkgjail/cli/terminal.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/printable.hpp"
+
+namespace pkgjail::cli {
+
+namespace {
+
+bool is_set(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+}
+
+Screen screen_of(int fd) {
+    Screen screen;
+    screen.is_terminal = ::isatty(fd) == 1;
+    if (!screen.is_terminal) {
+        screen.columns = 0;
+        return screen;
+    }
+    const char* term = std::getenv("TERM");
+    screen.color = !is_set("NO_COLOR") && term != nullptr && std::strcmp(term, "dumb") != 0;
+    struct winsize size {};
+    if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        screen.columns = size.ws_col;
+    return screen;
+}
+
+bool utf8_locale() {
+    for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
+        if (is_set(name)) {
+            const std::string value = std::getenv(name);
+            return value.find("UTF-8") != std::string::npos || value.find("utf8") != std::string::npos;
+        }
+    return false;
+}
+
+/// `text` cut to `width` columns, the last one saying that something is missing.
+std::string cut(const std::string& text, std::size_t width) {
+    if (base::display_width(text) <= width)
+        return text;
+    std::string result = text;
+    while (!result.empty() && base::display_width(result) + 1 > width) {
+        result.pop_back();
+        while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0u) == 0x80u)
+            result.pop_back(); // down to a character's first byte
+        if (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0u) == 0xC0u)
+            result.pop_back();
+    }
+    return result + (utf8_locale() ? "…" : "~");
+}
+
+} // namespace
+
+Screen output_screen() {
+    return screen_of(STDOUT_FILENO);
+}
+Screen error_screen() {
+    return screen_of(STDERR_FILENO);
+}
+bool can_ask() {
+    return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
+}
+
+void print(std::string_view text) {
+    base::write_all(STDOUT_FILENO, text, "standard output");
+}
+
+void print_error(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+std::string colored(std::string_view text, Color color, const Screen& screen) {
+    const char* code = nullptr;
+    switch (color) {
+    case Color::none:
+        break;
+    case Color::green:
+        code = "32";
+        break;
+    case Color::yellow:
+        code = "33";
+        break;
+    case Color::red:
+        code = "31";
+        break;
+    case Color::bold:
+        code = "1";
+        break;
+    case Color::dim:
+        code = "2";
+        break;
+    }
+    if (!screen.color || code == nullptr)
+        return std::string(text);
+    return std::string("\033[") + code + "m" + std::string(text) + "\033[0m";
+}
+
+Table::Table(std::vector<std::string> headings, std::size_t flexible)
+    : headings_(std::move(headings)), flexible_(flexible) {}
+
+void Table::add(std::vector<Cell> row) {
+    row.resize(headings_.size());
+    rows_.push_back(std::move(row));
+}
+
+std::string Table::render(const Screen& screen) const {
+    constexpr std::size_t gap = 2;
+    std::vector<std::size_t> widths;
+    for (std::size_t column = 0; column < headings_.size(); ++column) {
+        std::size_t width = base::display_width(headings_[column]);
+        for (const auto& row : rows_)
+            width = std::max(width, base::display_width(row[column].text));
+        widths.push_back(width);
+    }
+    std::size_t total = gap * (widths.size() - 1);
+    for (const std::size_t width : widths)
+        total += width;
+    if (screen.columns > 0 && total > screen.columns) {
+        const std::size_t excess = total - screen.columns;
+        const std::size_t least = std::max<std::size_t>(8, base::display_width(headings_[flexible_]));
+        widths[flexible_] = widths[flexible_] > excess + least ? widths[flexible_] - excess : least;
+    }
+    std::string text;
+    const auto line = [&](const auto& cell_of) {
+        std::string out;
+        for (std::size_t column = 0; column < widths.size(); ++column) {
+            const Cell cell = cell_of(column);
+            const std::string shown = column == flexible_ ? cut(cell.text, widths[column]) : cell.text;
+            out += colored(shown, cell.color, screen);
+            if (column + 1 < widths.size()) {
+                const std::size_t used = base::display_width(shown);
+                out.append(gap + (widths[column] > used ? widths[column] - used : 0), ' ');
+            }
+        }
+        while (!out.empty() && out.back() == ' ')
+            out.pop_back();
+        text += out + "\n";
+    };
+    line([&](std::size_t column) { return Cell{headings_[column], Color::bold}; });
+    for (const auto& row : rows_)
+        line([&](std::size_t column) { return row[column]; });
+    return text;
+}
+
+} // namespace pkgjail::cli

@@ -1,0 +1,126 @@
+#include "pkgjail/ops/doctor.hpp"
+
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/packages.hpp"
+#include "pkgjail/confine/driver.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/store/root.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+
+namespace {
+
+/// Runs one check; what it throws becomes a finding.
+template <class Check>
+void look(std::vector<Finding>& findings, const char* subject, Check&& check) {
+    try {
+        check();
+    } catch (const Error& error) {
+        findings.push_back({Verdict::bad, subject, error.what(), error.hint()});
+    }
+}
+
+void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vector<Finding>& findings) {
+    std::size_t well = 0;
+    for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
+        const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+        const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
+        std::error_code error;
+        if (!generation ||
+            !std::filesystem::is_directory(context.layout.image_tree(generation->image_id), error))
+            findings.push_back({Verdict::bad, "jail " + jail.name, "its image is not on disk",
+                                "pkgjail destroy it and install it again"});
+        else if (!std::filesystem::is_directory(context.layout.jail_config(jail.id), error))
+            findings.push_back({Verdict::bad, "jail " + jail.name, "its configuration is not on disk",
+                                "pkgjail destroy it and install it again"});
+        else if (jail.operation)
+            findings.push_back({Verdict::bad, "jail " + jail.name,
+                                fmt::format("a command was interrupted ({})", *jail.operation),
+                                "any changing command, for example pkgjail start, puts it right"});
+        else if (status.state == supervise::ServiceState::unsupervised)
+            findings.push_back({Verdict::bad, "jail " + jail.name, "it runs without its supervisor",
+                                "pkgjail restart " + jail.name});
+        else if (jail.wanted_running && !is_running(status))
+            findings.push_back({Verdict::bad, "jail " + jail.name,
+                                "it should run and does not: " + status.reason,
+                                "pkgjail start " + jail.name});
+        else
+            ++well;
+    }
+    findings.push_back({Verdict::good, "jails", fmt::format("{} as they should be", well), ""});
+}
+
+} // namespace
+
+std::vector<Finding> doctor(const Context& context) {
+    std::vector<Finding> findings;
+    findings.push_back({Verdict::good, "host",
+                        fmt::format("{} {} {}, {} memory, {} cpus", base::host_opsys(),
+                                    base::host_os_version(), base::host_machine_arch(),
+                                    jail::format_size(base::host_memory_bytes()), base::host_cpus()),
+                        ""});
+    if (::geteuid() != 0)
+        findings.push_back(
+            {Verdict::bad, "privileges", "not root: jails cannot be made", "run pkgjail as root"});
+    bool state = false;
+    look(findings, "state", [&] {
+        state = context.layout.check();
+        if (state)
+            findings.push_back({Verdict::good, "state",
+                                fmt::format("{}, {} free", context.layout.state().string(),
+                                            jail::format_size(base::free_bytes(context.layout.state()))),
+                                ""});
+        else
+            findings.push_back({Verdict::note, "state",
+                                context.layout.state().string() + " does not exist yet",
+                                "pkgjail update makes it"});
+    });
+    if (::geteuid() == 0)
+        look(findings, "confinement", [&] {
+            if (!state)
+                return; // the probe's result has no place to be kept; install makes one
+            const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
+            findings.push_back(
+                {Verdict::good, "confinement", driver->info().name + ": " + driver->info().detail, ""});
+            for (const std::string& note : driver->info().notes)
+                findings.push_back({Verdict::note, "confinement", note, ""});
+        });
+    look(findings, "base", [&] { findings.push_back({Verdict::good, "base", store::host_base().id, ""}); });
+    if (context.config.repositories.empty())
+        findings.push_back({Verdict::note, "repositories", "none is configured",
+                            fmt::format("see {}", (context.config.etc / "repositories.conf").string())});
+    for (const jail::RepositoryConfig& repository : context.config.repositories)
+        if (repository.trust == jail::Trust::none)
+            findings.push_back(
+                {Verdict::note, "repositories",
+                 fmt::format("{}: packages are not authenticated (trust = none)", repository.name), ""});
+    if (state)
+        look(findings, "catalog", [&] {
+            auto catalog = open_for_reading(context);
+            if (!catalog) {
+                findings.push_back(
+                    {Verdict::note, "catalog", "there is none yet", "pkgjail update makes it"});
+                return;
+            }
+            const auto problems = catalog->check();
+            for (const std::string& problem : problems)
+                findings.push_back({Verdict::bad, "catalog", problem, ""});
+            if (problems.empty())
+                findings.push_back({Verdict::good, "catalog",
+                                    fmt::format("sound, schema {}", catalog->schema_version()), ""});
+            look_at_jails(context, *catalog, findings);
+        });
+    return findings;
+}
+
+} // namespace pkgjail::ops
