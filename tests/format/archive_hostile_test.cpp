@@ -346,7 +346,8 @@ TEST_CASE("content must have the digest of the packing list", "[format][archive]
 }
 
 TEST_CASE("a digest is compared also when the caller does not read the file", "[format][archive][hostile]") {
-    for (const std::size_t which : {1, 2}) { // the last file, and one with another after it
+    for (const std::size_t which :
+         {std::size_t{1}, std::size_t{2}}) { // the last file, and one with another after it
         Members members = small_members();
         members[members.size() - which].content[0] = 'C';
         CHECK_THAT(refusal_of(test::tar_bytes(members), {}, 0), ContainsSubstring("trust: x.tgz: "));
