@@ -44,7 +44,7 @@ class StayingChild {
         pid_ = ::fork();
         if (pid_ == 0) {
             try {
-                auto held = work();
+                [[maybe_unused]] auto held = work();
                 if (::write(ready.write_end.get(), "1", 1) == 1)
                     for (;;)
                         ::pause();

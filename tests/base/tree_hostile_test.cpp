@@ -258,7 +258,7 @@ TEST_CASE("a directory that keeps turning into a link never leads out", "[base][
     std::string escaped;
     {
         Swapper swapper(at_work.top() / "d", at_work.canary());
-        for (int round = 0; round < 3000; ++round) {
+        for (int round = 0; round < 1000; ++round) {
             auto attempt = [&](const std::function<void()>& work) {
                 ++(outcome_of(work) == "done" ? done : refused_count);
             };
@@ -293,7 +293,7 @@ TEST_CASE("removing a directory that keeps turning into a link removes nothing e
           "[base][tree][hostile][race]") {
     TreeFixture at_work(GENERATE(false, true));
     Swapper swapper(at_work.top() / "d", at_work.canary());
-    for (int round = 0; round < 2000; ++round) {
+    for (int round = 0; round < 4000; ++round) {
         outcome_of([&] { at_work.tree.remove_all(at("/d")); });
         ::mkdir((at_work.top() / "d").c_str(), 0755);
         ::symlink(at_work.canary().c_str(), (at_work.top() / "d.link").c_str());
