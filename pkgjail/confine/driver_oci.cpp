@@ -180,6 +180,7 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
     if (!cgroup.exists() && !has_state && !has_bundle)
         return;
 
+    runtime_.end_clients(handle, removal_patience);
     // The processes first and by ourselves: it works for every state in which a killed runtime can have left
     // them.
     const auto first = first_process(run_directory);

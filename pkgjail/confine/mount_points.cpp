@@ -30,17 +30,41 @@ bool is_directory_source(const Mount& mount, const std::string& jail) {
     return S_ISDIR(status.st_mode);
 }
 
-/// The last mount before number `index` that covers `target`; nullptr: the skeleton does.
-const Mount* covering_mount(const JailSpec& spec, std::size_t index) {
+/// The mount that covers `target`, of the first `count`; nullptr: the skeleton does.
+const Mount* covering_mount(const JailSpec& spec, std::size_t count, const base::RootPath& target) {
     const Mount* deepest = nullptr;
-    for (std::size_t i = 0; i < index; ++i) {
-        const Mount& earlier = spec.mounts[i];
-        if (!spec.mounts[index].target.is_within(earlier.target))
-            continue;
-        if (deepest == nullptr || earlier.target.is_within(deepest->target))
-            deepest = &earlier;
+    for (std::size_t i = 0; i < count; ++i) {
+        const Mount& mount = spec.mounts[i];
+        if (target.is_within(mount.target) && (deepest == nullptr || mount.target.is_within(deepest->target)))
+            deepest = &mount;
     }
     return deepest;
+}
+
+// The runtime makes a missing working directory, in the skeleton on the host if it comes to that.
+void check_working_directory_exists(const JailSpec& spec) {
+    const auto path = base::RootPath::parse(spec.working_directory);
+    const Mount* mount = covering_mount(spec, spec.mounts.size(), path);
+    if (path.is_root() || (mount != nullptr && mount->target == path))
+        return;
+    const Error missing(ErrorKind::not_found, spec.working_directory,
+                        "no such working directory in jail " + spec.jail);
+    if (mount != nullptr && mount->kind == Mount::Kind::tmpfs)
+        throw missing;
+    std::optional<base::Entry> entry;
+    try {
+        entry = mount != nullptr ? base::Tree::open(mount->source).stat(path.below(mount->target))
+                                 : base::Tree::open(spec.root).stat(path);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::corrupt) // a link on the way
+            return;
+        throw;
+    }
+    if (!entry)
+        throw missing;
+    if (!entry->is_directory() && !entry->is_symlink())
+        throw Error(ErrorKind::denied, spec.working_directory,
+                    "cannot be the working directory in jail " + spec.jail);
 }
 
 } // namespace
@@ -56,7 +80,7 @@ void check_mount_points(const JailSpec& spec) {
     for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
         const Mount& mount = spec.mounts[i];
         const bool directory = is_directory_source(mount, spec.jail);
-        const Mount* below = covering_mount(spec, i);
+        const Mount* below = covering_mount(spec, i, mount.target);
         if (below != nullptr && (below->kind == Mount::Kind::tmpfs || below->target == mount.target))
             continue; // in a fresh tmpfs the runtime makes it; on the same place it exists
         const auto tree = below != nullptr ? base::Tree::open(below->source) : base::Tree::open(spec.root);
@@ -70,6 +94,7 @@ void check_mount_points(const JailSpec& spec) {
                         std::string("mount point of jail ") + spec.jail + " must be a " +
                             (directory ? "directory" : "file"));
     }
+    check_working_directory_exists(spec);
 }
 
 } // namespace pkgjail::confine

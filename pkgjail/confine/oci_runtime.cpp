@@ -1,8 +1,12 @@
 #include "pkgjail/confine/oci_runtime.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -93,6 +97,43 @@ OciRuntime::Outcome OciRuntime::call(const std::vector<std::string>& arguments, 
     std::error_code not_written; // a runtime that had nothing to say may not have made it
     std::filesystem::remove(log, not_written);
     return outcome;
+}
+
+std::vector<base::ProcessId> OciRuntime::clients(const std::string& handle) const {
+    std::vector<base::ProcessId> found;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        const auto name = entry.path().filename().string();
+        pid_t pid = 0;
+        std::from_chars(name.data(), name.data() + name.size(), pid);
+        const auto process = pid > 0 ? base::identify_process(pid) : std::nullopt;
+        if (!process)
+            continue;
+        std::ifstream stream(entry.path() / "cmdline"); // may vanish at any moment: then it is empty
+        std::vector<std::string> words;
+        for (std::string word; std::getline(stream, word, '\0');)
+            words.push_back(word);
+        // As call() writes them: PROGRAM --root ROOT --log LOG --log-format json ACTION … HANDLE. A program
+        // that is a script has its interpreter in front.
+        const auto root = std::find(words.begin(), words.end(), "--root");
+        if (words.end() - root < 8 || root[1] != state_root_.string() || words.back() != handle)
+            continue;
+        if (root[6] == "create" || root[6] == "start" || root[6] == "delete")
+            found.push_back(*process);
+    }
+    return found;
+}
+
+void OciRuntime::end_clients(const std::string& handle, std::chrono::milliseconds patience) const {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (auto left = clients(handle); !left.empty(); left = clients(handle)) {
+        for (const auto& process : left)
+            base::send_signal(process, SIGKILL);
+        if (std::chrono::steady_clock::now() > deadline)
+            throw Error(ErrorKind::system, name(),
+                        "process " + std::to_string(left.front().pid) + " does not end");
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
 }
 
 std::string last_error_of_log(std::string_view log) {

@@ -35,7 +35,14 @@ class OciRuntime {
     Outcome call(const std::vector<std::string>& arguments, const base::HostPath& scratch,
                  const Streams& streams, std::chrono::milliseconds patience) const;
 
+    /// Ends every client of this runtime that is making, starting or deleting `handle`: one whose caller was
+    /// killed works on by itself. Clients of `exec` are left, they end with the jail. Throws Error{system}
+    /// when one does not end within `patience`.
+    void end_clients(const std::string& handle, std::chrono::milliseconds patience) const;
+
   private:
+    std::vector<base::ProcessId> clients(const std::string& handle) const;
+
     base::HostPath program_;
     base::HostPath state_root_;
 };

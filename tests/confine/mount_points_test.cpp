@@ -98,3 +98,26 @@ TEST_CASE("a skeleton whose /dev is a link is refused", "[confine][mounts]") {
     fs::create_symlink("/dev", skeleton.dir / "root/dev");
     CHECK_THAT(skeleton.check({}), ContainsSubstring("root/dev: must be a directory"));
 }
+
+TEST_CASE("a working directory that does not exist is refused before the runtime makes it",
+          "[confine][mounts]") {
+    Skeleton skeleton;
+    const auto with = [&](const std::string& directory) {
+        skeleton.spec.working_directory = directory;
+        return skeleton.check(
+            {{"tree", "/usr/pkg"}, {"data", "/var"}, {"tmpfs", "/usr"}, {"tree", "/usr/pkg"}});
+    };
+    fs::create_directories(skeleton.dir / "root/usr/pkg");
+    fs::create_symlink("db", skeleton.dir / "data/link");
+    base::write_file_atomically(skeleton.dir / "data/file", "");
+
+    for (const char* good : {"/", "/var", "/var/db", "/usr", "/usr/pkg/sbin", "/var/link"}) {
+        INFO(good);
+        CHECK(with(good) == "good");
+    }
+    CHECK(with("/gone") == "/gone: no such working directory in jail web");
+    CHECK(with("/var/gone") == "/var/gone: no such working directory in jail web");
+    CHECK(with("/usr/lib") == "/usr/lib: no such working directory in jail web");
+    CHECK(with("/var/file") == "/var/file: cannot be the working directory in jail web");
+    CHECK_FALSE(fs::exists(skeleton.dir / "root/gone"));
+}

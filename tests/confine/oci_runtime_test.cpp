@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include <sys/stat.h>
+
 #include "pkgjail/base/file.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
@@ -100,3 +102,39 @@ TEST_CASE("a runtime that does not come back is ended", "[confine][runtime]") {
     const auto error = confine::explain_runtime_failure(runtime, "create", outcome, "web", "/x", "/");
     CHECK_THAT(std::string(error.what()), ContainsSubstring("create did not end in time"));
 }
+
+#ifdef __linux__
+TEST_CASE("clients of one jail are ended, those of others and of exec are left", "[confine][runtime]") {
+    const test::TempDir dir;
+    base::write_file_atomically(dir / "runtime", "#!/bin/sh\nread line < \"${0%/*}/fifo\"\n", 0755);
+    REQUIRE(::mkfifo((dir / "fifo").c_str(), 0600) == 0); // nobody ever writes to it
+    const OciRuntime runtime(dir / "runtime", dir / "oci");
+    const auto start = [&](const std::string& action, const std::string& handle) {
+        base::Command command;
+        command.argv = {(dir / "runtime").string(),
+                        "--root",
+                        (dir / "oci").string(),
+                        "--log",
+                        "/l",
+                        "--log-format",
+                        "json",
+                        action,
+                        "--bundle",
+                        "/b",
+                        handle};
+        command.environment = {"PATH=/usr/bin:/bin"};
+        return base::Child::start(command);
+    };
+    auto create = start("create", "pkgjail-7");
+    auto start_client = start("start", "pkgjail-7");
+    auto other = start("create", "pkgjail-70");
+    auto exec = start("exec", "pkgjail-7");
+
+    runtime.end_clients("pkgjail-7", std::chrono::seconds(30));
+
+    CHECK(create.wait().describe() == "signal 9 (Killed)");
+    CHECK(start_client.wait().describe() == "signal 9 (Killed)");
+    CHECK_FALSE(other.wait_for(std::chrono::milliseconds(0)).has_value());
+    CHECK_FALSE(exec.wait_for(std::chrono::milliseconds(0)).has_value());
+}
+#endif
