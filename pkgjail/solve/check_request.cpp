@@ -1,0 +1,191 @@
+#include "pkgjail/solve/check_request.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "pkgjail/jail/suggest.hpp"
+
+namespace pkgjail::solve {
+namespace {
+
+std::string base_string(const Present& present) {
+    return std::string(base_of(present.package.pkgname));
+}
+
+bool is_satisfied(const KnownPattern& pattern, const std::vector<const Present*>& by) {
+    return std::any_of(by.begin(), by.end(),
+                       [&](const Present* present) { return pattern.selects(present->package.pkgname); });
+}
+
+/// Without `remove_unneeded`, everything that is not removed stays; with it, what the explicit packages need.
+std::vector<const Present*> staying(const Request& request, const std::set<std::string>& removed,
+                                    PatternTable& patterns) {
+    std::vector<const Present*> stay;
+    std::vector<const Present*> others;
+    for (const Present& present : request.present) {
+        const bool gone = removed.count(base_string(present)) != 0;
+        const bool needless = request.remove_unneeded && present.automatic && !present.held;
+        if (!gone)
+            (needless ? others : stay).push_back(&present);
+    }
+    for (std::size_t i = 0; i < stay.size(); ++i) {
+        for (const std::string& text : stay[i]->package.depends) {
+            const KnownPattern& pattern = patterns.get(text);
+            for (auto other = others.begin(); other != others.end();) {
+                if (pattern.selects((*other)->package.pkgname)) {
+                    stay.push_back(*other);
+                    other = others.erase(other);
+                } else {
+                    ++other;
+                }
+            }
+        }
+    }
+    return stay;
+}
+
+/// Whether something that is to be installed may do instead of what goes.
+bool may_be_replaced(const Request& request, const KnownPattern& pattern, PatternTable& patterns) {
+    const auto bases = pattern.bases();
+    if (!bases)
+        return !request.install.empty();
+    for (const std::string& text : request.install) {
+        const auto wanted = patterns.get(text).bases();
+        if (!wanted)
+            return true;
+        for (const std::string& base : *wanted)
+            if (std::find(bases->begin(), bases->end(), base) != bases->end())
+                return true;
+    }
+    return false;
+}
+
+/// Bases that begin with the word: "python" has python311, python312.
+std::vector<std::string> beginning_with(const std::string& word, const std::vector<std::string>& bases) {
+    std::vector<std::string> found;
+    for (auto base = std::lower_bound(bases.begin(), bases.end(), word);
+         base != bases.end() && base->starts_with(word) && found.size() < 5; ++base)
+        found.push_back(*base);
+    return found;
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& bases) {
+    const std::vector<std::string> longer = beginning_with(word, bases);
+    if (word.size() >= 3 && !longer.empty())
+        return fmt::format("there is {}", jail::enumerate(longer));
+    return jail::did_you_mean(word, bases);
+}
+
+} // namespace
+
+std::set<std::string> find_removed(const Request& request, PatternTable& patterns, Refusal& refusal) {
+    std::set<std::string> removed;
+    std::vector<std::string> present_bases;
+    for (const Present& present : request.present)
+        present_bases.push_back(base_string(present));
+    std::sort(present_bases.begin(), present_bases.end());
+    for (const std::string& text : request.remove) {
+        bool found = false;
+        for (const Present& present : request.present) {
+            if (base_string(present) != text && !patterns.get(text).selects(present.package.pkgname))
+                continue;
+            found = true;
+            removed.insert(base_string(present));
+            if (present.held)
+                refusal.reasons.push_back(
+                    {fmt::format("{} is held and cannot be removed", present.package.pkgname),
+                     "release the hold first"});
+        }
+        if (!found) {
+            refusal.not_found = true;
+            refusal.reasons.push_back(
+                {fmt::format("{} is not installed", text), jail::did_you_mean(text, present_bases)});
+        }
+    }
+    for (const std::string& base : request.upgrade_only) {
+        if (std::binary_search(present_bases.begin(), present_bases.end(), base))
+            continue;
+        refusal.not_found = true;
+        refusal.reasons.push_back({fmt::format("{} is not installed, so it cannot be upgraded", base),
+                                   jail::did_you_mean(base, present_bases)});
+    }
+    return removed;
+}
+
+void check_dependants(const Request& request, const std::set<std::string>& removed, PatternTable& patterns,
+                      Refusal& refusal) {
+    if (removed.empty())
+        return;
+    const std::vector<const Present*> stay = staying(request, removed, patterns);
+    std::map<std::string, std::vector<std::string>> needed_by; // removed pkgname: "app-1.0 (liba>=1.0)", …
+    const auto is_lost = [&](const KnownPattern& pattern, const std::vector<const Present*>& left) {
+        return !is_satisfied(pattern, left) && !may_be_replaced(request, pattern, patterns);
+    };
+    for (const Present* present : stay) {
+        for (const std::string& text : present->package.depends) {
+            const KnownPattern& pattern = patterns.get(text);
+            if (!is_lost(pattern, stay))
+                continue;
+            for (const Present& gone : request.present)
+                if (removed.count(base_string(gone)) != 0 && pattern.selects(gone.package.pkgname))
+                    needed_by[gone.package.pkgname].push_back(
+                        fmt::format("{} ({})", present->package.pkgname, text));
+        }
+    }
+    // What would have to go as well, to the end of the chain.
+    std::vector<const Present*> left = stay;
+    std::set<std::string> dependants;
+    for (std::size_t before = left.size() + 1; left.size() < before;) {
+        before = left.size();
+        const std::vector<const Present*> still = left;
+        left.erase(std::remove_if(left.begin(), left.end(),
+                                  [&](const Present* present) {
+                                      const auto& depends = present->package.depends;
+                                      return std::any_of(depends.begin(), depends.end(),
+                                                         [&](const std::string& text) {
+                                                             return is_lost(patterns.get(text), still);
+                                                         });
+                                  }),
+                   left.end());
+        for (const Present* present : still)
+            if (std::find(left.begin(), left.end(), present) == left.end())
+                dependants.insert(base_string(*present));
+    }
+    for (auto& [gone, by] : needed_by) {
+        std::sort(by.begin(), by.end());
+        refusal.reasons.push_back(
+            {fmt::format("{} cannot be removed: it is needed by {}", gone, fmt::join(by, ", ")),
+             fmt::format("remove these as well: {}", fmt::join(dependants, " "))});
+    }
+}
+
+void check_wishes(const Request& request, Candidates& candidates, PatternTable& patterns, Refusal& refusal) {
+    for (const std::string& text : request.install) {
+        const KnownPattern& pattern = patterns.get(text);
+        if (!pattern.fault().empty()) {
+            refusal.reasons.push_back({fmt::format("{} is no pattern: {}", text, pattern.fault()), ""});
+            continue;
+        }
+        if (!candidates.targets(pattern).empty())
+            continue;
+        // A base that is there in other versions, held or to be removed is the search's to explain, with the
+        // versions.
+        const std::vector<std::string> bases = pattern.bases().value_or(std::vector<std::string>());
+        const bool known = std::any_of(bases.begin(), bases.end(), [&](const std::string& base) {
+            return candidates.is_removed(base) || !candidates.of_base(base).empty();
+        });
+        if (known)
+            continue;
+        refusal.not_found = true;
+        const std::string word = bases.empty() ? text : bases.front();
+        std::string hint = suggestion(word, candidates.all_bases());
+        if (hint.empty())
+            hint = "pkgjail search finds packages by a word";
+        refusal.reasons.push_back({fmt::format("no repository has a package {}", text), hint});
+    }
+}
+
+} // namespace pkgjail::solve
