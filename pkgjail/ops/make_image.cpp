@@ -278,8 +278,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         ScriptJailOptions options;
         options.base = request.base;
         options.prefix = request.prefix;
-        options.limits = jail::load_limits(context.config.limit_directories, "build",
-                                           {base::host_memory_bytes(), base::host_cpus()});
+        options.limits = jail::load_limits(context.config.limit_directories, "build", jail::host_terms());
         options.timeout = context.config.script_timeout;
         options.run_directory = context.layout.run("build-" + base::random_hex(8));
         options.log = context.layout.build_log(jail);

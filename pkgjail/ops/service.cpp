@@ -22,10 +22,6 @@ using base::Tree;
 
 namespace {
 
-jail::HostTerms host_terms() {
-    return {base::host_memory_bytes(), base::host_cpus()};
-}
-
 /// nullopt where the address can be bound; else the errno.
 std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     const int type = claim.protocol == "udp" ? SOCK_DGRAM : SOCK_STREAM;
@@ -70,9 +66,7 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
     jail::RenderContext values;
     values.jail = jail;
     values.prefix = context.config.prefix;
-    values.host = {{"name", base::host_name()},
-                   {"memory", std::to_string(base::host_memory_bytes())},
-                   {"cpus", std::to_string(base::host_cpus())}};
+    values.host = jail::host_values();
     values.set = set;
     return jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
 }
@@ -86,13 +80,14 @@ std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, cons
 jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,
                          const std::optional<jail::RenderedRecipe>& recipe) {
     jail::Limits limits =
-        jail::load_limits(context.config.limit_directories, jail.limits_template, host_terms());
+        jail::load_limits(context.config.limit_directories, jail.limits_template, jail::host_terms());
     if (recipe)
         for (const auto& [name, text] : recipe->limit_overrides)
-            jail::override_limit(limits, {name, text, {"recipe " + recipe->name, 0}}, host_terms(),
-                                 "recipe " + recipe->name);
+            jail::override_limit(limits, {name, text, {"recipe " + recipe->name, 0, name}},
+                                 jail::host_terms(), "recipe " + recipe->name);
     for (const auto& [name, text] : jail.limit_overrides)
-        jail::override_limit(limits, {name, text, {"jail " + jail.name, 0}}, host_terms(), "operator");
+        jail::override_limit(limits, {name, text, {"jail " + jail.name, 0, name}}, jail::host_terms(),
+                             "operator");
     return limits;
 }
 
