@@ -37,8 +37,10 @@
 #define	PJ_NEED_NOTHING
 #endif
 
-#ifndef __FALLTHROUGH
-#define	__FALLTHROUGH	/* FALLTHROUGH */
+/* Loads and stores that cannot be torn; functions of atomic(9) since 9.99. */
+#if !__NetBSD_Prereq__(9,99,22)
+#define	atomic_load_relaxed(p)		(*(p))
+#define	atomic_store_relaxed(p, v)	(void)(*(p) = (v))
 #endif
 
 #endif /* !_PKGJAIL_COMPAT_H_ */

@@ -285,7 +285,7 @@ pj_create(struct lwp *l, struct pkgjail_create *req)
 			LIST_INSERT_HEAD(
 			    &pj_buckets[j->j_id & (PJ_BUCKETS - 1)], j, j_hash);
 			pj_njails++;
-			pj_active = 1;
+			atomic_store_relaxed(&pj_active, 1);
 		}
 		mutex_exit(&pj_lock);
 		mutex_exit(PJ_PROC_LOCK);

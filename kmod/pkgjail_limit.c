@@ -81,16 +81,22 @@ pj_limit_kick(void)
 	mutex_exit(&pj_lock);
 }
 
-/* Time that a process has used so far, running threads included; p_lock is held. */
+/*
+ * Time that a process has used so far, running threads included, and whether
+ * one of them wants to run; p_lock is held.
+ */
 static uint64_t
-pj_cpu_us(struct proc *p)
+pj_cpu_us(struct proc *p, bool *runnable)
 {
 	struct bintime total, slice;
 	struct lwp *l;
 
 	total = p->p_rtime;
+	*runnable = false;
 	LIST_FOREACH(l, &p->p_lwps, l_sibling) {
 		lwp_lock(l);
+		if (l->l_stat == LSRUN || l->l_stat == LSONPROC)
+			*runnable = true;
 		bintime_add(&total, &l->l_rtime);
 		if ((l->l_pflag & LP_RUNNING) != 0) {
 			binuptime(&slice);
@@ -114,10 +120,13 @@ pj_account(struct pj_member *m)
 	struct proc *p = m->m_proc;
 	uint64_t us, in, out;
 	struct lwp *l;
+	bool runnable;
 
 	KASSERT(mutex_owned(PJ_PROC_LOCK));
 	KASSERT(mutex_owned(p->p_lock));
-	us = pj_cpu_us(p);
+	us = pj_cpu_us(p, &runnable);
+	if (runnable)
+		j->j_runnable = true;
 	if (us > m->m_cpu_us) {
 		j->j_cpu_us += us - m->m_cpu_us;
 		j->j_used_us += us - m->m_cpu_us;
@@ -180,6 +189,7 @@ pj_measure(struct pj_jail *j)
 	KASSERT(mutex_owned(PJ_PROC_LOCK));
 	j->j_rss = j->j_rss_staying = 0;
 	j->j_threads = j->j_files = 0;
+	j->j_runnable = false;
 	LIST_FOREACH(m, &j->j_members, m_list) {
 		p = m->m_proc;
 		mutex_enter(p->p_lock);
@@ -461,14 +471,14 @@ pj_act_threads(struct pj_jail *j, uint32_t limit)
  * bound on the overshoot of memory rests on this.
  */
 static u_int
-pj_next_look(struct pj_jail *j, const struct pkgjail_limits *limits, bool used)
+pj_next_look(struct pj_jail *j, const struct pkgjail_limits *limits, bool busy)
 {
 	uint64_t room, fill;
 
 	if (j->j_paused || j->j_cpu_throttled || j->j_memory_wait > 0 ||
 	    j->j_state == PKGJAIL_STATE_ENDING)
 		return PJ_PERIOD_MS;
-	if (limits->cpu_percent != 0 && used)
+	if (limits->cpu_percent != 0 && busy)
 		return PJ_PERIOD_MS;
 	if (limits->memory_bytes != 0) {
 		room = limits->memory_bytes > j->j_rss ?
@@ -489,7 +499,7 @@ static u_int
 pj_look(struct pj_jail *j)
 {
 	struct pkgjail_limits limits;
-	bool used, was_throttled;
+	bool busy, was_throttled;
 
 	pj_measure(j);
 	if (LIST_EMPTY(&j->j_members)) {
@@ -514,7 +524,7 @@ pj_look(struct pj_jail *j)
 		(void)pj_signal_members(j, SIGKILL);
 		return PJ_PERIOD_MS;
 	}
-	used = j->j_used_us != 0;
+	busy = j->j_used_us != 0 || j->j_runnable;
 	was_throttled = j->j_cpu_throttled;
 	pj_settle_cpu(j, limits.cpu_percent);
 	if (j->j_cpu_throttled && !was_throttled) {
@@ -528,7 +538,7 @@ pj_look(struct pj_jail *j)
 		pj_suspend_members(j);
 	else
 		pj_release_members(j);
-	return pj_next_look(j, &limits, used);
+	return pj_next_look(j, &limits, busy);
 }
 
 /* The next jail that is not being destroyed, held; pj_lock is held. */

@@ -8,7 +8,6 @@ __KERNEL_RCSID(0, "pkgjail_module.c");
 
 #include "pkgjail_var.h"
 
-#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/kernel.h>
 #include <sys/module.h>

@@ -21,7 +21,6 @@ __KERNEL_RCSID(0, "pkgjail_policy.c");
 
 #include "pkgjail_var.h"
 
-#include <sys/atomic.h>
 #include <sys/errno.h>
 #include <sys/kernel.h>
 #include <sys/resource.h>
@@ -462,7 +461,7 @@ pj_process_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	uint32_t id;
 	int result;
 
-	if (pj_active == 0)
+	if (atomic_load_relaxed(&pj_active) == 0)
 		return KAUTH_RESULT_DEFER;
 	id = pj_cred_id(cred);
 	if (id == 0)
@@ -489,7 +488,7 @@ pj_system_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	};
 	uint32_t id;
 
-	if (pj_active == 0)
+	if (atomic_load_relaxed(&pj_active) == 0)
 		return KAUTH_RESULT_DEFER;
 	id = pj_cred_id(cred);
 	if (id == 0) {
@@ -520,7 +519,7 @@ pj_network_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	uint32_t id;
 	bool reserved;
 
-	if (pj_active == 0)
+	if (atomic_load_relaxed(&pj_active) == 0)
 		return KAUTH_RESULT_DEFER;
 	id = pj_cred_id(cred);
 	if (id == 0) {
@@ -553,7 +552,7 @@ pj_device_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	};
 	uint32_t id;
 
-	if (pj_active == 0 || (id = pj_cred_id(cred)) == 0)
+	if (atomic_load_relaxed(&pj_active) == 0 || (id = pj_cred_id(cred)) == 0)
 		return KAUTH_RESULT_DEFER;
 	return pj_judge(id, PJ_LOOKUP(pj_device_rules, action,
 	    &pj_device_default), &q, pj_ask_device, "device");
@@ -566,7 +565,7 @@ pj_machdep_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	const struct pj_question q = { .q_cred = cred, .q_action = action };
 	uint32_t id;
 
-	if (pj_active == 0 || (id = pj_cred_id(cred)) == 0)
+	if (atomic_load_relaxed(&pj_active) == 0 || (id = pj_cred_id(cred)) == 0)
 		return KAUTH_RESULT_DEFER;
 	return pj_judge(id, &pj_machdep_default, &q, NULL, "machdep");
 }
@@ -578,7 +577,7 @@ pj_generic_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 	const struct pj_question q = { .q_cred = cred, .q_action = action };
 	uint32_t id;
 
-	if (pj_active == 0 || (id = pj_cred_id(cred)) == 0)
+	if (atomic_load_relaxed(&pj_active) == 0 || (id = pj_cred_id(cred)) == 0)
 		return KAUTH_RESULT_DEFER;
 	return pj_judge(id, &pj_generic_default, &q, NULL, "generic");
 }

@@ -235,7 +235,7 @@ pj_cred_cb(kauth_cred_t cred, kauth_action_t action, void *cookie,
 {
 	void *data;
 
-	if (pj_active == 0)
+	if (atomic_load_relaxed(&pj_active) == 0)
 		return KAUTH_RESULT_ALLOW;
 	switch (action) {
 	case KAUTH_CRED_COPY:

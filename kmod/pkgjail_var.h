@@ -47,6 +47,7 @@
 #include "pkgjail_compat.h"
 
 #include <sys/systm.h>
+#include <sys/atomic.h>
 #include <sys/condvar.h>
 #include <sys/kauth.h>
 #include <sys/mutex.h>
@@ -149,6 +150,7 @@ struct pj_jail {
 	uint64_t	j_rss_staying;	/* (p) without those that are dying */
 	uint64_t	j_rss_last;	/* (p) at the round before */
 	uint64_t	j_rss_peak;	/* (p) */
+	bool		j_runnable;	/* (p) at the last look, one wanted to run */
 	u_int		j_threads;	/* (p) */
 	u_int		j_files;	/* (p) */
 	uint64_t	j_cpu_throttles; /* (p) */
