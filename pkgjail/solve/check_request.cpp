@@ -63,12 +63,17 @@ bool may_be_replaced(const Request& request, const KnownPattern& pattern, Patter
     return false;
 }
 
-/// Bases that begin with the word: "python" has python311, python312.
+/// Bases that begin with the word, those that only add a number first: "python" has python311, python312.
 std::vector<std::string> beginning_with(const std::string& word, const std::vector<std::string>& bases) {
+    constexpr std::size_t most = 5;
     std::vector<std::string> found;
     for (auto base = std::lower_bound(bases.begin(), bases.end(), word);
-         base != bases.end() && base->starts_with(word) && found.size() < 5; ++base)
+         base != bases.end() && base->starts_with(word); ++base)
         found.push_back(*base);
+    std::stable_partition(found.begin(), found.end(), [&](const std::string& base) {
+        return base.find_first_not_of("0123456789.", word.size()) == std::string::npos;
+    });
+    found.resize(std::min(found.size(), most));
     return found;
 }
 

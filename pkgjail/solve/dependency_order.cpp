@@ -40,32 +40,56 @@ std::vector<std::size_t> dependency_order(const std::vector<const Offer*>& packa
         return found;
     };
 
-    // Depth first, without recursion: a chain of dependencies may be as long as the list.
+    // Tarjan's strongly connected components: packages that need each other are one component, and the
+    // components come out with what is needed first. Without recursion: a chain of dependencies may be as
+    // long as the list.
+    constexpr std::size_t unseen = 0;
     struct Visit {
         std::size_t package;
         std::vector<std::size_t> needed;
         std::size_t next = 0;
     };
-    std::vector<std::size_t> order;
-    std::vector<bool> seen(packages.size(), false);
+    std::vector<std::size_t> number(packages.size(), unseen); // order of discovery, from 1
+    std::vector<std::size_t> lowest(packages.size(), 0);      // earliest one that is reached and still open
+    std::vector<bool> open(packages.size(), false);
+    std::vector<std::size_t> waiting, order; // waiting: finished, in order, component not yet complete
+    std::size_t count = 0;
     for (const std::size_t start : by_name) {
-        if (seen[start])
+        if (number[start] != unseen)
             continue;
         std::vector<Visit> path;
-        seen[start] = true;
-        path.push_back({start, needs(start)});
+        const auto enter = [&](std::size_t package) {
+            number[package] = lowest[package] = ++count;
+            open[package] = true;
+            path.push_back({package, needs(package)});
+        };
+        enter(start);
         while (!path.empty()) {
             Visit& visit = path.back();
-            if (visit.next == visit.needed.size()) {
-                order.push_back(visit.package);
-                path.pop_back();
+            const std::size_t package = visit.package;
+            if (visit.next < visit.needed.size()) {
+                const std::size_t needed = visit.needed[visit.next++];
+                if (number[needed] == unseen)
+                    enter(needed);
+                else if (open[needed])
+                    lowest[package] = std::min(lowest[package], number[needed]);
                 continue;
             }
-            const std::size_t needed = visit.needed[visit.next++];
-            if (seen[needed])
-                continue; // before it already, or on the path: then this is a cycle, broken here
-            seen[needed] = true;
-            path.push_back({needed, needs(needed)});
+            path.pop_back();
+            if (!path.empty())
+                lowest[path.back().package] = std::min(lowest[path.back().package], lowest[package]);
+            waiting.push_back(package);
+            if (lowest[package] != number[package])
+                continue;
+            // Everything discovered since this one belongs to it, in the order in which it was finished.
+            const auto first = std::find_if(waiting.begin(), waiting.end(), [&](std::size_t other) {
+                return number[other] >= number[package];
+            });
+            for (auto member = first; member != waiting.end(); ++member) {
+                open[*member] = false;
+                order.push_back(*member);
+            }
+            waiting.erase(first, waiting.end());
         }
     }
     return order;

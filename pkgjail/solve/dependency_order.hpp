@@ -9,8 +9,8 @@
 
 namespace pkgjail::solve {
 
-/// Indices into `packages`, what is needed first; otherwise by name. In a cycle the bytewise smallest name
-/// that is asked for first comes last.
+/// Indices into `packages`, what is needed first; otherwise by name. Packages that need each other in a
+/// circle stand together, after everything else that any of them needs.
 std::vector<std::size_t> dependency_order(const std::vector<const Offer*>& packages, PatternTable& patterns);
 
 } // namespace pkgjail::solve

@@ -56,23 +56,20 @@ void Search::tell(const std::string& key, std::string text, std::string hint) {
         reasons_.push_back({std::move(text), std::move(hint)});
 }
 
-void Search::tell_dead_end(const Requirement& open) {
-    if (open.pattern == nullptr)
-        return;
-    const KnownPattern& pattern = *open.pattern;
-    std::string who = "the request wants " + pattern.text();
+/// `who` needs it; null: the request does.
+void Search::tell_missing(const KnownPattern& pattern, const Candidate* who, const Requirement& why) {
+    std::string need = "the request wants " + pattern.text();
     std::string wanted;
-    if (open.level != 0) {
-        const Decision& decision = decisions_[open.level - 1];
-        who = fmt::format("{} needs {}", decision.candidate->pkgname(), pattern.text());
-        wanted = fmt::format(" (wanted by: {})", chain(decision.candidate->pkgname(), decision.why));
+    if (who != nullptr) {
+        need = fmt::format("{} needs {}", who->pkgname(), pattern.text());
+        wanted = fmt::format(" (wanted by: {})", chain(who->pkgname(), why));
     }
     const std::string key = "nothing for " + pattern.text();
     for (const std::string& base : pattern.bases().value_or(std::vector<std::string>())) {
         if (candidates_.is_removed(base)) {
             const Present* gone = candidates_.present(base);
             return tell(key,
-                        fmt::format("{}, but {} is to be removed{}", who,
+                        fmt::format("{}, but {} is to be removed{}", need,
                                     gone != nullptr ? gone->package.pkgname : base, wanted),
                         "");
         }
@@ -80,14 +77,14 @@ void Search::tell_dead_end(const Requirement& open) {
         if (there.empty())
             continue;
         if (const Present* held = candidates_.present(base); held != nullptr && held->held)
-            return tell(key, fmt::format("{}, but {} is held{}", who, held->package.pkgname, wanted),
+            return tell(key, fmt::format("{}, but {} is held{}", need, held->package.pkgname, wanted),
                         "release the hold first");
         return tell(key,
-                    fmt::format("{}, and no {} satisfies that: there is {}{}", who, base,
+                    fmt::format("{}, and no {} satisfies that: there is {}{}", need, base,
                                 list_versions(there), wanted),
                     "pkgjail update looks for newer packages");
     }
-    tell(key, fmt::format("{}, which nothing provides{}", who, wanted),
+    tell(key, fmt::format("{}, which nothing provides{}", need, wanted),
          "add the repository that has it, or run pkgjail update");
 }
 
@@ -110,7 +107,7 @@ void Search::tell_clash(const std::string& base) {
                 fmt::format("{} and {} on {}", asked[i].pattern->text(), asked[j].pattern->text(), base),
                 fmt::format("no {} is right for both: {}, and {}{}", base, wish(asked[i]), wish(asked[j]),
                             end),
-                "give one of them a jail of its own");
+                asked[i].level == asked[j].level ? "" : "give one of them a jail of its own");
         }
     }
     std::vector<const Requirement*> all;

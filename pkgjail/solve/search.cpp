@@ -125,6 +125,14 @@ bool Search::fits(const Candidate& candidate, const Requirement& why, const Plac
             tell_fault(candidate, why);
         return false;
     }
+    // Needs what nobody has: known at once, long before the search would come to it.
+    for (const KnownPattern* pattern : candidate.depends) {
+        if (candidates_.targets(*pattern).empty()) {
+            if (explain_)
+                tell_missing(*pattern, &candidate, why);
+            return false;
+        }
+    }
     // Another version of the base is chosen already, or this very one, which then does not satisfy.
     if (const auto same = level_of_base_.find(candidate.base); same != level_of_base_.end()) {
         blame.insert(same->second);
@@ -162,8 +170,8 @@ bool Search::go_on(Places places) {
         return true;
     const std::vector<const Candidate*> tried = options(open);
     Levels blame = {open.level};
-    if (tried.empty() && explain_)
-        tell_dead_end(open);
+    if (tried.empty() && explain_ && open.pattern != nullptr)
+        tell_missing(*open.pattern, nullptr, open);
 
     for (const Candidate* candidate : tried) {
         if (++steps_ > request_.max_steps)

@@ -67,7 +67,7 @@ class Search {
     std::string chain(const std::string& pkgname, const Requirement& why) const;
     std::string wish(const Requirement& requirement) const;
     void tell(const std::string& key, std::string text, std::string hint);
-    void tell_dead_end(const Requirement& open);
+    void tell_missing(const KnownPattern& pattern, const Candidate* who, const Requirement& why);
     void tell_clash(const std::string& base);
     void tell_conflict(const Candidate& candidate, const Requirement& why, const Decision& other);
     void tell_fault(const Candidate& candidate, const Requirement& why);

@@ -253,7 +253,7 @@ void fill_jail(World& world, unsigned seed) {
 
 TEST_CASE("an answer is right, and there is a plan exactly when there can be one", "[solve][property]") {
     unsigned plans = 0, refusals = 0;
-    for (unsigned seed = 0; seed < 3000; ++seed) {
+    for (unsigned seed = 0; seed < 1500; ++seed) {
         World world = random_world(seed, 5, 3);
         if (seed % 2 == 1)
             fill_jail(world, seed);
@@ -264,15 +264,15 @@ TEST_CASE("an answer is right, and there is a plan exactly when there can be one
         const auto* plan = std::get_if<Plan>(&answer);
         REQUIRE((plan != nullptr) == possible(world));
         if (plan != nullptr)
-            REQUIRE(fault_of_plan(*plan, world.request).empty());
+            REQUIRE(fault_of_plan(*plan, world.request) == "");
         else
             REQUIRE_FALSE(std::get<Refusal>(answer).reasons.empty());
         ++(plan != nullptr ? plans : refusals);
         REQUIRE(show_answer(solve::solve(world.request, world.universe)) == show_answer(answer));
     }
     // Both happen often enough to mean something.
-    CHECK(plans > 500);
-    CHECK(refusals > 500);
+    CHECK(plans > 250);
+    CHECK(refusals > 250);
 }
 
 TEST_CASE("a removal is refused or leaves a jail in order", "[solve][property]") {
@@ -291,7 +291,7 @@ TEST_CASE("a removal is refused or leaves a jail in order", "[solve][property]")
         const Answer answer = solve::solve(world.request, world.universe);
 
         if (const auto* plan = std::get_if<Plan>(&answer)) {
-            REQUIRE(fault_of_plan(*plan, world.request).empty());
+            REQUIRE(fault_of_plan(*plan, world.request) == "");
             ++plans;
         } else {
             REQUIRE_FALSE(std::get<Refusal>(answer).reasons.empty());
@@ -308,7 +308,7 @@ TEST_CASE("in larger worlds a plan is right and found without giving up", "[solv
         const Answer answer = solve::solve(world.request, world.universe);
 
         if (const auto* plan = std::get_if<Plan>(&answer))
-            REQUIRE(fault_of_plan(*plan, world.request).empty());
+            REQUIRE(fault_of_plan(*plan, world.request) == "");
         else
             REQUIRE(std::get<Refusal>(answer).reasons[0].text.find("gave up") == std::string::npos);
     }
