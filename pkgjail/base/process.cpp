@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
 
@@ -52,6 +53,7 @@ struct Preparation {
     std::vector<char*> environment;
     std::vector<int> keep; ///< sorted
     int standard[3] = {-1, -1, -1};
+    pid_t parent = ::getpid();
     Fd null;
     Fd report;
 };
@@ -93,6 +95,13 @@ class Launch {
 
     [[noreturn]] void run() {
         reset_signals();
+#ifdef __linux__
+        if (command_.end_with_parent) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (::getppid() != prepared_.parent) // it ended before we asked
+                ::_exit(127);
+        }
+#endif
         if (command_.new_session && ::setsid() < 0)
             fail(Stage::session);
         arrange_descriptors();

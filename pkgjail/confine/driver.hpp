@@ -64,6 +64,9 @@ class Driver {
     /// Kills every process of the jail, unmounts and forgets it. Nothing there: nothing done. Returns when the kernel has no trace of it any more.
     virtual void remove(const std::string& handle, const base::HostPath& run_directory) = 0;
 
+    /// Every jail made from this state directory that is still known to the kernel or the runtime: running, ended, or left half-made by a command that was
+    /// killed. For sweeping: remove() takes each, with any run directory. A driver that keeps nothing beyond its own life has none to tell.
+    virtual std::vector<std::string> handles() const { return {}; }
     virtual bool exists(const std::string& handle, const base::HostPath& run_directory) const = 0;
     /// To every process in the jail.
     virtual void signal_all(const std::string& handle, const base::HostPath& run_directory, int signal_number) = 0;

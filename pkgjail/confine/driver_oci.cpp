@@ -190,13 +190,23 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
     if (has_state) {
         // The runtime's own clearing away. When it fails on a half-made jail there is nothing left but files,
         // and those go below.
-        base::make_directories(bundle, 0700);
-        runtime_.call({"delete", "--force", handle}, bundle, {}, runtime_patience);
+        const HostPath scratch = has_bundle ? bundle : runtime_.state_root().parent_path();
+        runtime_.call({"delete", "--force", handle}, scratch, {}, runtime_patience);
         cgroup.remove(removal_patience);
         detach_mounts_below(known);
         remove_directory(known);
     }
     remove_directory(bundle);
+}
+
+std::vector<std::string> OciDriver::handles() const {
+    // The runtime makes its directory before the control groups, and remove() takes it away after them.
+    std::vector<std::string> found;
+    std::error_code none_yet;
+    for (const auto& entry : fs::directory_iterator(runtime_.state_root(), none_yet))
+        found.push_back(entry.path().filename().string());
+    std::sort(found.begin(), found.end());
+    return found;
 }
 
 bool OciDriver::exists(const std::string& handle, const HostPath&) const {

@@ -26,6 +26,7 @@ class OciDriver final : public Driver {
                            const Streams& streams) override;
     void start(const JailSpec& spec, const base::HostPath& run_directory) override;
     void remove(const std::string& handle, const base::HostPath& run_directory) override;
+    std::vector<std::string> handles() const override;
     bool exists(const std::string& handle, const base::HostPath& run_directory) const override;
     void signal_all(const std::string& handle, const base::HostPath& run_directory,
                     int signal_number) override;

@@ -79,6 +79,9 @@ OciRuntime::Outcome OciRuntime::call(const std::vector<std::string>& arguments, 
     command.standard_input = streams.input;
     command.standard_output = streams.output;
     command.standard_error = streams.error;
+    // A caller that is killed must not leave a client at work on the jail that its successor clears away.
+    // exec (the one call without an end in time) changes nothing about the jail and may finish.
+    command.end_with_parent = patience.count() != 0;
 
     Outcome outcome;
     {

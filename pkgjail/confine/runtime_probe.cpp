@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include <poll.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/lock.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
 #include "pkgjail/confine/oci_host.hpp"
 
@@ -33,6 +35,8 @@ using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 constexpr std::string_view greeting = "pkgjail";
+constexpr std::string_view probe_prefix = "pkgjail-probe-";
+constexpr auto probe_patience = std::chrono::seconds(120);
 constexpr auto greeting_patience = std::chrono::seconds(20);
 
 /// What a remembered choice depends on.
@@ -54,7 +58,8 @@ Json fingerprint(const HostPath& runtime) {
 class TinyJail {
   public:
     explicit TinyJail(const HostPath& state_directory)
-        : name_("pkgjail-probe-" + base::random_hex(6)), directory_(state_directory / "run" / name_) {
+        : name_(std::string(probe_prefix) + base::random_hex(6)),
+          directory_(state_directory / "run" / name_) {
         base::make_directories(directory_ / "root", 0700);
         spec_.handle = name_;
         spec_.jail = "probe";
@@ -71,7 +76,7 @@ class TinyJail {
     TinyJail(const TinyJail&) = delete;
     TinyJail& operator=(const TinyJail&) = delete;
     ~TinyJail() {
-        std::error_code ignored; // a left-over probe directory is swept like any stale run directory
+        std::error_code ignored; // the next probe sweeps what is left
         fs::remove_all(directory_, ignored);
     }
 
@@ -170,6 +175,28 @@ class Probe {
         }
     }
 
+    /// Clears away the tiny jails of probes that were killed. Only for who holds the lock: no other probe is
+    /// at work then.
+    void sweep(const HostPath& program) const {
+        const auto driver = make(program, host_, {});
+        std::set<std::string> left;
+        for (const auto& handle : driver->handles())
+            left.insert(handle);
+        for (const auto& entry : fs::directory_iterator(state_ / "run"))
+            left.insert(entry.path().filename().string());
+        for (const auto& name : left) {
+            if (!name.starts_with(probe_prefix))
+                continue;
+            driver->remove(name, state_ / "run" / name);
+            fs::remove_all(state_ / "run" / name);
+        }
+    }
+
+    base::Lock lock() const {
+        return base::Lock::take(state_ / "run" / "driver.lock", base::LockMode::exclusive, "driver",
+                                "try the OCI runtimes", probe_patience);
+    }
+
     /// nullptr when it does not work; `tried` then has a line on it.
     std::unique_ptr<Driver> try_runtime(const HostPath& program, std::vector<std::string>& tried) const {
         std::vector<std::string> notes = tried;
@@ -258,12 +285,17 @@ std::unique_ptr<Driver> probe_oci_driver(const HostPath& state_directory,
     const Probe probe(state_directory);
     if (auto driver = probe.remembered(configured_runtime))
         return driver;
+    const auto lock = probe.lock();
+    if (auto driver = probe.remembered(configured_runtime)) // by who held the lock before us
+        return driver;
     std::vector<std::string> tried;
-    for (const auto& program : candidates(configured_runtime))
+    for (const auto& program : candidates(configured_runtime)) {
+        probe.sweep(program);
         if (auto driver = probe.try_runtime(program, tried)) {
             probe.remember(*driver, program, configured_runtime, Probe::hides_processes(*driver));
             return driver;
         }
+    }
     if (tried.empty())
         throw Error(ErrorKind::denied, "driver oci", "no OCI runtime is installed",
                     "install crun or runc (Debian: apt install crun runc)");

@@ -8,7 +8,8 @@
 #include <thread>
 
 #include <fcntl.h>
-#include <sys/prctl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -289,6 +290,114 @@ TEST_CASE("after everything was killed at any moment of create, start or remove,
         }
         CHECK(traces_of(jail) == "");
     }
+}
+
+TEST_CASE("what a killed command left can be found by its handle and removed with any run directory",
+          "[root][confine]") {
+    auto* driver = test::system_driver();
+    if (driver == nullptr)
+        return;
+    HostJail jail;
+    const auto first = jail.launch({"/bin/sh", "-c", "sleep 600"});
+    CHECK(driver->handles() == std::vector<std::string>{jail.spec.handle});
+
+    driver->remove(jail.spec.handle, jail.directory() / "elsewhere");
+
+    CHECK(driver->handles().empty());
+    CHECK_FALSE(fs::exists(jail.directory() / "elsewhere"));
+    CHECK(jail.wait(first).describe() == "signal 9 (Killed)");
+}
+
+TEST_CASE("a probe that was killed is cleared away by the next one", "[root][confine]") {
+    if (test::system_driver() == nullptr)
+        return;
+    const test::TempDir state;
+    for (const int delay_ms : {5, 20, 40, 60, 80}) {
+        const pid_t pid = ::fork();
+        REQUIRE(pid >= 0);
+        if (pid == 0) {
+            confine::open_driver(state.path());
+            ::_exit(0);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+    }
+    fs::remove(state / "run" / "driver.json");
+
+    confine::open_driver(state.path());
+
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    for (const auto& entry : fs::directory_iterator(state / "run"))
+        CHECK_FALSE(entry.path().filename().string().starts_with("pkgjail-probe-"));
+    CHECK(fs::is_empty(state / "run" / "oci"));
+    CHECK(base::read_file("/proc/self/mountinfo").find(state.path().string()) == std::string::npos);
+}
+
+TEST_CASE("a process that asks for a terminal has one of its own, connected to ours", "[root][confine]") {
+    auto* driver = test::system_driver();
+    if (driver == nullptr)
+        return;
+    HostJail jail;
+    const auto first = jail.launch({"/bin/sh", "-c", "sleep 600"});
+    confine::ExecRequest request;
+    request.command = {"/bin/sh", "-c", "stty size; tty; ls /dev/pts; exit 9"};
+    request.environment = {{"PATH", "/usr/bin:/bin"}};
+    request.terminal = true;
+    const base::Fd ours(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(ours);
+    REQUIRE(::grantpt(ours.get()) == 0);
+    REQUIRE(::unlockpt(ours.get()) == 0);
+    const struct winsize size { 33, 101, 0, 0 };
+    REQUIRE(::ioctl(ours.get(), TIOCSWINSZ, &size) == 0);
+    const std::string name = ::ptsname(ours.get());
+
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+        ::setsid();
+        const int terminal = ::open(name.c_str(), O_RDWR);
+        for (int number = 0; number < 3; ++number)
+            ::dup2(terminal, number);
+        ::close(terminal);
+        int status = 99;
+        try {
+            status = driver->exec(jail.spec, jail.run_directory(), request).value;
+        } catch (const base::Error& error) {
+            ::dprintf(1, "%s\n", error.what());
+        }
+        ::_exit(status);
+    }
+    std::string shown;
+    int status = 0;
+    REQUIRE(eventually([&] {
+        struct pollfd waiting {
+            ours.get(), POLLIN, 0
+        };
+        while (::poll(&waiting, 1, 0) > 0 && (waiting.revents & POLLIN) != 0) {
+            char bytes[256];
+            const auto count = ::read(ours.get(), bytes, sizeof bytes);
+            if (count <= 0)
+                break;
+            shown.append(bytes, static_cast<std::size_t>(count));
+        }
+        return shown.find("ptmx") != std::string::npos && ::waitpid(pid, &status, WNOHANG) == pid;
+    }));
+
+    CHECK(shown == "33 101\r\n/dev/pts/0\r\n0  ptmx\r\n");
+    CHECK(WEXITSTATUS(status) == 9);
+
+    const int saved = ::dup(0);
+    const int nothing = ::open("/dev/null", O_RDONLY);
+    ::dup2(nothing, 0);
+    CHECK(failure([&] { driver->exec(jail.spec, jail.run_directory(), request); }) ==
+          "walls: a terminal was asked for, but standard input is none");
+    ::dup2(saved, 0);
+    ::close(saved);
+    ::close(nothing);
+    driver->remove(jail.spec.handle, jail.run_directory());
+    jail.wait(first);
 }
 
 TEST_CASE("the runtime that works is remembered until it or the boot changes", "[root][confine]") {
