@@ -208,3 +208,20 @@ TEST_CASE("a package made with GNU tar is read", "[format][archive]") {
         CHECK(payload.find(" -> tool ") != std::string::npos);
     }
 }
+
+TEST_CASE("GNU tar takes what the tests' own writer makes", "[format][archive]") {
+    PackageSpec spec = hello();
+    const std::string component(120, 'n');
+    spec.files.push_back({"share/" + component + "/x", "deep\n"});
+    const test::TempDir dir;
+    test::write_package(dir / "p.tgz", spec);
+    std::filesystem::create_directory(dir / "out");
+
+    run_tool({"tar", "-x", "-f", (dir / "p.tgz").string(), "--no-same-owner"}, dir / "out");
+
+    CHECK(test::read_bytes(dir / ("out/share/" + component + "/x")) == "deep\n");
+    CHECK(test::read_bytes(dir / "out/bin/hard") == "#!/bin/sh\necho hello\n");
+    CHECK(std::filesystem::hard_link_count(dir / "out/bin/hello") == 2);
+    CHECK(std::filesystem::read_symlink(dir / "out/bin/hi") == "hello");
+    CHECK(test::read_bytes(dir / "out/+CONTENTS") == test::packing_list(spec));
+}

@@ -138,6 +138,17 @@ TEST_CASE("a table of long names is passed over", "[format][signed]") {
     CHECK(refusal_of(bytes) == "read");
 }
 
+TEST_CASE("names before the content count for the padding", "[format][signed]") {
+    const Wrapper wrapper = wrapped();
+    for (const char* signature : {"odd", "even"}) {
+        const std::string bytes = "!<arch>\n" + ar_member("+PKG_HASH", wrapper.hash, true) +
+                                  ar_member("+PKG_SIGNATURE", signature, true) +
+                                  ar_member("signed-1.0.tgz", wrapper.package, true);
+        INFO(signature);
+        CHECK(refusal_of(bytes) == "read");
+    }
+}
+
 TEST_CASE("a changed block is not the signed one", "[format][signed][hostile]") {
     for (const std::size_t at :
          {std::size_t{0}, std::size_t{70'000}, std::size_t{140'000}, std::size_t{200'000}}) {
