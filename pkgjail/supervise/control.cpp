@@ -137,6 +137,10 @@ void ControlServer::read_request(Peer& peer, const Handler& handle) {
             send_line(peer, "error the request is too long");
         return;
     }
+    if (newline + 1 != peer.request.size()) {
+        send_line(peer, "error one request a connection");
+        return;
+    }
     std::optional<ControlVerb> verb = find_verb(std::string_view(peer.request).substr(0, newline));
     if (!verb) {
         send_line(peer, "error unknown request");

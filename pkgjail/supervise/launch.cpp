@@ -30,7 +30,7 @@ using base::ErrorKind;
 using std::chrono::milliseconds;
 
 /// How long a supervisor may take to answer a word, and to end once its service's own time is over.
-constexpr milliseconds answer_patience(10'000);
+constexpr milliseconds answer_patience(5'000);
 constexpr milliseconds end_patience(60'000);
 /// Opening the driver may try several runtimes for the first time.
 constexpr milliseconds launch_patience(120'000);
