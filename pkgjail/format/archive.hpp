@@ -24,8 +24,8 @@ struct ArchiveLimits {
     std::uint64_t max_metadata_bytes = 8u << 20;    ///< each metadata member
     std::uint64_t max_unpacked_bytes = 16ull << 30; ///< decoder's output, all members together
     std::uint64_t max_members = 2'000'000;
-    /// A regular file for which the packing list has no MD5 is Error{trust}. Only packages of before 1998
-    /// need it off.
+    /// A regular file for which the packing list has no MD5 is Error{trust}; pkg_create writes one for each,
+    /// only very old packages need this off.
     bool require_digests = true;
 };
 
@@ -47,8 +47,8 @@ enum class MemberType { file, symlink, hard_link };
 
 /// One payload member's header.
 struct ArchiveMember {
-    std::string
-        path; ///< relative to the prefix; checked: no "..", no leading "/" or "./", no empty component
+    /// Relative to the prefix; checked: no "..", no leading "/" or "./", no empty component.
+    std::string path;
     MemberType type = MemberType::file;
     unsigned mode = 0; ///< permission and set-id bits
     std::string user;  ///< names as stored; may be empty
@@ -57,10 +57,10 @@ struct ArchiveMember {
     std::uint64_t gid = 0;
     std::uint64_t size = 0; ///< of a file
     struct timespec modified {};
-    std::string
-        link_target; ///< symlink: verbatim; hard link: path of an earlier file member, relative to the prefix
-    bool has_extended_attributes =
-        false; ///< ACLs, xattrs, file flags were there; the caller drops and counts them
+    /// Of a symbolic link: verbatim; of a hard link: path of an earlier file member, relative to the prefix.
+    std::string link_target;
+    /// Access lists, extended attributes or file flags were there; the caller drops and counts them.
+    bool has_extended_attributes = false;
 };
 
 /// Reads one package, signed or not, in one pass and with bounded memory; writes nothing anywhere. Order of
