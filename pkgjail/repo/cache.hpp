@@ -1,5 +1,5 @@
-// The archive cache: package archives under their digest. Nothing in it is believed: every use hashes the archive again from the very
-// descriptor that is then unpacked.
+// The archive cache: package archives under their digest. Nothing in it is believed: every use hashes the
+// archive again from the very descriptor that is then unpacked.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,12 @@
 
 namespace pkgjail::repo {
 
-/// An archive that is wanted, as the index promises it.
+/// An archive that is wanted, as the index promises it. With a sha256 and a repository without URL it is one
+/// that no repository offers any more: the cache has it or nobody.
 struct WantedArchive {
     std::string pkgname;
     jail::RepositoryConfig repository;
-    std::string file_name;
+    std::string file_name; ///< empty: PKGNAME.tgz
     std::optional<std::uint64_t> size;
     std::string digest_algorithm; ///< "sha512", "sha256", "sha1"; empty: the index gives none
     std::string digest;
@@ -39,22 +40,28 @@ class Cache {
     /// `directory` is made 0700 when missing.
     explicit Cache(base::HostPath directory);
 
-    /// Size and digest checked by reading it whole; a damaged one is removed and nullopt (it will be fetched again).
+    /// Size and digest checked by reading it whole; a damaged one is removed and nullopt (it will be fetched
+    /// again), and so is what cannot be our own doing: a link, a FIFO, a file of somebody else or that others
+    /// may write to.
     std::optional<CheckedArchive> find(const WantedArchive& wanted) const;
-    /// All of them, in order, fetching what is missing, every one checked. Throws Error{network} (cannot be had; names every package
-    /// that failed) or Error{trust} (size or digest differ after one fresh download) without touching those that are fine.
-    std::vector<CheckedArchive> obtain(const std::vector<WantedArchive>& wanted, const jail::NetworkConfig& network,
+    /// All of them, in order, fetching what is missing, every one checked. Throws Error{network} (cannot be
+    /// had; names every package that failed) or Error{trust} (size or digest differ after one fresh download)
+    /// without touching those that are fine. Several processes may do so at once.
+    std::vector<CheckedArchive> obtain(const std::vector<WantedArchive>& wanted,
+                                       const jail::NetworkConfig& network,
                                        const ProgressSink& progress = {}) const;
-    /// Bytes in the cache.
+    /// Bytes in the cache, unfinished downloads included.
     std::uint64_t size() const;
-    /// Removes archives not used for `days`; returns bytes freed.
+    /// Removes archives not used for `days`, and what downloads left behind more than a day ago; returns
+    /// bytes freed.
     std::uint64_t prune(unsigned days) const;
 
   private:
     base::HostPath directory_;
 };
 
-/// An archive that the operator named on the command line.
+/// An archive that the operator named on the command line; its pkgname stays empty, the archive knows it.
+/// Throws Error{not_found}, and Error{corrupt} for what is not a regular file.
 CheckedArchive check_local_archive(const base::HostPath& path);
 
 } // namespace pkgjail::repo

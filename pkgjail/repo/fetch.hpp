@@ -1,9 +1,12 @@
-// Downloads: the only user of libcurl. Several at once, bounded in size and time, resumed where the server can, never redirected from https to anything
-// less, with a proxy only where the configuration names one.
+// Downloads: the only user of libcurl. Several at once, bounded in size and time, resumed where the server
+// can, never redirected from https to anything less, with a proxy only where the configuration names one. The
+// environment (proxy variables, ~/.netrc) is not looked at, no cookies are kept, TLS certificates are always
+// checked.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,21 +17,34 @@
 namespace pkgjail::repo {
 
 struct Download {
-    std::string url;              ///< file://, http://, https://
-    base::HostPath destination;   ///< written as DESTINATION.part, renamed when complete; an existing .part is resumed if the server agrees it is the same file
-    std::uint64_t max_bytes = 0;  ///< ceiling on the body
-    std::optional<std::uint64_t> expected_bytes; ///< known size: anything else is an error
-    std::string etag;             ///< validators of what we have; both empty: unconditional
-    std::string last_modified;
+    std::string url;            ///< file://, http://, https://
+    base::HostPath destination; ///< appears, whole, when the download is complete
+    /// Where it grows meanwhile; empty: DESTINATION.part. One that is there already is resumed if the server
+    /// agrees that it is the beginning of the same file, else it begins again.
+    base::HostPath part = {};
+    std::uint64_t max_bytes = 0;                      ///< ceiling on the body
+    std::optional<std::uint64_t> expected_bytes = {}; ///< known size: anything else is Result::wrong_size
+    /// Validators of what we have; both empty: unconditional. Of a file: URL the ETag is made of time and
+    /// size.
+    std::string etag = {};
+    std::string last_modified = {};
 };
 
 struct Downloaded {
-    enum class Result { complete, not_modified, missing /* 404, no such file */, failed };
+    enum class Result {
+        complete,
+        not_modified,
+        missing,    ///< 404, 410, no such file
+        wrong_size, ///< the server has, or sends, another size than `expected_bytes`
+        failed,
+    };
     Result result = Result::failed;
     std::string etag;
     std::string last_modified;
-    std::uint64_t bytes = 0;  ///< transferred now
-    std::string error;        ///< failed: the cause, in words ("no byte for 30 s", "connection refused", "size is 12 instead of 900")
+    std::uint64_t bytes = 0; ///< of bodies, transferred now, all tries together
+    int http_status = 0;     ///< the last one; 0: none came
+    std::string error;       ///< unless complete or not_modified: the cause, in words ("no byte for 30s",
+                       ///< "connection refused", "HTTP 403 Forbidden", "size is 12 instead of 900")
 };
 
 /// Called a few times a second: bytes so far and expected in all (0: unknown), files done.
@@ -41,8 +57,26 @@ struct Progress {
 };
 using ProgressSink = std::function<void(const Progress&)>;
 
-/// Tries every download; one result each, in order. A transient failure (connection lost, 5xx) is tried twice more with a pause. Throws only for what concerns
-/// all of them (cannot write to the directory: Error{system}).
+/// Keeps connections open from one fetch() to the next.
+class Fetcher {
+  public:
+    explicit Fetcher(const jail::NetworkConfig& network);
+    Fetcher(const Fetcher&) = delete;
+    Fetcher& operator=(const Fetcher&) = delete;
+    ~Fetcher();
+
+    /// Tries every download; one result each, in order. A transient failure (connection lost, no byte, 5xx)
+    /// is tried twice more, after a pause. Throws only for what concerns all of them (cannot write to the
+    /// directory: Error{system}).
+    std::vector<Downloaded> fetch(const std::vector<Download>& downloads, const ProgressSink& progress = {});
+
+  private:
+    jail::NetworkConfig network_;
+    struct Connections;
+    std::unique_ptr<Connections> connections_;
+};
+
+/// The same with connections of its own.
 std::vector<Downloaded> fetch(const std::vector<Download>& downloads, const jail::NetworkConfig& network,
                               const ProgressSink& progress = {});
 

@@ -1,0 +1,114 @@
+#include "pkgjail/repo/cache.hpp"
+
+#include <cerrno>
+#include <ctime>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/repo/cache_entry.hpp"
+#include "pkgjail/repo/cache_obtain.hpp"
+#include "pkgjail/repo/own_file.hpp"
+
+namespace pkgjail::repo {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+/// prune() goes by the time of the last change, so a use is written down as one; at most once an hour, to
+/// spare the disk.
+void mark_used(const base::Fd& fd, const base::HostPath& path) {
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        throw base::system_error(errno, path.string(), "fstat");
+    if (status.st_mtime > ::time(nullptr) - 3600)
+        return;
+    // Who may read the cache and not write it can use it all the same; the archive is then pruned earlier.
+    if (::futimens(fd.get(), nullptr) != 0 && errno != EACCES && errno != EPERM && errno != EROFS)
+        throw base::system_error(errno, path.string(), "futimens");
+}
+
+} // namespace
+
+Cache::Cache(base::HostPath directory) : directory_(std::move(directory)) {
+    base::make_directories(directory_, 0700);
+}
+
+std::optional<CheckedArchive> Cache::find(const WantedArchive& wanted) const {
+    const std::string label = entry_label(wanted);
+    const auto sha256 = resolve_label(directory_, label);
+    if (!sha256)
+        return std::nullopt;
+    const base::HostPath path = directory_ / archive_name(*sha256);
+    auto fd = open_own_file(path, O_RDONLY);
+    if (!fd)
+        return std::nullopt;
+    const Reading reading = read_archive(*fd, path, label_algorithm(label));
+    if (reading.sha256 != *sha256) {
+        remove_any(path);
+        return std::nullopt;
+    }
+    if (!mismatch(wanted, label, reading).empty()) {
+        // The archive is what its name says; it is the line that leads to it that is wrong, or the promised
+        // size.
+        if (label != archive_name(*sha256))
+            remove_any(directory_ / label);
+        return std::nullopt;
+    }
+    mark_used(*fd, path);
+    return CheckedArchive{wanted.pkgname, path, std::move(*fd), reading.sha256, reading.size};
+}
+
+std::vector<CheckedArchive> Cache::obtain(const std::vector<WantedArchive>& wanted,
+                                          const jail::NetworkConfig& network,
+                                          const ProgressSink& progress) const {
+    std::vector<std::optional<CheckedArchive>> found(wanted.size());
+    Obtaining obtaining(directory_, network, progress);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        found[i] = find(wanted[i]);
+        if (!found[i])
+            obtaining.add(wanted[i], i);
+    }
+    obtaining.run(found);
+
+    std::vector<CheckedArchive> archives;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        // The same archive wanted twice was fetched once.
+        if (!found[i])
+            found[i] = find(wanted[i]);
+        if (!found[i])
+            throw Error(ErrorKind::busy, wanted[i].pkgname, "its archive was removed from the cache just now",
+                        "try again");
+        archives.push_back(std::move(*found[i]));
+    }
+    return archives;
+}
+
+CheckedArchive check_local_archive(const base::HostPath& path) {
+    // Looked at first: opening a FIFO or a device can have effects of its own.
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        throw base::system_error(errno, path.string(), "stat");
+    const Error not_regular(ErrorKind::corrupt, path.string(), "is not a regular file");
+    if (!S_ISREG(status.st_mode))
+        throw not_regular;
+    CheckedArchive archive;
+    archive.path = path;
+    archive.fd = base::open_file(path, O_RDONLY | O_NONBLOCK);
+    if (::fstat(archive.fd.get(), &status) != 0)
+        throw base::system_error(errno, path.string(), "fstat");
+    if (!S_ISREG(status.st_mode))
+        throw not_regular;
+    const Reading reading = read_archive(archive.fd, path, std::nullopt);
+    archive.sha256 = reading.sha256;
+    archive.size = reading.size;
+    return archive;
+}
+
+} // namespace pkgjail::repo
