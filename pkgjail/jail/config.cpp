@@ -85,6 +85,12 @@ void read_network(const Section& section, NetworkConfig& network) {
         check_url(reader, "proxy", *proxy, false);
         network.proxy = *proxy;
     }
+    if (const auto ca_file = reader.text("ca-file")) {
+        const std::optional<base::RootPath> path = absolute_path(*ca_file);
+        if (*ca_file != "host" && (!path || path->is_root()))
+            reader.refuse("ca-file", fmt::format("host, or {}", absolute));
+        network.ca_file = *ca_file == "host" ? "" : *ca_file;
+    }
     const auto second = std::chrono::seconds(1);
     const auto day = std::chrono::hours(24);
     network.connect_timeout =

@@ -30,7 +30,8 @@ struct RepositoryConfig {
 
 /// `[network]`: how repositories are reached.
 struct NetworkConfig {
-    std::string proxy; ///< empty: none; the environment is never looked at
+    std::string proxy;   ///< empty: none; the environment is never looked at
+    std::string ca_file; ///< certificates of the authorities that https trusts, PEM; empty: the host's own
     std::chrono::milliseconds connect_timeout{15'000};
     std::chrono::milliseconds stall_timeout{30'000}; ///< no byte for so long
     std::chrono::milliseconds total_timeout{3'600'000};

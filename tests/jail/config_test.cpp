@@ -17,7 +17,7 @@ namespace {
 const std::string defaults = "state /var/db/pkgjail prefix /usr/pkg base host runtime <>\n"
                              "setid strip scripts true script-timeout 2m\n"
                              "log 16M files 4\n"
-                             "proxy <> connect 15s stall 30s total 1h parallel 4 max-index 512M\n";
+                             "proxy <> ca-file <> connect 15s stall 30s total 1h parallel 4 max-index 512M\n";
 
 } // namespace
 
@@ -36,6 +36,7 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
     const TempDir etc;
     write_text(etc / "pkgjail.conf", "[network]\n"
                                      "proxy = http://[::1]:3128\n"
+                                     "ca-file = /srv/ca.pem\n"
                                      "connect-timeout = 1s\n"
                                      "stall-timeout = 2s\n"
                                      "total-timeout = 3s\n"
@@ -58,7 +59,8 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
           "state /srv/state prefix /opt/pkg base /srv/base runtime </usr/bin/crun>\n"
           "setid refuse scripts false script-timeout 8s\n"
           "log 64K files 7\n"
-          "proxy <http://[::1]:3128> connect 1s stall 2s total 3s parallel 5 max-index 6M\n");
+          "proxy <http://[::1]:3128> ca-file </srv/ca.pem> connect 1s stall 2s total 3s parallel 5 max-index "
+          "6M\n");
 }
 
 TEST_CASE("a section of pkgjail.conf stands once, and nothing stands before the first", "[jail][config]") {

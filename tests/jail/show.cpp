@@ -103,10 +103,11 @@ std::string show(const jail::Config& config) {
     text += fmt::format("setid {} scripts {} script-timeout {}\n", setid, config.scripts,
                         format_span(config.script_timeout));
     text += fmt::format("log {} files {}\n", jail::format_size(config.log_max_bytes), config.log_files);
-    text += fmt::format("proxy <{}> connect {} stall {} total {} parallel {} max-index {}\n",
-                        config.network.proxy, format_span(config.network.connect_timeout),
-                        format_span(config.network.stall_timeout), format_span(config.network.total_timeout),
-                        config.network.parallel, jail::format_size(config.network.max_index_bytes));
+    text +=
+        fmt::format("proxy <{}> ca-file <{}> connect {} stall {} total {} parallel {} max-index {}\n",
+                    config.network.proxy, config.network.ca_file, format_span(config.network.connect_timeout),
+                    format_span(config.network.stall_timeout), format_span(config.network.total_timeout),
+                    config.network.parallel, jail::format_size(config.network.max_index_bytes));
     for (const jail::RepositoryConfig& repository : config.repositories)
         text += show(repository);
     return text;
