@@ -127,6 +127,14 @@ ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
     return judge(std::move(recorded.status), kernel);
 }
 
+/// Whether file and kernel are between two moments: a service has ended and its supervisor has not written it down yet; or a
+/// supervisor was killed and a child that it was just making still holds a copy of the lock; or a new one begins.
+bool is_in_between(const ServiceStatus& status) {
+    if (status.state == ServiceState::starting)
+        return !status.supervisor;
+    return status.state == ServiceState::unhealthy && status.service && !base::is_alive(*status.service);
+}
+
 } // namespace
 
 std::string to_json(const RecordedStatus& recorded) {
@@ -216,18 +224,14 @@ ServiceStatus read_unsupervised(const base::HostPath& run_directory) {
 }
 
 ServiceStatus read_status(const base::HostPath& run_directory) {
-    // A service that has just ended is known to the kernel before its supervisor has written it down.
     constexpr int looks = 20;
     constexpr std::chrono::milliseconds between(5);
-    auto look_at_both = [&] { return look(run_directory, supervisor_lock_is_held(run_directory)); };
-    ServiceStatus status = look_at_both();
-    for (int count = 1; count < looks && status.state == ServiceState::unhealthy && status.service &&
-                        !base::is_alive(*status.service);
-         ++count) {
+    for (int count = 1;; ++count) {
+        ServiceStatus status = look(run_directory, supervisor_lock_is_held(run_directory));
+        if (count == looks || !is_in_between(status))
+            return status;
         std::this_thread::sleep_for(between);
-        status = look_at_both();
     }
-    return status;
 }
 
 } // namespace pkgjail::supervise
