@@ -241,15 +241,26 @@ pj_ask_system(struct pj_jail *j, uint32_t id, const struct pj_question *q,
 	}
 }
 
+/*
+ * Opening a socket.  The kernel asks the same question for an ordinary and for
+ * a raw one; only the type tells them apart, and may carry flags above.  Routing
+ * sockets are always raw.
+ */
 static bool
-pj_domain_allowed(const struct pj_jail *j, u_long domain)
+pj_socket_allowed(const struct pj_jail *j, u_long domain, u_long type,
+    uint16_t *count)
 {
 
 	switch (domain) {
 	case AF_LOCAL:
+		return true;
 	case AF_INET:
 	case AF_INET6:
-		return true;
+		type &= 0xff;
+		if (type == SOCK_STREAM || type == SOCK_DGRAM)
+			return true;
+		*count = PKGJAIL_DENIAL_NETWORK_SOCKET_RAW;
+		return (j->j_policy & PKGJAIL_ALLOW_RAWSOCK) != 0;
 	case AF_ROUTE:
 		return (j->j_policy & PKGJAIL_ALLOW_NETINFO) != 0;
 	default:
@@ -281,7 +292,8 @@ pj_ask_network(struct pj_jail *j, uint32_t id, const struct pj_question *q,
 		switch (req) {
 		case KAUTH_REQ_NETWORK_SOCKET_OPEN:
 			*count = PKGJAIL_DENIAL_NETWORK_SOCKET_OPEN;
-			return pj_domain_allowed(j, PJ_REQ(q->q_arg1));
+			return pj_socket_allowed(j, PJ_REQ(q->q_arg1),
+			    PJ_REQ(q->q_arg2), count);
 		case KAUTH_REQ_NETWORK_SOCKET_RAWSOCK:
 			*count = PKGJAIL_DENIAL_NETWORK_SOCKET_RAW;
 			return (PJ_REQ(q->q_arg1) == AF_INET ||
@@ -607,6 +619,8 @@ pj_policy_start(void)
 	size_t i;
 
 	memset(&pj_nobody, 0, sizeof(pj_nobody));
+	memset(&pj_log_last, 0, sizeof(pj_log_last));
+	pj_log_count = 0;
 	for (i = 0; i < __arraycount(pj_scopes); i++) {
 		pj_listeners[i] = kauth_listen_scope(pj_scopes[i].scope,
 		    pj_scopes[i].callback, NULL);

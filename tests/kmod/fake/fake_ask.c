@@ -135,9 +135,11 @@ static const struct question questions[] = {
 	{ "network socket inet6", N, SOCK_OPEN, KAUTH_NETWORK_SOCKET, NR(SOCKET_OPEN), AF_INET6 },
 	{ "network socket route", N, SOCK_OPEN, KAUTH_NETWORK_SOCKET, NR(SOCKET_OPEN), AF_ROUTE },
 	{ "network socket key", N, SOCK_OPEN, KAUTH_NETWORK_SOCKET, NR(SOCKET_OPEN), AF_KEY },
-	{ "network socket raw inet", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_INET },
-	{ "network socket raw inet6", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_INET6 },
-	{ "network socket raw route", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_ROUTE },
+	{ "network socket inet raw", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_OPEN), AF_INET },
+	{ "network socket inet6 raw", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_OPEN), AF_INET6 },
+	{ "network rawsock inet", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_INET },
+	{ "network rawsock inet6", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_INET6 },
+	{ "network rawsock route", N, SOCK_RAW_, KAUTH_NETWORK_SOCKET, NR(SOCKET_RAWSOCK), AF_ROUTE },
 	{ "network socket cansee", N, SOCK_TARGET, KAUTH_NETWORK_SOCKET, NR(SOCKET_CANSEE), 0 },
 	{ "network socket drop", N, SOCK_TARGET, KAUTH_NETWORK_SOCKET, NR(SOCKET_DROP), 0 },
 	{ "network socket setpriv", N, REQ, KAUTH_NETWORK_SOCKET, NR(SOCKET_SETPRIV), 0 },
@@ -399,9 +401,12 @@ world_ask(size_t i, struct proc *target)
 		bind.port = (uint16_t)q->extra;
 		return world_ask_bind(&bind);
 	case SOCK_OPEN:
+		return ask(q->scope, q->action, V(q->req), V(q->extra),
+		    V(q->extra == AF_ROUTE || q->extra == AF_KEY ? SOCK_RAW :
+		    SOCK_STREAM), V(0));
 	case SOCK_RAW_:
 		return ask(q->scope, q->action, V(q->req), V(q->extra),
-		    V(SOCK_STREAM), V(0));
+		    V(SOCK_RAW), V(1));
 	case SOCK_TARGET:
 		so.so_type = SOCK_STREAM;
 		so.so_cred = target->p_cred;
@@ -410,8 +415,8 @@ world_ask(size_t i, struct proc *target)
 	case ROUTE:
 		memset(&rtm, 0, sizeof(rtm));
 		rtm.rtm_type = (u_char)q->extra;
-		return ask_locked("socket lock", q->scope, q->action, &rtm,
-		    NULL, NULL, NULL);
+		return ask_locked("socket lock", q->scope, q->action, V(0),
+		    &rtm, NULL, NULL);
 	case SPEC:
 		return world_ask_device('c', q->extra, q->req ==
 		    KAUTH_REQ_DEVICE_RAWIO_SPEC_RW ? 3 : 1);

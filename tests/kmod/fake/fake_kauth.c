@@ -251,8 +251,11 @@ fk_builtin(kauth_cred_t cred, kauth_action_t action, void *cookie,
 			return (uintptr_t)arg0 == KAUTH_REQ_NETWORK_BIND_PORT ?
 			    KAUTH_RESULT_ALLOW : KAUTH_RESULT_DEFER;
 		case KAUTH_NETWORK_SOCKET:
-			return (uintptr_t)arg0 == KAUTH_REQ_NETWORK_SOCKET_OPEN
-			    || (uintptr_t)arg0 ==
+			/* Raw ones come by the same request. */
+			return ((uintptr_t)arg0 ==
+			    KAUTH_REQ_NETWORK_SOCKET_OPEN &&
+			    ((uintptr_t)arg1 == AF_ROUTE ||
+			    (uintptr_t)arg2 != SOCK_RAW)) || (uintptr_t)arg0 ==
 			    KAUTH_REQ_NETWORK_SOCKET_CANSEE ?
 			    KAUTH_RESULT_ALLOW : KAUTH_RESULT_DEFER;
 		case KAUTH_NETWORK_INTERFACE:
