@@ -67,8 +67,11 @@ void Session::sweep_if_alone() {
     store::Known known;
     known.image = [&](const std::string& id) { return images.find(id).has_value(); };
     known.jail = [&](const std::string& id) { return jails.find_by_id(id).has_value(); };
-    for (const std::string& removed : store::sweep(context_.layout, known))
+    const store::Swept swept = store::sweep(context_.layout, known);
+    for (const std::string& removed : swept.removed)
         context_.reporter.warn("removed what an interrupted command left: " + removed);
+    for (const std::string& failed : swept.failed)
+        context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
     alone->downgrade();
     store_lock_ = std::move(*alone);
 }

@@ -1,12 +1,16 @@
 #include "pkgjail/store/accounts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <limits>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
 
@@ -40,40 +44,58 @@ struct PlatformGroup {
 constexpr PlatformGroup platform_groups[] = {{"root", 0}, {"wheel", 0},    {"daemon", 1}, {"sys", 3},
                                              {"tty", 4},  {"nogroup", 39}, {"nobody", 39}};
 
-std::vector<std::string_view> split(std::string_view line, char separator) {
-    std::vector<std::string_view> fields;
-    for (;;) {
-        const std::size_t at = line.find(separator);
-        fields.push_back(line.substr(0, at));
-        if (at == std::string_view::npos)
-            return fields;
-        line.remove_prefix(at + 1);
-    }
-}
-
 std::optional<std::uint32_t> number(std::string_view text) {
     std::uint32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty())
+    const bool is_whole = error == std::errc() && end == text.data() + text.size() && !text.empty();
+    // The largest number means "leave it as it is" to chown and setuid.
+    if (!is_whole || value == std::numeric_limits<std::uint32_t>::max())
         return std::nullopt;
     return value;
 }
 
-/// Lines of an account file in a jail that its root may have changed at will: bounded, and anything malformed
-/// is passed over as libc does.
-std::vector<std::vector<std::string>> read_table(const Tree& config, const char* path, std::size_t fields) {
-    std::vector<std::vector<std::string>> rows;
-    const RootPath file = RootPath::parse(path);
-    if (!config.exists(file))
-        return rows;
-    const std::string text = config.read(file, 4u << 20);
-    for (std::string_view line : split(text, '\n')) {
-        const auto parts = split(line, ':');
-        if (line.empty() || line.front() == '#' || parts.size() < fields)
+/// The first fields of one line of an account file; missing ones are empty.
+struct Row {
+    std::array<std::string_view, 4> fields;
+    std::size_t count = 0;
+};
+
+/// Calls `visit` for each line with at least `least` fields. The jail's root may have changed the text at
+/// will: what is malformed is passed over, as libc does.
+template <class Visit>
+void for_each_row(std::string_view text, std::size_t least, Visit&& visit) {
+    while (!text.empty()) {
+        std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        if (line.empty() || line.front() == '#' || line.front() == ':')
             continue;
-        rows.emplace_back(parts.begin(), parts.end());
+        Row row;
+        while (row.count < row.fields.size()) {
+            const std::size_t colon = line.find(':');
+            row.fields[row.count++] = line.substr(0, colon);
+            if (colon == std::string_view::npos)
+                break;
+            line.remove_prefix(colon + 1);
+        }
+        if (row.count >= least)
+            visit(row);
     }
-    return rows;
+}
+
+/// An account file inside a jail; empty when it is not there.
+std::string read_table(const Tree& config, const char* path) {
+    const RootPath file = RootPath::parse(path);
+    return config.exists(file) ? config.read(file, 1u << 20) : std::string();
+}
+
+bool is_member(std::string_view members, std::string_view name) {
+    while (!members.empty()) {
+        const std::string_view member = members.substr(0, members.find(','));
+        if (member == name)
+            return true;
+        members.remove_prefix(std::min(member.size() + 1, members.size()));
+    }
+    return false;
 }
 
 std::uint32_t number_of(const std::map<std::string, std::uint32_t>& numbers, const std::string& name,
@@ -85,10 +107,6 @@ std::uint32_t number_of(const std::map<std::string, std::uint32_t>& numbers, con
     return found->second;
 }
 
-bool is_platform_user(const std::string& name) {
-    return std::any_of(std::begin(platform_users), std::end(platform_users),
-                       [&](const auto& u) { return name == u.name; });
-}
 std::optional<std::uint32_t> platform_group(const std::string& name) {
     for (const PlatformGroup& group : platform_groups)
         if (name == group.name)
@@ -107,58 +125,73 @@ std::optional<std::uint32_t> platform_account_number(bool is_group, const std::s
     return std::nullopt;
 }
 
+bool is_platform_number(bool is_group, std::uint32_t number) {
+    if (is_group)
+        return std::any_of(std::begin(platform_groups), std::end(platform_groups),
+                           [&](const PlatformGroup& group) { return group.gid == number; });
+    return std::any_of(std::begin(platform_users), std::end(platform_users),
+                       [&](const PlatformAccount& user) { return user.uid == number; });
+}
+
 void write_account_files(const Tree& config, const std::vector<format::DeclaredUser>& users,
                          const std::vector<format::DeclaredGroup>& groups, const AccountNumbers& numbers) {
-    std::string passwd, group, shadow;
-    for (const PlatformAccount& user : platform_users) {
-        passwd += fmt::format("{}:*:{}:{}:{}:{}:{}\n", user.name, user.uid, user.gid, user.gecos, user.home,
-                              user.shell);
-        shadow += fmt::format("{}:*:::::::\n", user.name);
-    }
+    std::string passwd, group, shadow, master;
+    const auto add_user = [&](const std::string& name, std::uint32_t uid, std::uint32_t gid,
+                              const std::string& gecos, const std::string& home, const std::string& shell) {
+        passwd += fmt::format("{}:*:{}:{}:{}:{}:{}\n", name, uid, gid, gecos, home, shell);
+        shadow += fmt::format("{}:*:::::::\n", name);
+        master += fmt::format("{}:*:{}:{}::0:0:{}:{}:{}\n", name, uid, gid, gecos, home, shell);
+    };
+    for (const PlatformAccount& user : platform_users)
+        add_user(user.name, user.uid, user.gid, user.gecos, user.home, user.shell);
     for (const PlatformGroup& platform : platform_groups)
         group += fmt::format("{}:*:{}:\n", platform.name, platform.gid);
 
-    std::set<std::string> written;
-    for (const format::DeclaredGroup& declared : groups) {
-        if (platform_group(declared.name) || !written.insert(declared.name).second)
-            continue;
-        group += fmt::format("{}:*:{}:\n", declared.name, number_of(numbers.groups, declared.name, "group"));
-    }
+    std::set<std::string> groups_written;
+    const auto add_group = [&](const std::string& name) {
+        if (!platform_group(name) && groups_written.insert(name).second)
+            group += fmt::format("{}:*:{}:\n", name, number_of(numbers.groups, name, "group"));
+    };
+    for (const format::DeclaredGroup& declared : groups)
+        add_group(declared.name);
     std::set<std::string> users_written;
     for (const format::DeclaredUser& declared : users) {
-        if (is_platform_user(declared.name) || !users_written.insert(declared.name).second)
+        if (platform_account_number(false, declared.name) || !users_written.insert(declared.name).second)
             continue;
+        add_group(declared.group);
         const auto gid = platform_group(declared.group);
-        passwd += fmt::format("{}:*:{}:{}:{}:{}:{}\n", declared.name,
-                              number_of(numbers.users, declared.name, "user"),
-                              gid ? *gid : number_of(numbers.groups, declared.group, "group"),
-                              declared.gecos.empty() ? declared.name + " user" : declared.gecos,
-                              declared.home.empty() ? "/nonexistent" : declared.home,
-                              declared.shell.empty() ? "/sbin/nologin" : declared.shell);
-        shadow += fmt::format("{}:*:::::::\n", declared.name);
+        add_user(declared.name, number_of(numbers.users, declared.name, "user"),
+                 gid ? *gid : number_of(numbers.groups, declared.group, "group"),
+                 declared.gecos.empty() ? declared.name + " user" : declared.gecos,
+                 declared.home.empty() ? "/nonexistent" : declared.home,
+                 declared.shell.empty() ? "/sbin/nologin" : declared.shell);
     }
-    config.write(RootPath::parse("/etc/passwd"), passwd, 0644, {});
-    config.write(RootPath::parse("/etc/group"), group, 0644, {});
-    config.write(RootPath::parse("/etc/shadow"), shadow, 0600, {});
+    const base::Owner owner = permitted_owner();
+    config.write(RootPath::parse("/etc/passwd"), passwd, 0644, owner);
+    config.write(RootPath::parse("/etc/group"), group, 0644, owner);
+    if (base::host_opsys() == "NetBSD")
+        config.write(RootPath::parse("/etc/master.passwd"), master, 0600, owner);
+    else
+        config.write(RootPath::parse("/etc/shadow"), shadow, 0600, owner);
 }
 
 confine::Identity find_identity(const Tree& config, const std::string& user, const std::string& group) {
+    const std::string passwd = read_table(config, "/etc/passwd");
+    const std::string groups = read_table(config, "/etc/group");
     confine::Identity identity;
-    const auto passwd = read_table(config, "/etc/passwd", 4);
-    const auto groups = read_table(config, "/etc/group", 3);
-    bool found = false;
     std::string user_name = user;
-    for (const auto& row : passwd) {
-        const auto uid = number(row[2]);
-        const auto gid = number(row[3]);
-        if (!uid || !gid || (row[0] != user && row[2] != user))
-            continue;
+    bool found = false;
+    for_each_row(passwd, 4, [&](const Row& row) {
+        const auto [name, password, uid_text, gid_text] = row.fields;
+        const auto uid = number(uid_text);
+        const auto gid = number(gid_text);
+        if (found || !uid || !gid || (name != user && uid_text != user))
+            return;
         identity.uid = *uid;
         identity.gid = *gid;
-        user_name = row[0];
+        user_name = name;
         found = true;
-        break;
-    }
+    });
     if (!found) {
         const auto uid = number(user);
         if (!uid)
@@ -167,30 +200,29 @@ confine::Identity find_identity(const Tree& config, const std::string& user, con
         identity.uid = *uid;
         identity.gid = *uid;
     }
-    if (!group.empty()) {
-        bool group_found = false;
-        for (const auto& row : groups)
-            if (const auto gid = number(row[2]); gid && (row[0] == group || row[2] == group)) {
-                identity.gid = *gid;
-                group_found = true;
-                break;
-            }
-        if (!group_found) {
-            const auto gid = number(group);
-            if (!gid)
-                throw Error(ErrorKind::configuration, group, "no such group in the jail's /etc/group");
-            identity.gid = *gid;
-        }
+    bool group_found = group.empty();
+    for_each_row(groups, 3, [&](const Row& row) {
+        const auto gid = number(row.fields[2]);
+        if (group_found || !gid || (row.fields[0] != group && row.fields[2] != group))
+            return;
+        identity.gid = *gid;
+        group_found = true;
+    });
+    if (!group_found) {
+        const auto gid = number(group);
+        if (!gid)
+            throw Error(ErrorKind::configuration, group, "no such group in the jail's /etc/group",
+                        "name a group that one of the jail's packages creates, or wheel");
+        identity.gid = *gid;
     }
-    for (const auto& row : groups) {
-        const auto gid = number(row[2]);
-        if (!gid || *gid == identity.gid || row.size() < 4)
-            continue;
-        const auto members = split(row[3], ',');
-        if (std::find(members.begin(), members.end(), user_name) != members.end() &&
-            identity.groups.size() < 64)
-            identity.groups.push_back(*gid);
-    }
+    for_each_row(groups, 4, [&](const Row& row) {
+        const auto gid = number(row.fields[2]);
+        if (!gid || *gid == identity.gid || identity.groups.size() >= 64 ||
+            !is_member(row.fields[3], user_name) ||
+            std::find(identity.groups.begin(), identity.groups.end(), *gid) != identity.groups.end())
+            return;
+        identity.groups.push_back(*gid);
+    });
     return identity;
 }
 

@@ -23,15 +23,19 @@ struct AccountNumbers {
 /// declare.
 std::optional<std::uint32_t> platform_account_number(bool is_group, const std::string& name);
 
-/// Writes etc/passwd, group, shadow (on NetBSD master.passwd and its databases are the script's business) of
-/// a fresh seed: root, daemon, nobody and what the packages declare, with the given numbers. A user without a
-/// number is Error{corrupt}.
+/// Whether such an account has this number.
+bool is_platform_number(bool is_group, std::uint32_t number);
+
+/// Writes etc/passwd, group and shadow (on NetBSD master.passwd, from which pwd_mkdb makes what its library
+/// reads) of a fresh seed: root, daemon, nobody and what the packages declare, with the given numbers. A
+/// user's group needs no declaration of its own. A name without a number is Error{corrupt}.
 void write_account_files(const base::Tree& config, const std::vector<format::DeclaredUser>& users,
                          const std::vector<format::DeclaredGroup>& groups, const AccountNumbers& numbers);
 
-/// uid, gid and supplementary groups of `user` (a name or a number), with `group` overriding the primary one
-/// when not empty, from the root's own etc/passwd and etc/group. Error{configuration} naming the jail's file
-/// when there is no such user or group.
+/// uid, gid and at most 64 supplementary groups of `user` (a name or a number), with `group` overriding the
+/// primary one when not empty, from the root's own etc/passwd and etc/group, which whoever is root inside may
+/// have changed: each is a plain file of at most 1 MiB, else Error{corrupt}. A number needs no entry; a name
+/// without one is Error{configuration}.
 confine::Identity find_identity(const base::Tree& config, const std::string& user, const std::string& group);
 
 } // namespace pkgjail::store

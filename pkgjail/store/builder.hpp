@@ -27,7 +27,8 @@ struct BuildPackage {
     bool automatic = false; ///< gets automatic=yes in its +INSTALLED_INFO
     int archive = -1;   ///< descriptor of the checked archive; read from the beginning, stays the caller's
     std::string sha256; ///< of that archive; computed again while unpacking, a difference is Error{trust}
-    std::string archive_name; ///< for messages
+    std::string archive_name;     ///< for messages
+    format::ArchiveLimits limits; ///< lowered to what the index promises, where there is one
 };
 
 struct BuildRequest {
@@ -75,13 +76,14 @@ struct BuildProgress {
 struct BuiltImage {
     std::string id; ///< SHA-256 over build key and manifest
     jail::Manifest manifest;
-    std::vector<std::string> setid;    ///< "/usr/pkg/bin/x 4755 root: stripped", every one found
+    std::vector<std::string> setid;    ///< "/usr/pkg/bin/x 4755 foo-1.0: stripped", each file once, by path
     std::vector<std::string> warnings; ///< script and plist warnings, dropped attributes
     std::vector<std::pair<std::string, std::string>>
         messages; ///< pkgname → +DISPLAY text, as the package wrote it
 };
 
-/// Where equal files of other images are; nullopt: none. Called for every regular file below tree/.
+/// Where an equal file of another image is, below Layout::images(); nullopt: nowhere. Called for every
+/// regular file below tree/ that is not empty.
 using EqualFileFinder = std::function<std::optional<base::HostPath>(const jail::ManifestEntry&)>;
 
 struct BuildHooks {
@@ -92,9 +94,8 @@ struct BuildHooks {
 };
 
 /// Builds, seals (synced and renamed to images/<id>) and returns. Throws Error{corrupt}, Error{trust},
-/// Error{conflict} (two packages have the same file), Error{unhealthy} (a script failed or took too long,
-/// with the last lines it wrote), Error{denied} (scripts or set-id refused by policy), Error{system}; then
-/// nothing is left in the store.
+/// Error{conflict} (two packages have the same file), Error{unhealthy} (a script failed or took too long),
+/// Error{denied} (scripts or set-id refused by policy), Error{system}; then nothing is left in the store.
 BuiltImage build_image(const Layout& layout, const BuildRequest& request, const BuildHooks& hooks);
 
 } // namespace pkgjail::store

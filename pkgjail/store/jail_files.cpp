@@ -1,6 +1,8 @@
 #include "pkgjail/store/jail_files.hpp"
 
-#include <fcntl.h>
+#include <cerrno>
+
+#include <unistd.h>
 
 #include <fmt/core.h>
 
@@ -9,6 +11,7 @@
 #include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
 
@@ -27,13 +30,45 @@ void write_files(const Tree& config, const Tree& data, const std::string& prefix
         const confine::Identity owner = find_identity(config, file.owner, file.group);
         const Tree& tree = is_configuration(file.path, prefix) ? config : data;
         tree.make_directories(file.path.parent());
-        tree.write(file.path, file.content, file.mode, {owner.uid, owner.gid});
+        tree.write(file.path, file.content, file.mode, permitted_owner({owner.uid, owner.gid}));
     }
 }
 
-/// What `seed` has and `target` has not, with owner, mode and time. Directories that exist are gone into,
-/// everything else that exists is left alone.
-void add_missing(const Tree& seed, const Tree& target) {
+/// Beside its place, then renamed: cut in between, the jail has no half file that later passes for its own.
+void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
+    const base::Fd from = seed.open_regular(entry.path);
+    const RootPath temporary = entry.path.parent() / (".pkgjail-" + base::random_hex(12));
+    const base::Fd to = target.create_file(temporary, 0600);
+    try {
+        const std::string shown = target.show(entry.path);
+        std::vector<char> buffer(64u << 10);
+        for (;;) {
+            const ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
+            if (count < 0 && errno == EINTR)
+                continue;
+            if (count < 0)
+                throw base::system_error(errno, seed.show(entry.path), "read");
+            if (count == 0)
+                break;
+            base::write_all(to.get(), std::string_view(buffer.data(), static_cast<std::size_t>(count)),
+                            shown);
+        }
+        if (::fchown(to.get(), entry.status.st_uid, entry.status.st_gid) != 0)
+            throw base::system_error(errno, shown, "chown");
+        if (::fchmod(to.get(), static_cast<mode_t>(entry.permissions())) != 0)
+            throw base::system_error(errno, shown, "chmod");
+        target.set_modification_time(temporary, entry.status.st_mtim);
+        target.rename_into(temporary, target, entry.path);
+    } catch (...) {
+        target.remove_file(temporary);
+        throw;
+    }
+}
+
+/// What `seed` has and `target` has not, with owner and mode, files with their time. Directories that exist
+/// are gone into, everything else that exists is left alone. True when something was added.
+bool add_missing(const Tree& seed, const Tree& target) {
+    bool added = false;
     seed.walk([&](const Entry& entry) {
         if (const auto there = target.stat(entry.path))
             return there->is_directory();
@@ -46,11 +81,32 @@ void add_missing(const Tree& seed, const Tree& target) {
             target.make_symlink(entry.link_target, entry.path);
             target.set_owner(entry.path, owner);
         } else {
-            target.write(entry.path, seed.read(entry.path, 1u << 30), entry.permissions(), owner);
-            target.set_modification_time(entry.path, entry.status.st_mtim);
+            copy_file(seed, entry, target);
         }
+        added = true;
         return true;
     });
+    return added;
+}
+
+/// A jail's name in jails/ goes, its data/ stays under it. By renames, so that a cut anywhere loses no data:
+/// sweep() goes back or forward from each state in between.
+void set_data_apart(const Layout& layout, const Tree& jails, const std::string& jail_id) {
+    const RootPath jail = RootPath::parse(jail_id);
+    const RootPath keeping = RootPath::parse(layout.jail_keeping(jail_id).filename().string());
+    const RootPath trash = RootPath::parse(layout.jail_trash(jail_id).filename().string());
+    if (jails.list(jail) == std::vector<std::string>{"data"})
+        return; // done before
+    jails.make_directory(keeping, 0700);
+    jails.rename_into(jail / "data", jails, keeping / "data");
+    base::sync_directory(layout.jail_keeping(jail_id));
+    base::step("jail.data_apart");
+    jails.rename_into(jail, jails, trash);
+    base::sync_directory(layout.jails());
+    base::step("jail.trashed");
+    jails.rename_into(keeping, jails, jail);
+    base::sync_directory(layout.jails());
+    base::step("jail.data_kept");
 }
 
 } // namespace
@@ -72,56 +128,67 @@ void create_jail(const Layout& layout, const NewJail& jail) {
             data.make_directories(path);
         make_skeleton(top.open_tree(RootPath::parse("/root")), jail.base, jail.prefix, jail.data_paths);
         write_files(config, data, jail.prefix, jail.files);
-        top.write(RootPath::parse("/jail.json"), jail.record, 0600, {});
+        top.write(RootPath::parse("/jail.json"), jail.record, 0600, permitted_owner());
         base::step("jail.filled");
         base::sync_file_system(top.fd());
         base::step("jail.synced");
+        base::rename_durably(layout.jail_staging(jail.id), layout.jail(jail.id));
     } catch (...) {
         jails.remove_all(staging);
         throw;
     }
-    base::rename_durably(layout.jail_staging(jail.id), layout.jail(jail.id));
     base::step("jail.placed");
 }
 
 void write_recipe_files(const Layout& layout, const std::string& jail_id, const std::string& prefix,
                         const std::vector<jail::RenderedRecipe::File>& files) {
-    write_files(Tree::open(layout.jail_config(jail_id)), Tree::open(layout.jail_data(jail_id)), prefix,
-                files);
+    const Tree config = Tree::open(layout.jail_config(jail_id));
+    write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files);
+    if (!files.empty())
+        base::sync_file_system(config.fd());
 }
 
 void add_missing_from_seed(const Layout& layout, const std::string& jail_id, const std::string& image_id) {
     const Tree seed = Tree::open(layout.image_seed(image_id));
-    add_missing(seed.open_tree(RootPath::parse("/config")), Tree::open(layout.jail_config(jail_id)));
-    add_missing(seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
+    const Tree config = Tree::open(layout.jail_config(jail_id));
+    const bool config_added = add_missing(seed.open_tree(RootPath::parse("/config")), config);
+    const bool data_added =
+        add_missing(seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
+    if (config_added || data_added) // before the commit that makes the new image current
+        base::sync_file_system(config.fd());
 }
 
 void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data) {
     const Tree jails = Tree::open(layout.jails());
-    const RootPath name = RootPath::parse(layout.jail(jail_id).filename().string());
+    const RootPath jail = RootPath::parse(jail_id);
     const RootPath trash = RootPath::parse(layout.jail_trash(jail_id).filename().string());
-    if (jails.exists(name)) {
+    if (jails.exists(jail)) {
         const auto mounted = base::mounts_below(layout.jail(jail_id));
         if (!mounted.empty())
             throw Error(ErrorKind::busy, layout.jail(jail_id).string(),
                         fmt::format("{} is still mounted", mounted.front()),
                         "stop the jail, unmount it, and try again");
         if (keep_data) {
-            const Tree jail = jails.open_tree(name);
-            for (const std::string& entry : jail.list(RootPath()))
-                if (entry != "data")
-                    jail.remove_all(RootPath::parse(entry));
+            set_data_apart(layout, jails, jail_id);
         } else {
-            jails.rename_into(name, jails, trash);
+            jails.rename_into(jail, jails, trash);
             base::sync_directory(layout.jails());
+            base::step("jail.trashed");
         }
     }
-    base::step("jail.trashed");
     jails.remove_all(trash);
 }
 
 void remove_image(const Layout& layout, const std::string& image_id) {
-    Tree::open(layout.images()).remove_all(RootPath::parse(image_id));
+    const Tree images = Tree::open(layout.images());
+    const RootPath trash = RootPath::parse(layout.image_trash(base::random_hex(8)).filename().string());
+    if (!images.exists(RootPath::parse(image_id)))
+        return;
+    // In one step: under its own name an image is whole or not there, and seal() relies on it.
+    images.rename_into(RootPath::parse(image_id), images, trash);
+    base::sync_directory(layout.images());
+    base::step("image.trashed");
+    images.remove_all(trash);
 }
 
 } // namespace pkgjail::store

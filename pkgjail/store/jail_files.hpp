@@ -25,21 +25,24 @@ struct NewJail {
 /// would remove it.
 void create_jail(const Layout& layout, const NewJail& jail);
 
-/// Puts the recipe's files into an existing jail's configuration or data; owner names are looked up in the
-/// jail's own account files. A link or directory in the way is Error{corrupt} naming the path inside.
+/// Puts the recipe's files into an existing jail's configuration or data, each in one step; owner names are
+/// looked up in the jail's own account files. The jail's root may have shaped what is there: a link among the
+/// directories is Error{corrupt}, a directory in the place of a file Error{conflict}, both naming the path; a
+/// link or FIFO in the place of a file is replaced.
 void write_recipe_files(const Layout& layout, const std::string& jail_id, const std::string& prefix,
                         const std::vector<jail::RenderedRecipe::File>& files);
 
-/// What a new image's seed has and the jail has not, is added (with owner, mode); nothing that exists is
-/// touched.
+/// What a new image's seed has and the jail has not, is added (with owner, mode) and synced; nothing that
+/// exists, of whatever kind, is touched or gone through, but real directories.
 void add_missing_from_seed(const Layout& layout, const std::string& jail_id, const std::string& image_id);
 
 /// Renames to jails/gone-<id> and deletes from there, by descriptor, without crossing a mount or following a
-/// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted.
-/// `keep_data`: data/ stays as jails/<id>/data.
+/// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted. Missing
+/// is fine. `keep_data`: data/ stays as jails/<id>/data, also when we are cut anywhere; to be called before
+/// the catalog forgets the jail, without it after that.
 void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data);
 
-/// Removes images/<id>.
+/// Removes images/<id>, which the catalog has forgotten. Missing is fine.
 void remove_image(const Layout& layout, const std::string& image_id);
 
 } // namespace pkgjail::store

@@ -1,6 +1,5 @@
 #include "pkgjail/store/layout.hpp"
 
-#include <array>
 #include <cerrno>
 
 #include <sys/stat.h>
@@ -47,7 +46,29 @@ bool check_directory(const HostPath& path) {
     return true;
 }
 
+/// In a directory that everybody can write to, everybody can put another one in our place.
+void check_above(const HostPath& path) {
+    for (HostPath above = std::filesystem::canonical(path).parent_path();; above = above.parent_path()) {
+        struct stat status {};
+        if (::lstat(above.c_str(), &status) != 0)
+            throw base::system_error(errno, above.string(), "lstat");
+        if ((status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0)
+            throw Error(ErrorKind::conflict, above.string(),
+                        "can be written by others, who could replace the state directory " + path.string(),
+                        "chmod o-w " + above.string() + ", or choose another directory with --state");
+        if (above == above.parent_path())
+            return;
+    }
+}
+
 } // namespace
+
+std::optional<std::string> Layout::kept_jail(const std::string& name) {
+    constexpr std::string_view prefix = "keep-";
+    if (!name.starts_with(prefix))
+        return std::nullopt;
+    return name.substr(prefix.size());
+}
 
 void Layout::create() const {
     if (!check_directory(state_)) {
@@ -56,6 +77,7 @@ void Layout::create() const {
         base::make_directories(state_, 0700);
         check_directory(state_);
     }
+    check_above(state_);
     for (const HostPath& directory : {cache(), images(), jails(), logs(), runs(), locks()})
         if (!check_directory(directory))
             base::make_directories(directory, 0700);
@@ -64,6 +86,7 @@ void Layout::create() const {
 bool Layout::check() const {
     if (!check_directory(state_))
         return false;
+    check_above(state_);
     for (const HostPath& directory : {cache(), images(), jails(), logs(), runs(), locks()})
         check_directory(directory);
     return true;

@@ -2,14 +2,18 @@
 //
 //     catalog.sqlite                      the catalog
 //     cache/                              package archives by digest, indexes while they are read
-//     images/<id>/{tree,seed,manifest,image.json}   sealed images;   images/new-<random>/   being built
-//     jails/<id>/{config,data,root}       a jail's writable files and its skeleton;   jails/new-<id>/   being
-//     made log/<jail>.log   run/<id>/   run/oci   lock/
+//     images/<id>/{tree,seed,manifest,image.json}   sealed images
+//     jails/<id>/{config,data,root,jail.json}       a jail's writable files and its skeleton
+//     log/<jail>.log   run/<id>/   run/oci   lock/
+//
+// Beside images and jails, for as long as a command runs: new-<…> is being made, gone-<…> is being removed,
+// keep-<id> holds the data of a jail that goes without it. What a dead command left of them, sweep() clears.
 //
 // config/ and data/ mirror the jail's own paths: jails/<id>/config/etc, jails/<id>/config/usr/pkg/etc,
 // jails/<id>/data/var; so do an image's seed/config and seed/data. tree/ is what a jail sees at its prefix.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "pkgjail/base/lock.hpp"
@@ -31,6 +35,7 @@ class Layout {
     base::HostPath image_manifest(const std::string& id) const { return image(id) / "manifest"; }
     base::HostPath image_record(const std::string& id) const { return image(id) / "image.json"; }
     base::HostPath image_staging(const std::string& random) const { return images() / ("new-" + random); }
+    base::HostPath image_trash(const std::string& random) const { return images() / ("gone-" + random); }
     base::HostPath jails() const { return state_ / "jails"; }
     base::HostPath jail(const std::string& id) const { return jails() / id; }
     base::HostPath jail_config(const std::string& id) const { return jail(id) / "config"; }
@@ -39,6 +44,11 @@ class Layout {
     base::HostPath jail_record(const std::string& id) const { return jail(id) / "jail.json"; }
     base::HostPath jail_staging(const std::string& id) const { return jails() / ("new-" + id); }
     base::HostPath jail_trash(const std::string& id) const { return jails() / ("gone-" + id); }
+    base::HostPath jail_keeping(const std::string& id) const { return jails() / ("keep-" + id); }
+    static bool is_staging(const std::string& name) { return name.starts_with("new-"); }
+    static bool is_trash(const std::string& name) { return name.starts_with("gone-"); }
+    /// The jail's id when it is the name of a jail_keeping().
+    static std::optional<std::string> kept_jail(const std::string& name);
     base::HostPath logs() const { return state_ / "log"; }
     base::HostPath log(const std::string& jail) const { return logs() / (jail + ".log"); }
     base::HostPath build_log(const std::string& jail) const { return logs() / (jail + ".build.log"); }
@@ -52,7 +62,9 @@ class Layout {
     base::HostPath store_lock() const { return locks() / "store"; }
 
     /// Makes what is missing (all 0700). Error{denied} or Error{conflict} naming the path when the state
-    /// directory, or one below, is a link, is owned by somebody else, or can be written by group or others.
+    /// directory, or one below, is a link, is owned by somebody else, or can be written by group or others;
+    /// or when everybody may replace it, because a directory above can be written by others and is not
+    /// sticky.
     void create() const;
     /// For reading verbs: the same checks, nothing made. False when there is no state yet.
     bool check() const;

@@ -3,7 +3,10 @@
 #include <map>
 #include <set>
 
+#include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/format/pattern.hpp"
+#include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
 
@@ -31,17 +34,35 @@ unsigned metadata_mode(const std::string& member) {
     return 0444;
 }
 
+/// Not what is the state of the machine that it was packed on.
+bool is_verbatim(const std::string& member) {
+    return member != "+REQUIRED_BY" && member != "+INSTALLED_INFO";
+}
+
 } // namespace
 
 void write_pkgdb_entry(const Tree& tree, const std::string& pkgname, const format::PackageMetadata& metadata,
                        bool automatic) {
     const RootPath directory = pkgdb_directory(pkgname);
+    if (tree.exists(directory))
+        throw base::Error(base::ErrorKind::conflict, pkgname,
+                          "the package database has an entry for it before it is installed");
     tree.make_directories(directory, 0755);
     for (const auto& [member, text] : metadata.members)
-        if (member != "+REQUIRED_BY" && member != "+INSTALLED_INFO") // state of the machine it was packed on
-            tree.write(directory / member, text, metadata_mode(member), {});
+        if (is_verbatim(member))
+            tree.write(directory / member, text, metadata_mode(member), permitted_owner());
     if (automatic)
-        tree.write(directory / "+INSTALLED_INFO", "automatic=yes\n", metadata_mode("+INSTALLED_INFO"), {});
+        tree.write(directory / "+INSTALLED_INFO", "automatic=yes\n", metadata_mode("+INSTALLED_INFO"),
+                   permitted_owner());
+}
+
+std::map<std::string, std::string> pkgdb_digests(const std::string& pkgname,
+                                                 const format::PackageMetadata& metadata) {
+    std::map<std::string, std::string> digests;
+    for (const auto& [member, text] : metadata.members)
+        if (is_verbatim(member))
+            digests[(pkgdb_directory(pkgname) / member).str()] = base::sha256(text);
+    return digests;
 }
 
 void write_required_by(const Tree& tree, const std::vector<PkgdbPackage>& packages) {
@@ -63,7 +84,8 @@ void write_required_by(const Tree& tree, const std::vector<PkgdbPackage>& packag
         for (const PkgdbPackage& package : packages) // in installation order, as pkg_add appends
             if (dependents.count(package.pkgname) != 0)
                 text += package.pkgname + "\n";
-        tree.write(pkgdb_directory(pkgname) / "+REQUIRED_BY", text, metadata_mode("+REQUIRED_BY"), {});
+        tree.write(pkgdb_directory(pkgname) / "+REQUIRED_BY", text, metadata_mode("+REQUIRED_BY"),
+                   permitted_owner());
     }
 }
 

@@ -2,6 +2,7 @@
 // read the image.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,14 @@ base::RootPath pkgdb_refcount_path();
 base::RootPath pkgdb_directory(const std::string& pkgname);
 
 /// Makes the package's directory with all metadata members verbatim (fixed modes), and +INSTALLED_INFO when
-/// it is automatic.
+/// it is automatic. An entry that is there already is Error{conflict}.
 void write_pkgdb_entry(const base::Tree& tree, const std::string& pkgname,
                        const format::PackageMetadata& metadata, bool automatic);
+
+/// Path and SHA-256 of each member that write_pkgdb_entry writes verbatim: what must still be there when the
+/// scripts have run.
+std::map<std::string, std::string> pkgdb_digests(const std::string& pkgname,
+                                                 const format::PackageMetadata& metadata);
 
 /// A package for write_required_by.
 struct PkgdbPackage {

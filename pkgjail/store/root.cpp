@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <array>
-
-#include <unistd.h>
+#include <cctype>
 
 #include <fmt/core.h>
 
@@ -62,17 +61,11 @@ std::string lower(std::string text) {
 /// Names in a host directory that begin with `prefix`, sorted.
 std::vector<std::string> names_beginning(const HostPath& directory, std::string_view prefix) {
     std::vector<std::string> names;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, error))
+    for (const auto& entry : std::filesystem::directory_iterator(directory))
         if (entry.path().filename().string().starts_with(prefix))
             names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
-}
-
-bool is_pkg_prefix(const std::string& name) {
-    // /usr/libdata, /usr/lib32 … are base; nothing of ours begins with lib.
-    return name == "local" || name == "pkg";
 }
 
 } // namespace
@@ -92,7 +85,7 @@ HostBase host_base() {
         consider(path);
     for (const char* directory : {"/", "/usr"})
         for (const std::string& name : names_beginning(directory, "lib"))
-            if (name != "libexec" && !is_pkg_prefix(name))
+            if (name != "libexec") // stands in the list above
                 consider((HostPath(directory) / name).string());
     std::error_code error;
     if (std::filesystem::is_directory(std::filesystem::symlink_status(alternatives, error)))

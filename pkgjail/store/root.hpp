@@ -20,8 +20,8 @@ struct HostBase {
     };
     std::vector<base::RootPath> directories; ///< exist on the host, bound read-only at the same place
     std::vector<Link> links;
-    std::string
-        id; ///< "host-debian-12-x86_64": part of the build key; images of one base id run on that base
+    /// "host-linux-debian-12-x86_64": part of the build key; images of one base id run on that base.
+    std::string id;
 };
 /// Looks at the host: /bin, /sbin, /lib*, /libexec, /rescue, /usr/bin, /usr/sbin, /usr/lib*, /usr/libexec,
 /// /usr/share, and where it exists /etc/alternatives.
@@ -44,8 +44,8 @@ struct RootParts {
     base::HostPath data;
     std::vector<base::RootPath> data_paths; ///< mounted beside /var, /home and /root
 };
-/// In mounting order: base, tree, /etc, PREFIX/etc, /etc/alternatives, data, tmpfs on /tmp, /run (and
-/// /var/run where that is a directory).
+/// In mounting order: base, tree, /etc, PREFIX/etc, /etc/alternatives, data, tmpfs on /tmp, /run and
+/// /var/run.
 std::vector<confine::Mount> root_mounts(const HostBase& base, const std::string& prefix,
                                         const RootParts& parts);
 

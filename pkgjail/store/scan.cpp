@@ -1,15 +1,17 @@
 #include "pkgjail/store/scan.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <mutex>
-#include <thread>
+#include <set>
+
+#include <unistd.h>
 
 #include <fmt/core.h>
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file_capabilities.hpp"
+#include "pkgjail/store/parallel.hpp"
 
 namespace pkgjail::store {
 
@@ -25,123 +27,169 @@ namespace {
 
 constexpr unsigned setid_bits = S_ISUID | S_ISGID;
 
-/// The path as people know it: "/tree/bin/x" is PREFIX/bin/x.
-std::string inside(const RootPath& path, const std::string& prefix) {
-    const RootPath tree = RootPath::parse("/tree");
-    const RootPath config = RootPath::parse("/seed/config");
-    const RootPath data = RootPath::parse("/seed/data");
-    if (path.is_within(tree))
-        return prefix + path.below(tree).str();
-    if (path.is_within(config))
-        return path.below(config).str();
-    if (path.is_within(data))
-        return path.below(data).str();
-    return path.str();
-}
-
-/// Set-id bits that scripts (+PERMS) set. Those of the archives were dealt with when they were unpacked; with
-/// `keep` they are listed a second time by nobody, because the list is a set. Set-gid directories are
-/// harmless on a nosuid mount and are left alone.
-unsigned apply_policy(const Tree& staging, const Entry& entry, const std::string& prefix,
-                      jail::SetidPolicy policy, std::vector<std::string>& listed) {
-    unsigned mode = entry.permissions();
-    if (!entry.is_file() || (mode & setid_bits) == 0)
-        return mode;
-    const std::string path = inside(entry.path, prefix);
-    switch (policy) {
-    case jail::SetidPolicy::refuse:
-        throw Error(ErrorKind::denied, path,
-                    fmt::format("a package's script made it a set-id file (mode {:04o})", mode),
-                    "set `setid = strip` or `setid = keep` in pkgjail.conf if you want it");
-    case jail::SetidPolicy::strip:
-        listed.push_back(fmt::format("{} {:04o} script: stripped", path, mode));
-        mode &= ~setid_bits;
-        staging.set_permissions(entry.path, mode);
-        return mode;
-    case jail::SetidPolicy::keep:
-        listed.push_back(fmt::format("{} {:04o} script: kept", path, mode));
-        return mode;
+class Scan {
+  public:
+    Scan(const Tree& staging, const ScanRules& rules, const std::map<std::string, std::string>& packages)
+        : staging_(staging), rules_(rules), packages_(packages) {
+        for (const auto& [name, number] : rules.accounts.users)
+            uids_.insert(number);
+        for (const auto& [name, number] : rules.accounts.groups)
+            gids_.insert(number);
     }
-    return mode;
-}
 
-/// Fills in the digests of `entries[indices]`, sharing the work between as many threads as there are
-/// processors.
-void hash_files(const Tree& staging, std::vector<ManifestEntry>& entries,
-                const std::vector<std::size_t>& indices) {
-    std::atomic<std::size_t> next{0};
-    std::exception_ptr failure;
-    std::mutex failure_lock;
-    const auto work = [&] {
-        try {
-            for (std::size_t i = next++; i < indices.size(); i = next++) {
-                ManifestEntry& entry = entries[indices[i]];
-                const base::Fd fd = staging.open_regular(entry.path);
-                entry.sha256 =
-                    base::digest_of_file(base::DigestAlgorithm::sha256, fd, staging.show(entry.path));
-            }
-        } catch (...) {
-            const std::lock_guard guard(failure_lock);
-            failure = std::current_exception();
-            next = indices.size();
+    ScanResult run() {
+        for (const char* part : {"/tree", "/seed"}) {
+            const RootPath top = RootPath::parse(part);
+            staging_.open_tree(top).walk([&](const Entry& entry) {
+                take(top, entry);
+                return true;
+            });
         }
+        check_hard_links();
+        in_parallel(files_.size(), [&](std::size_t i) { hash(entries()[files_[i]]); });
+        for (const auto& [whom, what] : strangers_)
+            result_.warnings.push_back(
+                what.second == 1 ? fmt::format("{} belongs to {}, which is nobody's here", what.first, whom)
+                                 : fmt::format("{} and {} more belong to {}, which is nobody's here",
+                                               what.first, what.second - 1, whom));
+        std::sort(entries().begin(), entries().end(),
+                  [](const ManifestEntry& a, const ManifestEntry& b) { return a.path < b.path; });
+        return std::move(result_);
+    }
+
+  private:
+    struct Names {
+        RootPath first;
+        nlink_t links = 0; ///< as the file system says
+        nlink_t seen = 0;  ///< in this image
     };
-    const unsigned count = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
-    std::vector<std::thread> threads;
-    for (unsigned i = 1; i < count && indices.size() > 16; ++i)
-        threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads)
-        thread.join();
-    if (failure)
-        std::rethrow_exception(failure);
-}
+
+    std::vector<ManifestEntry>& entries() { return result_.manifest.entries; }
+
+    void take(const RootPath& top, const Entry& found) {
+        if (entries().size() >= rules_.limits.max_entries)
+            throw Error(ErrorKind::corrupt, "image",
+                        fmt::format("more than {} files and directories", rules_.limits.max_entries));
+        ManifestEntry line;
+        line.path = manifest_path(top, found.path);
+        line.uid = found.status.st_uid;
+        line.gid = found.status.st_gid;
+        note_strangers(line);
+        if (const auto package = packages_.find(line.path.str()); package != packages_.end())
+            line.package = package->second;
+        if (found.is_file())
+            take_file(line, found);
+        else if (found.is_directory()) {
+            line.type = EntryType::directory;
+            line.mode = found.permissions(); // set-gid directories only hand on their group
+        } else if (found.is_symlink()) {
+            line.type = EntryType::symlink;
+            line.mode = 0777;
+            line.link_target = found.link_target;
+            line.size = found.link_target.size();
+            line.sha256 = base::sha256(found.link_target);
+        } else {
+            throw Error(ErrorKind::corrupt, inside(line.path),
+                        "a package's script made a device, FIFO or socket, which no image may hold");
+        }
+        entries().push_back(std::move(line));
+    }
+
+    /// What a script made may have any name; what a manifest holds is a RootPath.
+    RootPath manifest_path(const RootPath& top, const RootPath& below) const {
+        try {
+            return top / below.relative();
+        } catch (const Error& error) {
+            throw Error(ErrorKind::corrupt, inside(top) + below.str(),
+                        "a package's script gave it a name that no image may hold: " + error.cause());
+        }
+    }
+
+    void take_file(ManifestEntry& line, const Entry& found) {
+        line.type = EntryType::file;
+        line.size = static_cast<std::uint64_t>(found.status.st_size);
+        if (line.size > rules_.limits.max_bytes - bytes_)
+            throw Error(ErrorKind::corrupt, inside(line.path),
+                        fmt::format("with it the image has more than {} bytes", rules_.limits.max_bytes));
+        bytes_ += line.size;
+        line.mode = found.permissions();
+        if ((line.mode & setid_bits) != 0 &&
+            !keeps_setid(rules_.policy, {inside(line.path), line.mode, "a script"}, result_.setid)) {
+            line.mode &= ~setid_bits;
+            staging_.set_permissions(line.path, line.mode);
+        }
+        if (found.status.st_nlink > 1) {
+            Names& names = linked_[{found.status.st_dev, found.status.st_ino}];
+            if (names.seen++ == 0)
+                names.first = line.path;
+            names.links = found.status.st_nlink;
+        }
+        files_.push_back(entries().size());
+    }
+
+    /// A file with a name outside could be changed from there when the image is sealed.
+    void check_hard_links() const {
+        for (const auto& [identity, names] : linked_)
+            if (names.links != names.seen)
+                throw Error(ErrorKind::corrupt, inside(names.first),
+                            fmt::format("has {} hard links, {} of them outside the image", names.links,
+                                        names.links - names.seen));
+    }
+
+    void hash(ManifestEntry& entry) {
+        const base::Fd file = staging_.open_regular(entry.path);
+        const std::string shown = staging_.show(entry.path);
+        if (base::has_file_capabilities(file, shown)) {
+            const std::lock_guard guard(lock_);
+            if (!keeps_setid(rules_.policy, {inside(entry.path), entry.mode, "a script", true},
+                             result_.setid))
+                base::remove_file_capabilities(file, shown);
+        }
+        entry.sha256 = base::digest_of_file(base::DigestAlgorithm::sha256, file, shown);
+    }
+
+    /// Numbers that neither the platform nor a package of the image has: on the host they may be anybody's.
+    void note_strangers(const ManifestEntry& line) {
+        if (::geteuid() != 0)
+            return;
+        if (!is_platform_number(false, line.uid) && uids_.count(line.uid) == 0)
+            note_stranger(fmt::format("uid {}", line.uid), line);
+        if (!is_platform_number(true, line.gid) && gids_.count(line.gid) == 0)
+            note_stranger(fmt::format("gid {}", line.gid), line);
+    }
+    void note_stranger(const std::string& whom, const ManifestEntry& line) {
+        auto& [first, count] = strangers_[whom];
+        if (count++ == 0)
+            first = inside(line.path);
+    }
+
+    /// The path as people know it: "/tree/bin/x" is PREFIX/bin/x.
+    std::string inside(const RootPath& path) const {
+        for (const char* part : {"/seed/config", "/seed/data"})
+            if (path.is_within(RootPath::parse(part)))
+                return path.below(RootPath::parse(part)).str();
+        const RootPath tree = RootPath::parse("/tree");
+        return path.is_within(tree) ? rules_.prefix + (path == tree ? "" : path.below(tree).str())
+                                    : path.str();
+    }
+
+    const Tree& staging_;
+    const ScanRules& rules_;
+    const std::map<std::string, std::string>& packages_;
+    ScanResult result_;
+    std::vector<std::size_t> files_; ///< indices of the entries that are regular files
+    std::uint64_t bytes_ = 0;
+    std::map<std::pair<dev_t, ino_t>, Names> linked_;
+    std::set<std::uint32_t> uids_, gids_;
+    std::map<std::string, std::pair<std::string, std::size_t>> strangers_; ///< "uid 5" → first path, count
+    std::mutex lock_;
+};
 
 } // namespace
 
-ScanResult scan(const Tree& staging, const std::string& prefix, jail::SetidPolicy policy,
+ScanResult scan(const Tree& staging, const ScanRules& rules,
                 const std::map<std::string, std::string>& packages) {
-    ScanResult result;
-    std::vector<std::size_t> files;
-    std::vector<ManifestEntry>& entries = result.manifest.entries;
-    for (const char* part : {"tree", "seed"}) {
-        const RootPath top = RootPath::parse(part);
-        const Tree tree = staging.open_tree(top);
-        tree.walk([&](const Entry& found) {
-            Entry entry = found;
-            entry.path = top / found.path.relative();
-            ManifestEntry line;
-            line.path = entry.path;
-            line.uid = entry.status.st_uid;
-            line.gid = entry.status.st_gid;
-            if (const auto package = packages.find(entry.path.str()); package != packages.end())
-                line.package = package->second;
-            if (entry.is_file()) {
-                line.type = EntryType::file;
-                line.mode = apply_policy(staging, entry, prefix, policy, result.setid);
-                line.size = static_cast<std::uint64_t>(entry.status.st_size);
-                files.push_back(entries.size());
-            } else if (entry.is_directory()) {
-                line.type = EntryType::directory;
-                line.mode = entry.permissions();
-            } else if (entry.is_symlink()) {
-                line.type = EntryType::symlink;
-                line.mode = 0777;
-                line.link_target = entry.link_target;
-                line.size = entry.link_target.size();
-                line.sha256 = base::sha256(entry.link_target);
-            } else {
-                throw Error(ErrorKind::corrupt, inside(entry.path, prefix),
-                            "a package's script made a device, FIFO or socket, which no image may hold");
-            }
-            entries.push_back(std::move(line));
-            return true;
-        });
-    }
-    hash_files(staging, entries, files);
-    std::sort(entries.begin(), entries.end(),
-              [](const ManifestEntry& a, const ManifestEntry& b) { return a.path < b.path; });
-    return result;
+    return Scan(staging, rules, packages).run();
 }
 
 } // namespace pkgjail::store

@@ -1,22 +1,21 @@
 #include "pkgjail/store/seal.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
-#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 
 namespace pkgjail::store {
 
 using base::Entry;
-using base::Error;
-using base::ErrorKind;
 using base::HostPath;
 using base::RootPath;
 using base::Tree;
 
 namespace {
+
+/// Below what every file system lets a file have (FFS: 32767).
+constexpr nlink_t most_links = 30000;
 
 bool same_but_content(const Entry& a, const Entry& b) {
     return a.is_file() && b.is_file() && a.status.st_size == b.status.st_size &&
@@ -28,9 +27,10 @@ bool same_but_content(const Entry& a, const Entry& b) {
 
 } // namespace
 
-std::uint64_t link_equal_files(const Tree& staging, const jail::Manifest& manifest,
+std::uint64_t link_equal_files(const Layout& layout, const Tree& staging, const jail::Manifest& manifest,
                                const EqualFileFinder& equal_file) {
     std::uint64_t saved = 0;
+    const Tree images = Tree::open(layout.images());
     const RootPath top = RootPath::parse("/tree");
     const RootPath beside = RootPath::parse("/link");
     for (const jail::ManifestEntry& line : manifest.entries) {
@@ -41,13 +41,12 @@ std::uint64_t link_equal_files(const Tree& staging, const jail::Manifest& manife
             continue;
         // The catalog's word for the content, the file system's for the rest; the digest stands in both
         // manifests.
-        const Tree directory = Tree::open(other->parent_path());
-        const RootPath name = RootPath::parse(other->filename().string());
-        const auto theirs = directory.stat(name);
+        const RootPath there = RootPath::parse(other->lexically_relative(layout.images()).string());
+        const auto theirs = images.stat(there);
         const auto ours = staging.stat(line.path);
-        if (!theirs || !ours || !same_but_content(*theirs, *ours) || theirs->status.st_nlink >= 60000)
+        if (!theirs || !ours || !same_but_content(*theirs, *ours) || theirs->status.st_nlink >= most_links)
             continue;
-        staging.make_hard_link(directory, name, beside);
+        staging.make_hard_link(images, there, beside);
         staging.rename_into(beside, staging, line.path);
         saved += line.size;
     }
@@ -58,9 +57,8 @@ void seal(const Layout& layout, const HostPath& staging, const std::string& id) 
     // Order matters if the power fails: the files, their directory, the rename, then the caller's catalog
     // commit. Cut anywhere earlier, and the catalog knows nothing of the image; sweep() removes it.
     const HostPath image = layout.image(id);
-    struct stat status {};
-    if (::lstat(image.c_str(), &status) == 0) {
-        const Tree images = Tree::open(layout.images());
+    const Tree images = Tree::open(layout.images());
+    if (images.exists(RootPath::parse(id))) { // whole, because images come and go by one rename
         images.remove_all(RootPath::parse(staging.filename().string()));
         return;
     }

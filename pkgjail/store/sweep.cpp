@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::store {
@@ -11,35 +13,104 @@ using base::Tree;
 
 namespace {
 
-/// A jail that was destroyed with its data kept: nothing but data/ is left.
-bool is_kept_data(const Tree& jails, const std::string& name) {
-    return jails.list(RootPath::parse(name)) == std::vector<std::string>{"data"};
+/// A directory listing may give any name.
+RootPath named(const std::string& name) {
+    return RootPath().entry(name);
 }
+
+class Sweep {
+  public:
+    Sweep(const Layout& layout, const Known& known) : layout_(layout), known_(known) {}
+
+    Swept run() {
+        const Tree images = Tree::open(layout_.images());
+        for (const std::string& name : images.list(RootPath()))
+            attempt(name, [&] { sweep_image(images, name); });
+        const Tree jails = Tree::open(layout_.jails());
+        for (const std::string& name : jails.list(RootPath()))
+            if (const auto jail = Layout::kept_jail(name))
+                attempt(name, [&] { settle_kept_data(jails, name, *jail); });
+        for (const std::string& name : jails.list(RootPath())) // again: settling has renamed some
+            if (!Layout::kept_jail(name))
+                attempt(name, [&] { sweep_jail(jails, name); });
+        return std::move(swept_);
+    }
+
+  private:
+    template <class Work>
+    void attempt(const std::string& name, Work&& work) {
+        try {
+            work();
+        } catch (const base::Error& error) {
+            swept_.failed.push_back(name + ": " + error.what());
+        }
+    }
+
+    void sweep_image(const Tree& images, const std::string& name) {
+        if (Layout::is_staging(name) || Layout::is_trash(name)) {
+            images.remove_all(named(name));
+            swept_.removed.push_back("half-built or half-removed image " + name);
+            return;
+        }
+        if (known_.image(name))
+            return;
+        // Under its own name an image is whole or not there.
+        const RootPath trash = named(layout_.image_trash(base::random_hex(8)).filename().string());
+        images.rename_into(named(name), images, trash);
+        base::sync_directory(layout_.images());
+        images.remove_all(trash);
+        swept_.removed.push_back(fmt::format("image {} that was never recorded", name.substr(0, 12)));
+    }
+
+    void sweep_jail(const Tree& jails, const std::string& name) {
+        const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
+        if (!temporary && (known_.jail(name) || is_kept_data(jails, name)))
+            return;
+        jails.remove_all(named(name));
+        swept_.removed.push_back(temporary ? "half-made or half-removed jail " + name
+                                           : fmt::format("jail {} that was never recorded", name));
+    }
+
+    /// A jail that was removed with its data kept: nothing but data/ is left.
+    static bool is_kept_data(const Tree& jails, const std::string& name) {
+        const auto entry = jails.stat(named(name));
+        return entry && entry->is_directory() && jails.list(named(name)) == std::vector<std::string>{"data"};
+    }
+
+    /// The states between the renames of remove_jail(keep_data).
+    void settle_kept_data(const Tree& jails, const std::string& keeping, const std::string& id) {
+        const RootPath trash = named(layout_.jail_trash(id).filename().string());
+        if (!jails.exists(named(keeping) / "data")) { // cut before anything was moved
+            jails.remove_all(named(keeping));
+            swept_.removed.push_back("empty directory " + keeping);
+            return;
+        }
+        if (known_.jail(id)) {
+            // Nothing of the trash has been deleted before `keeping` got the jail's name.
+            if (!jails.exists(named(id)))
+                jails.rename_into(trash, jails, named(id));
+            jails.rename_into(named(keeping) / "data", jails, named(id) / "data");
+            jails.remove_all(named(keeping));
+            swept_.removed.push_back(
+                fmt::format("half-done removal of jail {}, which has its data again", id));
+        } else {
+            if (jails.exists(named(id)))
+                jails.rename_into(named(id), jails, trash);
+            jails.rename_into(named(keeping), jails, named(id));
+            swept_.removed.push_back(fmt::format("half-done removal of jail {}, whose data are kept", id));
+        }
+        base::sync_directory(layout_.jails());
+    }
+
+    const Layout& layout_;
+    const Known& known_;
+    Swept swept_;
+};
 
 } // namespace
 
-std::vector<std::string> sweep(const Layout& layout, const Known& known) {
-    std::vector<std::string> removed;
-    const Tree images = Tree::open(layout.images());
-    for (const std::string& name : images.list(RootPath())) {
-        const bool staging = name.starts_with("new-");
-        if (!staging && known.image(name))
-            continue;
-        images.remove_all(RootPath::parse(name));
-        removed.push_back(staging ? fmt::format("half-built image {}", name.substr(4))
-                                  : fmt::format("image {} that was never recorded", name.substr(0, 12)));
-    }
-    const Tree jails = Tree::open(layout.jails());
-    for (const std::string& name : jails.list(RootPath())) {
-        const bool staging = name.starts_with("new-") || name.starts_with("gone-");
-        if (!staging && (known.jail(name) || is_kept_data(jails, name)))
-            continue;
-        jails.remove_all(RootPath::parse(name));
-        removed.push_back(
-            staging ? fmt::format("half-made or half-removed jail {}", name.substr(name.find('-') + 1))
-                    : fmt::format("jail {} that was never recorded", name));
-    }
-    return removed;
+Swept sweep(const Layout& layout, const Known& known) {
+    return Sweep(layout, known).run();
 }
 
 } // namespace pkgjail::store

@@ -15,9 +15,15 @@ struct Known {
     std::function<bool(const std::string& jail_id)> jail;
 };
 
+struct Swept {
+    std::vector<std::string> removed; ///< a line for each thing
+    std::vector<std::string> failed;  ///< "WHAT: CAUSE" of what could not be removed; tried again next time
+};
+
 /// Removes staging and trash directories, images and jails that the catalog does not know. The caller holds
-/// the store lock exclusively, so nobody is building. Returns a line for each thing removed. Data directories
-/// kept by destroy are left alone.
-std::vector<std::string> sweep(const Layout& layout, const Known& known);
+/// the store lock exclusively, so nobody is building. The data of a jail whose removal was to keep it goes
+/// back to the jail when the catalog still knows that, and stays as jails/<id>/data otherwise. One thing that
+/// cannot be removed, a mount point for example, does not keep the others.
+Swept sweep(const Layout& layout, const Known& known);
 
 } // namespace pkgjail::store

@@ -1,6 +1,8 @@
 #include "pkgjail/store/unpack.hpp"
 
 #include <array>
+#include <memory>
+#include <optional>
 #include <set>
 
 #include <fcntl.h>
@@ -12,6 +14,8 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/store/owner.hpp"
+#include "pkgjail/store/pkgdb.hpp"
 
 namespace pkgjail::store {
 
@@ -24,18 +28,18 @@ namespace {
 
 constexpr unsigned setid_bits = S_ISUID | S_ISGID;
 
-/// Number of an owner's name in the image. Names that neither the platform nor a package of this image
-/// declares become root: a number from the builder's machine means nothing here.
-std::uint32_t owner_number(const std::string& name, std::uint64_t stored, bool is_group,
-                           const AccountNumbers& numbers, std::set<std::string>& unknown) {
+/// Number of an owner's name in the image, nullopt when neither the platform nor a package of this image
+/// declares it: the number in the archive is the builder's machine's and means nothing here.
+std::optional<std::uint32_t> owner_number(const std::string& name, std::uint64_t stored, bool is_group,
+                                          const AccountNumbers& numbers) {
     if (const auto number = platform_account_number(is_group, name))
-        return *number;
+        return number;
     const auto& table = is_group ? numbers.groups : numbers.users;
     if (const auto found = table.find(name); found != table.end())
         return found->second;
-    if (!name.empty() || stored != 0)
-        unknown.insert(name.empty() ? fmt::format("{} {}", is_group ? "gid" : "uid", stored) : name);
-    return 0;
+    if (name.empty() && stored == 0)
+        return 0;
+    return std::nullopt;
 }
 
 class Unpacker {
@@ -50,9 +54,10 @@ class Unpacker {
             throw base::system_error(errno, package_.archive_name, "dup");
         if (::lseek(fd.get(), 0, SEEK_SET) != 0)
             throw base::system_error(errno, package_.archive_name, "lseek");
-        format::ArchiveReader archive(fd, package_.archive_name);
+        format::ArchiveReader archive(fd, package_.archive_name, package_.limits);
         result_.metadata = archive.metadata();
         check_identity();
+        check_places();
         while (const auto member = archive.next())
             put(archive, *member);
         if (base::digest_of_file(base::DigestAlgorithm::sha256, fd, package_.archive_name) != package_.sha256)
@@ -80,11 +85,25 @@ class Unpacker {
                 "set `prefix` in pkgjail.conf to the prefix of the repository's packages");
     }
 
+    /// What is pkgjail's own below the prefix: the package database, and the mount point of the prefix's etc.
+    void check_places() const {
+        const auto check = [&](const std::string& text, bool is_directory) {
+            const RootPath path = RootPath::parse(text);
+            if (path.is_within(pkgdb_path()) || path.is_within(pkgdb_refcount_path()))
+                throw Error(ErrorKind::corrupt, package_.pkgname,
+                            fmt::format("{}: lies in the package database", text));
+            if (path == RootPath::parse("/etc") && !is_directory)
+                throw Error(ErrorKind::corrupt, package_.pkgname,
+                            fmt::format("{}: is the directory of the prefix's configuration", text));
+        };
+        for (const format::PlistFile& file : result_.metadata.plist.files)
+            check(file.path, false);
+        for (const format::PlistDirectory& directory : result_.metadata.plist.directories)
+            check(directory.path, true);
+    }
+
     void put(format::ArchiveReader& archive, const format::ArchiveMember& member) {
         const RootPath path = RootPath::parse(member.path);
-        if (path.is_within(RootPath::parse("/pkgdb")) || path.is_within(RootPath::parse("/pkgdb.refcount")))
-            throw Error(ErrorKind::corrupt, package_.pkgname,
-                        fmt::format("{}: lies in the package database", member.path));
         make_parents(path);
         switch (member.type) {
         case format::MemberType::file:
@@ -92,11 +111,14 @@ class Unpacker {
             break;
         case format::MemberType::symlink:
             files_.make_symlink(member.link_target, path);
+            files_.set_modification_time(path, member.modified);
             break;
         case format::MemberType::hard_link:
             files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
             break;
         }
+        if (member.has_extended_attributes)
+            ++dropped_attributes_;
     }
 
     void make_parents(const RootPath& path) {
@@ -116,41 +138,35 @@ class Unpacker {
             if (advance_)
                 advance_(count);
         }
-        const std::uint32_t uid =
-            owner_number(member.user, member.uid, false, request_.accounts, unknown_owners_);
-        const std::uint32_t gid =
-            owner_number(member.group, member.gid, true, request_.accounts, unknown_owners_);
-        if ((uid != 0 || gid != 0) && ::geteuid() == 0 && ::fchown(file.get(), uid, gid) != 0)
+        const auto uid = owner_number(member.user, member.uid, false, request_.accounts);
+        const auto gid = owner_number(member.group, member.gid, true, request_.accounts);
+        if (!uid)
+            unknown_owners_.insert(member.user.empty() ? fmt::format("uid {}", member.uid) : member.user);
+        if (!gid)
+            unknown_owners_.insert(member.group.empty() ? fmt::format("gid {}", member.gid) : member.group);
+        const base::Owner owner = permitted_owner({uid.value_or(0), gid.value_or(0)});
+        // Owner first: a change of owner clears set-id bits.
+        if (::fchown(file.get(), owner.uid, owner.gid) != 0)
             throw base::system_error(errno, files_.show(path), "chown");
-        if (::fchmod(file.get(), static_cast<mode_t>(permitted_mode(member))) != 0)
+        const unsigned mode = permitted_mode(member, uid && gid);
+        if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
             throw base::system_error(errno, files_.show(path), "chmod");
         const std::array<struct timespec, 2> times = {member.modified, member.modified};
         if (::futimens(file.get(), times.data()) != 0)
             throw base::system_error(errno, files_.show(path), "utimens");
-        if (member.has_extended_attributes)
-            ++dropped_attributes_;
     }
 
-    /// The mode without what the policy does not allow; set-id bits are always listed.
-    unsigned permitted_mode(const format::ArchiveMember& member) {
+    /// The mode without what the policy does not allow. What was set-id for somebody that this image does not
+    /// know must not become set-id for root.
+    unsigned permitted_mode(const format::ArchiveMember& member, bool owner_known) {
         const unsigned mode = member.mode & 0777u;
         if ((member.mode & setid_bits) == 0)
             return mode;
-        const std::string line = fmt::format("{}/{} {:04o} {}", request_.prefix, member.path,
-                                             member.mode & 07777u, package_.pkgname);
-        switch (request_.setid) {
-        case jail::SetidPolicy::refuse:
-            throw Error(ErrorKind::denied, package_.pkgname,
-                        fmt::format("{} is a set-id file (mode {:04o})", member.path, member.mode & 07777u),
-                        "set `setid = strip` or `setid = keep` in pkgjail.conf if you want it");
-        case jail::SetidPolicy::strip:
-            result_.setid.push_back(line + ": stripped");
-            return mode;
-        case jail::SetidPolicy::keep:
-            result_.setid.push_back(line + ": kept");
-            return mode | (member.mode & setid_bits);
-        }
-        return mode;
+        const auto policy = owner_known || request_.setid == jail::SetidPolicy::refuse
+                                ? request_.setid
+                                : jail::SetidPolicy::strip;
+        const SetidFile file{request_.prefix + "/" + member.path, member.mode, package_.pkgname};
+        return keeps_setid(policy, file, result_.setid) ? mode | (member.mode & setid_bits) : mode;
     }
 
     const BuildPackage& package_;

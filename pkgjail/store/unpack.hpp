@@ -8,12 +8,13 @@
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/format/archive.hpp"
 #include "pkgjail/store/builder.hpp"
+#include "pkgjail/store/setid.hpp"
 
 namespace pkgjail::store {
 
 struct Unpacked {
     format::PackageMetadata metadata;
-    std::vector<std::string> setid;    ///< as BuiltImage::setid
+    SetidList setid;
     std::vector<std::string> warnings; ///< attributes dropped, owners unknown
 };
 

@@ -1,0 +1,221 @@
+#include "pkgjail/store/assembly.hpp"
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/base/step.hpp"
+
+namespace pkgjail::store {
+
+using base::Error;
+using base::ErrorKind;
+using base::RootPath;
+using base::Tree;
+
+namespace {
+
+const RootPath tree_top = RootPath::parse("/tree");
+const RootPath config_top = RootPath::parse("/seed/config");
+
+} // namespace
+
+Assembly::Assembly(const Staging& staging, const BuildRequest& request, const BuildHooks& hooks)
+    : staging_(staging), request_(request), hooks_(hooks), prefix_(RootPath::parse(request.prefix)),
+      tree_(staging.top().open_tree(tree_top)) {}
+
+void Assembly::install(const BuildPackage& package, const Unpacked& unpacked, const RootPath& directory) {
+    const format::PackageMetadata& metadata = unpacked.metadata;
+    for (const std::string& warning : metadata.plist.warnings)
+        warnings_.push_back(package.pkgname + ": " + warning);
+    check_scripts_allowed(package, metadata);
+    write_pkgdb_entry(tree_, package.pkgname, metadata, package.automatic);
+    for (auto& [path, digest] : pkgdb_digests(package.pkgname, metadata)) {
+        package_of_[tree_top.str() + path] = package.pkgname;
+        database_digests_[path] = digest;
+    }
+
+    const bool has_script = metadata.member("+INSTALL") != nullptr;
+    if (has_script)
+        run_install_script(package, "PRE-INSTALL");
+    place_files(package, metadata.plist, directory);
+    if (has_script)
+        run_install_script(package, "POST-INSTALL");
+    installed_.push_back({package.pkgname, metadata.plist.depends});
+    base::step("build.installed");
+}
+
+void Assembly::finish() {
+    scripts_.reset(); // every process of the scripts has ended before anything is looked at
+    for (const PkgdbPackage& package : installed_)
+        if (!tree_.exists(pkgdb_directory(package.pkgname)))
+            throw Error(ErrorKind::corrupt, package.pkgname,
+                        "a package's script removed it from the package database");
+    write_required_by(tree_, installed_);
+    // The mount point of the prefix is in no manifest; scripts can change it like any directory in it.
+    staging_.top().set_owner(tree_top, base::Owner{tree_.stat(pkgdb_path())->status.st_uid,
+                                                   tree_.stat(pkgdb_path())->status.st_gid});
+    staging_.top().set_permissions(tree_top, 0755);
+}
+
+void Assembly::check_database(const jail::Manifest& manifest) const {
+    auto missing = database_digests_;
+    for (const jail::ManifestEntry& entry : manifest.entries) {
+        if (entry.type != jail::EntryType::file || !entry.path.is_within(tree_top))
+            continue;
+        const auto promised = missing.find(entry.path.below(tree_top).str());
+        if (promised != missing.end() && promised->second == entry.sha256)
+            missing.erase(promised);
+    }
+    if (!missing.empty())
+        throw Error(ErrorKind::corrupt, request_.prefix + missing.begin()->first,
+                    "a package's script changed or removed it; it belongs to the package database");
+}
+
+void Assembly::check_scripts_allowed(const BuildPackage& package,
+                                     const format::PackageMetadata& metadata) const {
+    if (request_.run_scripts || (metadata.member("+INSTALL") == nullptr && metadata.plist.exec.empty()))
+        return;
+    throw Error(ErrorKind::denied, package.pkgname,
+                "has installation scripts, and pkgjail.conf says `scripts = no`",
+                "set `scripts = yes` to run them confined");
+}
+
+void Assembly::place_files(const BuildPackage& package, const format::Plist& plist,
+                           const RootPath& unpacked) {
+    const Tree from = staging_.top().open_tree(unpacked);
+    std::size_t next_command = 0;
+    const auto run_commands_up_to = [&](std::size_t files) {
+        for (; next_command < plist.exec.size() && plist.exec[next_command].after_files <= files;
+             ++next_command)
+            run_command(package, plist.exec[next_command].command);
+    };
+    run_commands_up_to(0);
+    for (std::size_t i = 0; i < plist.files.size(); ++i) {
+        place_file(package, from, RootPath::parse(plist.files[i].path));
+        run_commands_up_to(i + 1);
+    }
+    for (const format::PlistDirectory& directory : plist.directories) {
+        const RootPath place = place_of(RootPath::parse(directory.path));
+        make_parents(package, place / "x");
+    }
+}
+
+void Assembly::place_file(const BuildPackage& package, const Tree& from, const RootPath& path) {
+    const RootPath to = place_of(path);
+    if (const auto there = package_of_.find(to.str()); there != package_of_.end())
+        throw Error(ErrorKind::conflict, inside(to),
+                    fmt::format("is in both {} and {}", there->second, package.pkgname));
+    make_parents(package, to);
+    if (const auto there = staging_.top().stat(to)) {
+        if (there->is_directory())
+            refuse_directory(package, to);
+        // Stock pkg_add overwrites it as well. A rename replaces the name and follows nothing.
+        warnings_.push_back(
+            fmt::format("{}: replaced {}, which a script had made", package.pkgname, inside(to)));
+    }
+    from.rename_into(path, staging_.top(), to);
+    package_of_[to.str()] = package.pkgname;
+}
+
+/// The directories above `path`. What another package has put in the place of one is a conflict of the two.
+void Assembly::make_parents(const BuildPackage& package, const RootPath& path) {
+    if (parents_.count(path.parent().str()) != 0)
+        return;
+    for (RootPath above = path.parent(); !above.is_root(); above = above.parent())
+        if (const auto there = package_of_.find(above.str()); there != package_of_.end())
+            throw Error(ErrorKind::conflict, inside(above),
+                        fmt::format("is a file or link of {}, and a directory for {}", there->second,
+                                    package.pkgname));
+    staging_.top().make_directories(path.parent());
+    parents_.insert(path.parent().str());
+}
+
+void Assembly::refuse_directory(const BuildPackage& package, const RootPath& path) const {
+    const auto below = package_of_.lower_bound(path.str() + "/");
+    if (below != package_of_.end() && below->first.starts_with(path.str() + "/"))
+        throw Error(
+            ErrorKind::conflict, inside(path),
+            fmt::format("is a directory of {}, and a file or link of {}", below->second, package.pkgname));
+    throw Error(ErrorKind::conflict, inside(path),
+                fmt::format("a script made a directory where {} has a file or link", package.pkgname));
+}
+
+/// Where a path below the prefix lies in the staging directory: what is below PREFIX/etc is configuration.
+RootPath Assembly::place_of(const RootPath& path) const {
+    const RootPath etc = RootPath::parse("/etc");
+    if (path.is_within(etc) && path != etc)
+        return config_top / (prefix_ / path.relative()).relative();
+    return tree_top / path.relative();
+}
+
+/// The path as people know it.
+std::string Assembly::inside(const RootPath& place) const {
+    return place.is_within(config_top) ? place.below(config_top).str()
+                                       : request_.prefix + place.below(tree_top).str();
+}
+
+std::map<std::string, std::string> Assembly::script_environment(const std::string& pkgname) const {
+    const std::string database = request_.prefix + pkgdb_path().str();
+    return {
+        {"PATH", fmt::format("/sbin:/bin:/usr/sbin:/usr/bin:{0}/sbin:{0}/bin", request_.prefix)},
+        {"HOME", "/"},
+        {"LC_ALL", "C"},
+        {"PKG_PREFIX", request_.prefix},
+        {"PKG_METADATA_DIR", request_.prefix + pkgdb_directory(pkgname).str()},
+        {"PKG_DBDIR", database},
+        {"PKG_REFCOUNT_DBDIR", request_.prefix + pkgdb_refcount_path().str()},
+        // The same for every image, so that a stock tool used on it later finds what it expects.
+        {"PKG_CONFIG", "YES"},
+        {"PKG_CONFIG_PERMS", "NO"},
+        {"PKG_CREATE_USERGROUP", "YES"},
+        {"PKG_RCD_SCRIPTS", "YES"},
+        {"PKG_REGISTER_SHELLS", "NO"},
+    };
+}
+
+void Assembly::open_build_jail() {
+    RootParts parts;
+    parts.tree = staging_.path() / "tree";
+    parts.tree_writable = true;
+    parts.config = staging_.path() / "seed" / "config";
+    parts.data = staging_.path() / "seed" / "data";
+    scripts_ = hooks_.scripts(parts, staging_.path() / "skeleton");
+    if (base::host_opsys() != "NetBSD")
+        return;
+    // NetBSD's library looks names up in databases that only this program makes.
+    const base::Exit exit = scripts_->run({"pkgjail",
+                                           {"/usr/sbin/pwd_mkdb", "-p", "/etc/master.passwd"},
+                                           {{"PATH", "/sbin:/bin:/usr/sbin:/usr/bin"}, {"LC_ALL", "C"}},
+                                           "/"});
+    if (!exit.success())
+        throw Error(ErrorKind::system, "pwd_mkdb", "in the build jail: " + exit.describe(),
+                    "its output is in the build log");
+}
+
+base::Exit Assembly::run_script(const std::string& pkgname, std::vector<std::string> argv,
+                                std::string directory) {
+    if (!scripts_)
+        open_build_jail();
+    parents_.clear(); // the script may remove or replace any directory
+    return scripts_->run({pkgname, std::move(argv), script_environment(pkgname), std::move(directory)});
+}
+
+void Assembly::run_install_script(const BuildPackage& package, const char* stage) {
+    const std::string directory = request_.prefix + pkgdb_directory(package.pkgname).str();
+    const base::Exit exit =
+        run_script(package.pkgname, {directory + "/+INSTALL", package.pkgname, stage}, directory);
+    if (!exit.success())
+        throw Error(ErrorKind::unhealthy, package.pkgname,
+                    fmt::format("+INSTALL {} failed: {}", stage, exit.describe()),
+                    "its output is in the build log");
+    base::step(std::string_view(stage) == "PRE-INSTALL" ? "build.pre_install" : "build.post_install");
+}
+
+void Assembly::run_command(const BuildPackage& package, const std::string& command) {
+    const base::Exit exit = run_script(package.pkgname, {"/bin/sh", "-c", command}, request_.prefix);
+    if (!exit.success()) // pkg_add warns only, and packages rely on it
+        warnings_.push_back(fmt::format("{}: @exec failed: {}", package.pkgname, exit.describe()));
+}
+
+} // namespace pkgjail::store

@@ -1,0 +1,62 @@
+// Unpacked packages put together in tree/ and seed/, one after the other, with their scripts run in between.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pkgjail/jail/manifest.hpp"
+#include "pkgjail/store/builder.hpp"
+#include "pkgjail/store/pkgdb.hpp"
+#include "pkgjail/store/staging.hpp"
+#include "pkgjail/store/unpack.hpp"
+
+namespace pkgjail::store {
+
+/// One image's assembly. All three must outlive it. The build jail exists from the first script to finish().
+class Assembly {
+  public:
+    Assembly(const Staging& staging, const BuildRequest& request, const BuildHooks& hooks);
+
+    /// +INSTALL PRE-INSTALL, the package's files with @exec at their places, +INSTALL POST-INSTALL.
+    /// `unpacked` is the directory of its files, which is empty afterwards.
+    void install(const BuildPackage& package, const Unpacked& metadata, const base::RootPath& unpacked);
+    /// Ends the build jail and writes what depends on all packages.
+    void finish();
+
+    /// Path in the staging directory → pkgname, of everything that came with a package.
+    const std::map<std::string, std::string>& package_of() const { return package_of_; }
+    /// Error{corrupt} when the package database in `manifest` is not what the packages brought.
+    void check_database(const jail::Manifest& manifest) const;
+    std::vector<std::string> take_warnings() { return std::move(warnings_); }
+
+  private:
+    void check_scripts_allowed(const BuildPackage& package, const format::PackageMetadata& metadata) const;
+    void place_files(const BuildPackage& package, const format::Plist& plist, const base::RootPath& unpacked);
+    void place_file(const BuildPackage& package, const base::Tree& from, const base::RootPath& path);
+    void make_parents(const BuildPackage& package, const base::RootPath& path);
+    [[noreturn]] void refuse_directory(const BuildPackage& package, const base::RootPath& path) const;
+    base::RootPath place_of(const base::RootPath& path) const;
+    std::string inside(const base::RootPath& place) const;
+    base::Exit run_script(const std::string& pkgname, std::vector<std::string> argv, std::string directory);
+    void open_build_jail();
+    void run_install_script(const BuildPackage& package, const char* stage);
+    void run_command(const BuildPackage& package, const std::string& command);
+    std::map<std::string, std::string> script_environment(const std::string& pkgname) const;
+
+    const Staging& staging_;
+    const BuildRequest& request_;
+    const BuildHooks& hooks_;
+    base::RootPath prefix_;
+    base::Tree tree_; ///< staging's tree/
+    std::unique_ptr<ScriptRunner> scripts_;
+    std::map<std::string, std::string> package_of_;
+    std::map<std::string, std::string> database_digests_; ///< path below tree/ → SHA-256
+    std::vector<PkgdbPackage> installed_;
+    std::set<std::string> parents_; ///< directories in the staging directory known to exist
+    std::vector<std::string> warnings_;
+};
+
+} // namespace pkgjail::store
