@@ -35,9 +35,10 @@ class OciRuntime {
     Outcome call(const std::vector<std::string>& arguments, const base::HostPath& scratch,
                  const Streams& streams, std::chrono::milliseconds patience) const;
 
-    /// Ends every client of this runtime that is making, starting or deleting `handle`: one whose caller was
-    /// killed works on by itself. Clients of `exec` are left, they end with the jail. Throws Error{system}
-    /// when one does not end within `patience`.
+    /// Ends every process of this runtime's program that is making, starting or deleting `handle`. call() has
+    /// the kernel do that for the client it started; some runtimes go on in a child of that client, which no
+    /// control group holds yet. Clients of `exec` are left, they end with the jail. Throws Error{system} when
+    /// one does not end within `patience`.
     void end_clients(const std::string& handle, std::chrono::milliseconds patience) const;
 
   private:

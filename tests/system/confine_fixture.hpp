@@ -1,5 +1,5 @@
 // A jail on the host's own base directories, made by hand: for tests of the real driver. Needs root and an
-// OCI runtime; where none works a test says so and ends, or fails when PKGJAIL_REQUIRE_RUNTIME is set (CI
+// OCI runtime; where none works a test says so and ends, or fails when PKGJAIL_REQUIRE_SYSTEM=1 is set (CI
 // sets it).
 #pragma once
 

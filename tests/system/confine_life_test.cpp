@@ -342,7 +342,9 @@ TEST_CASE("a process that asks for a terminal has one of its own, connected to o
     HostJail jail;
     const auto first = jail.launch({"/bin/sh", "-c", "sleep 600"});
     confine::ExecRequest request;
-    request.command = {"/bin/sh", "-c", "stty size; tty; ls /dev/pts; exit 9"};
+    request.command = {"/bin/sh", "-c",
+                       "while [ \"$(stty size)\" = '0 0' ]; do sleep 0.01; done; stty size; tty; ls "
+                       "/dev/pts; exit 9"}; // runc gives it its size a moment after it runs
     request.environment = {{"PATH", "/usr/bin:/bin"}};
     request.terminal = true;
     const base::Fd ours(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));

@@ -238,6 +238,28 @@ TEST_CASE("a limit above our own is set to our own and read back as that", "[roo
     jail.wait(first);
 }
 
+TEST_CASE("a limit on disk rates is read back as asked for, or is unavailable with a reason",
+          "[root][confine]") {
+    auto* driver = test::system_driver();
+    if (driver == nullptr)
+        return;
+    HostJail jail;
+    jail.spec.limits.wanted = {{LimitKind::io_read, {50u << 20, ""}}, {LimitKind::io_write, {40u << 20, ""}}};
+
+    const auto first = jail.launch({"/bin/sh", "-c", "sleep 600"});
+
+    for (const auto& reading : driver->read_limits(jail.spec, jail.run_directory())) {
+        INFO(reading.mechanism);
+        CHECK_FALSE(reading.mechanism.empty());
+        if (reading.enforcement == jail::Enforcement::unavailable)
+            CHECK_FALSE(reading.effective.has_value());
+        else
+            CHECK(reading.effective == reading.wanted);
+    }
+    driver->remove(jail.spec.handle, jail.run_directory());
+    jail.wait(first);
+}
+
 TEST_CASE("the limit on processes is felt by a loop of forks", "[root][confine]") {
     if (test::system_driver() == nullptr)
         return;
