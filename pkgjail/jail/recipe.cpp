@@ -143,18 +143,6 @@ std::map<std::string, std::string> host_values() {
             {"cpus", fmt::format("{}", base::host_cpus())}};
 }
 
-std::string_view network_mode_name(NetworkMode mode) {
-    switch (mode) {
-    case NetworkMode::host:
-        return "host";
-    case NetworkMode::none:
-        return "none";
-    case NetworkMode::private_:
-        break;
-    }
-    return "private";
-}
-
 std::string_view probe_kind_name(Probe::Kind kind) {
     switch (kind) {
     case Probe::Kind::http:
