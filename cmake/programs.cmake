@@ -4,6 +4,8 @@ function(pkgjail_program name main room)
         add_executable(${name} ${main})
         pkgjail_warnings(${name})
         target_link_libraries(${name} PRIVATE pkgjail_${room})
+        # A room's libraries are needed only where its code is: the supervisor stays small.
+        target_link_options(${name} PRIVATE -Wl,--as-needed)
         set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
     endif()
 endfunction()
