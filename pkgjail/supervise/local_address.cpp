@@ -61,10 +61,12 @@ LocalAddress local_address(std::string_view text, std::uint16_t default_port) {
         }
         host = text.substr(1, close - 1);
         text.remove_prefix(close + 1);
-        if (text.starts_with(':'))
+        if (text.starts_with(':')) {
             port = text.substr(1);
-        else if (!text.empty())
-            port = text; // no number: refused below
+        } else if (!text.empty()) {
+            result.problem = shown + ": has no port from 1 to 65535 after its bracket";
+            return result;
+        }
     } else if (std::size_t colon = text.rfind(':'); colon != text.npos) {
         host = text.substr(0, colon);
         port = text.substr(colon + 1);

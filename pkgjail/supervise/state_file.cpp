@@ -127,8 +127,9 @@ ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
     return judge(std::move(recorded.status), kernel);
 }
 
-/// Whether file and kernel are between two moments: a service has ended and its supervisor has not written it down yet; or a
-/// supervisor was killed and a child that it was just making still holds a copy of the lock; or a new one begins.
+/// Whether file and kernel are between two moments: a service has ended and its supervisor has not written it
+/// down yet; or a supervisor was killed and a child that it was just making still holds a copy of the lock;
+/// or a new one begins.
 bool is_in_between(const ServiceStatus& status) {
     if (status.state == ServiceState::starting)
         return !status.supervisor;

@@ -10,8 +10,8 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/supervise/state_file.hpp"
-#include "support/catch.hpp"
 #include "supervised.hpp"
+#include "support/catch.hpp"
 
 using namespace pkgjail;
 using namespace std::chrono_literals;
@@ -103,8 +103,8 @@ TEST_CASE("a supervisor killed in backoff is told from a failed service", "[supe
 
 TEST_CASE("a supervisor that is killed while a probe runs leaves no lock behind", "[supervise][truth]") {
     Supervised web("exec sleep 1000");
-    web.service.health.probe =
-        jail::Probe{jail::Probe::Kind::command, {}, {"/bin/sh", "-c", "echo $$ > \"$DIR/probe\"; exec sleep 1000"}};
+    web.service.health.probe = jail::Probe{
+        jail::Probe::Kind::command, {}, {"/bin/sh", "-c", "echo $$ > \"$DIR/probe\"; exec sleep 1000"}};
     web.begin();
     REQUIRE(web.wait_for_text("probe", "\n"));
     REQUIRE(web.wait_for([](const ServiceStatus& now) { return now.service.has_value(); }).service);
@@ -139,10 +139,12 @@ TEST_CASE("a pid that belongs to somebody else by now is not the service", "[sup
     test::TempDir dir;
     // This very process, but started at another time.
     leave(dir / "run", ServiceState::ready, base::ProcessId{::getpid(), 1});
-    CHECK(show(supervise::read_status(dir / "run")) == "stopped: its supervisor was killed while it was ready");
+    CHECK(show(supervise::read_status(dir / "run")) ==
+          "stopped: its supervisor was killed while it was ready");
 
     leave(dir / "run", ServiceState::ready, base::identify_process(::getpid()));
-    CHECK(show(supervise::read_status(dir / "run")) == "unsupervised: its supervisor was killed while it was ready");
+    CHECK(show(supervise::read_status(dir / "run")) ==
+          "unsupervised: its supervisor was killed while it was ready");
 }
 
 TEST_CASE("after a restart of the host nothing runs, whatever the pids say", "[supervise][truth]") {
@@ -175,7 +177,8 @@ TEST_CASE("a missing or damaged state file is no failure", "[supervise][truth]")
         CHECK_THAT(status.reason, ContainsSubstring("its state file is damaged ("));
     }
     // A supervisor holds the lock and has written nothing yet.
-    base::Lock lock = base::Lock::take(supervise::lock_file(run), base::LockMode::exclusive, "run", "test", 0ms);
+    base::Lock lock =
+        base::Lock::take(supervise::lock_file(run), base::LockMode::exclusive, "run", "test", 0ms);
     CHECK(supervise::read_status(run).state == ServiceState::starting);
     ::unlink((run / "state.json").c_str());
     CHECK(show(supervise::read_status(run)) == "starting: its supervisor is starting");
@@ -215,8 +218,9 @@ TEST_CASE("launching what runs already is a conflict that names the supervisor",
     Supervised web("exec sleep 1000");
     ServiceStatus running = web.settle();
 
-    CHECK_THROWS_WITH(supervise::launch("/bin/true", web.run(), web.service),
-                      ContainsSubstring("test: is ready already (supervisor " + std::to_string(web.supervisor()) + ")"));
+    CHECK_THROWS_WITH(
+        supervise::launch("/bin/true", web.run(), web.service),
+        ContainsSubstring("test: is ready already (supervisor " + std::to_string(web.supervisor()) + ")"));
     CHECK(web.status().service == running.service);
 }
 
