@@ -17,8 +17,10 @@ void check_stands_inside(pid_t pid, const std::string& jail);
 /// directory.
 void check_directory_inside(pid_t pid, const std::string& directory, const std::string& jail);
 
-/// Throws Error{not_found} when `program` is missing inside the root of process `pid`, Error{denied} when it cannot be executed by anybody. A name
-/// without a slash is looked for in `search_path` (PATH), one with a slash that is not absolute is left to the runtime.
-void check_program_inside(pid_t pid, const std::string& program, const std::string& search_path, const std::string& jail);
+/// Throws Error{not_found} when `program` is missing inside the root of process `pid`, Error{denied} when it
+/// cannot be executed by anybody. A name without a slash is looked for in `search_path` (PATH), one with a
+/// slash that is not absolute is left to the runtime.
+void check_program_inside(pid_t pid, const std::string& program, const std::string& search_path,
+                          const std::string& jail);
 
 } // namespace pkgjail::confine
