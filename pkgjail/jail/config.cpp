@@ -88,7 +88,7 @@ void read_network(const Section& section, NetworkConfig& network) {
     if (const auto ca_file = reader.text("ca-file")) {
         const std::optional<base::RootPath> path = absolute_path(*ca_file);
         if (*ca_file != "host" && (!path || path->is_root()))
-            reader.refuse("ca-file", fmt::format("host, or {}", absolute));
+            reader.refuse("ca-file", "host, or the absolute path of a file");
         network.ca_file = *ca_file == "host" ? "" : *ca_file;
     }
     const auto second = std::chrono::seconds(1);
