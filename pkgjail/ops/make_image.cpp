@@ -130,6 +130,17 @@ store::AccountNumbers account_numbers(Session& session, const Archives& archives
     return numbers;
 }
 
+/// What the archive may unpack to: what the index says that its files are, and room for headers and metadata.
+format::ArchiveLimits archive_limits(const solve::Offer& offer, const format::PackageMetadata& metadata) {
+    constexpr std::uint64_t member_overhead = 8u << 10; // headers, padding, extended headers
+    format::ArchiveLimits limits;
+    if (offer.repository != local_files && offer.installed_bytes > 0)
+        limits.max_unpacked_bytes =
+            std::min(limits.max_unpacked_bytes, offer.installed_bytes + 16 * limits.max_metadata_bytes +
+                                                    member_overhead * metadata.plist.files.size());
+    return limits;
+}
+
 bool has_scripts(const Archives& archives) {
     return std::any_of(archives.metadata.begin(), archives.metadata.end(),
                        [](const format::PackageMetadata& m) {
@@ -245,7 +256,8 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     for (std::size_t i = 0; i < plan.result.size(); ++i) {
         const repo::CheckedArchive& archive = archives.archives[i];
         request.packages.push_back({archive.pkgname, plan.result[i].automatic, archive.fd.get(),
-                                    archive.sha256, archive.path.filename().string()});
+                                    archive.sha256, archive.path.filename().string(),
+                                    archive_limits(plan.result[i].package, archives.metadata[i])});
         request.unpacked_bytes += archives.metadata[i].size_pkg.value_or(0);
     }
 
