@@ -241,6 +241,25 @@ TEST_CASE("a new supervisor replaces what a killed one left", "[root][supervise]
     CHECK(test::system_driver()->processes(web.service.spec.handle, web.run()).size() == 1);
 }
 
+TEST_CASE("a service that is killed is started again in a jail of the same name", "[root][supervise]") {
+    if (test::system_driver() == nullptr)
+        return;
+    SupervisedJail web("exec sleep 1000");
+    web.service.service.stop_timeout = 500ms;
+    ServiceStatus before = web.launch();
+    REQUIRE(before.state == ServiceState::ready);
+
+    ::kill(before.service->pid, SIGKILL);
+    ServiceStatus after = web.wait_for([&](const ServiceStatus& now) {
+        return now.state == ServiceState::ready && now.service != before.service;
+    });
+
+    CHECK(after.state == ServiceState::ready);
+    CHECK(after.restarts == 1);
+    CHECK(after.last_exit == "signal 9 (Killed)");
+    CHECK(after.supervisor == before.supervisor);
+}
+
 TEST_CASE("launching twice at once makes one supervisor and one conflict", "[root][supervise]") {
     if (test::system_driver() == nullptr)
         return;
