@@ -1,5 +1,7 @@
 // The asking side of the control socket.
+#include <algorithm>
 #include <cerrno>
+#include <thread>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,6 +16,7 @@ namespace pkgjail::supervise {
 namespace {
 
 constexpr std::size_t longest_answer = 4096;
+constexpr std::chrono::milliseconds connect_patience(5'000);
 
 } // namespace
 
@@ -22,17 +25,21 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
     if (::access(run_directory.c_str(), F_OK) != 0 && errno == ENOENT)
         return std::nullopt;
     ControlAddress address(run_directory);
-    base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd)
-        throw base::system_error(errno, name, "socket");
-    if (::connect(fd.get(), address.get(), address.size()) == 0)
-        return ControlClient(std::move(fd));
-    if (errno == ENOENT || errno == ECONNREFUSED)
-        return std::nullopt;
-    if (errno == EAGAIN)
-        throw base::Error(base::ErrorKind::busy, name,
-                          "the supervisor does not answer: too many wait already");
-    throw base::system_error(errno, name, "connect");
+    // The queue of those who wait may be full for a moment.
+    for (base::SteadyTime deadline = base::steady_now() + connect_patience;;) {
+        base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (!fd)
+            throw base::system_error(errno, name, "socket");
+        if (::connect(fd.get(), address.get(), address.size()) == 0)
+            return ControlClient(std::move(fd));
+        if (errno == ENOENT || errno == ECONNREFUSED)
+            return std::nullopt;
+        if (errno != EAGAIN && errno != EINTR)
+            throw base::system_error(errno, name, "connect");
+        if (base::steady_now() >= deadline)
+            throw base::Error(base::ErrorKind::busy, name, "its supervisor does not take connections");
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
 }
 
 bool ControlClient::send(std::string_view verb) {

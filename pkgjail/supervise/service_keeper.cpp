@@ -187,6 +187,7 @@ std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
     switch (verb) {
     case ControlVerb::stop:
         begin_stop("stopped by operator");
+        save(); // whoever asked may look next
         return "ok";
     case ControlVerb::reload:
         if (service_.service.reload_signal == 0)
