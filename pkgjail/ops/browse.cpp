@@ -102,7 +102,8 @@ FoundPackage package_info(const Context& context, const std::string& name) {
     if (matches.empty()) {
         catalog::Catalog catalog = require_index(context);
         const std::string meant = jail::did_you_mean(name, catalog::Packages(catalog).all_bases());
-        const std::string hint = meant.empty() ? "pkgjail search WORD looks through names and comments" : meant;
+        const std::string hint =
+            meant.empty() ? "pkgjail search WORD looks through names and comments" : meant;
         throw Error(ErrorKind::not_found, name, "no repository has a package of this name", hint);
     }
     const auto best =

@@ -40,7 +40,7 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
             !std::filesystem::is_directory(context.layout.image_tree(generation->image_id), error))
             findings.push_back({Verdict::bad, "jail " + jail.name, "its image is not on disk",
                                 "pkgjail destroy it and install it again"});
-        else if (!std::filesystem::is_directory(context.layout.jail_config(jail.id), error))
+        else if (!std::filesystem::is_directory(context.layout.jail_config(jail.id, jail.current), error))
             findings.push_back({Verdict::bad, "jail " + jail.name, "its configuration is not on disk",
                                 "pkgjail destroy it and install it again"});
         else if (jail.operation)

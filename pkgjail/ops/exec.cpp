@@ -30,12 +30,15 @@ base::Exit wait_for(pid_t pid) {
 /// service meanwhile is not disturbed.
 base::Exit run_alone(const Context& context, confine::Driver& driver, confine::JailSpec spec,
                      const confine::ExecRequest& request) {
-    spec.handle += "-exec-" + base::random_hex(4);
+    const base::Lock alive =
+        base::Lock::take(context.layout.store_lock(), base::LockMode::shared, context.layout.state().string(),
+                         "exec", std::max(context.patience, std::chrono::milliseconds(10'000)));
+    spec.handle = temporary_handle("exec");
     spec.command = request.command;
     spec.environment = request.environment;
     spec.identity = request.identity;
     spec.working_directory = request.working_directory;
-    const base::HostPath run = context.layout.runs() / spec.handle;
+    const base::HostPath run = context.layout.run(spec.handle);
     base::make_directories(run, 0700);
     confine::become_reaper();
     base::Exit exit;
@@ -70,8 +73,8 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
 
     confine::ExecRequest inner;
     inner.command = request.command.empty() ? std::vector<std::string>{"/bin/sh"} : request.command;
-    inner.identity =
-        store::find_identity(base::Tree::open(context.layout.jail_config(jail.id)), request.user, "");
+    inner.identity = store::find_identity(base::Tree::open(context.layout.jail_config(jail.id, jail.current)),
+                                          request.user, "");
     inner.environment = jail_environment(context.config.prefix, inner.identity.uid == 0 ? "/root" : "/");
     inner.terminal = request.terminal;
     if (request.terminal)

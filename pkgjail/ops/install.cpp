@@ -129,7 +129,8 @@ class Install {
         else if (!request_.set.empty())
             throw Error(ErrorKind::usage, subject_.jail_name,
                         "--set needs a recipe, and there is none for this package",
-                        "name one with --recipe: " + jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
+                        "name one with --recipe: " +
+                            jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);

@@ -292,7 +292,8 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         options.prefix = request.prefix;
         options.limits = jail::load_limits(context.config.limit_directories, "build", jail::host_terms());
         options.timeout = context.config.script_timeout;
-        options.run_directory = context.layout.run("build-" + base::random_hex(8));
+        options.handle = temporary_handle("build");
+        options.run_directory = context.layout.run(options.handle);
         options.log = context.layout.build_log(jail);
         return make_script_jail(*driver, options, parts, skeleton);
     };

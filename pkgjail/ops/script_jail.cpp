@@ -43,7 +43,7 @@ class ScriptJail : public store::ScriptRunner {
     ScriptJail(confine::Driver& driver, const ScriptJailOptions& options, const store::RootParts& parts,
                const HostPath& skeleton)
         : driver_(driver), options_(options) {
-        spec_.handle = "pkgjail-build-" + base::random_hex(8);
+        spec_.handle = options.handle;
         spec_.jail = "build";
         spec_.root = skeleton;
         spec_.mounts = store::root_mounts(options.base, options.prefix, parts);

@@ -16,7 +16,8 @@ struct ScriptJailOptions {
     std::string prefix;
     jail::Limits limits;
     std::chrono::milliseconds timeout{120'000}; ///< of one script
-    base::HostPath run_directory;               ///< below run/, made and removed here
+    std::string handle;                         ///< temporary_handle()
+    base::HostPath run_directory;               ///< the handle's, made and removed here
     base::HostPath log;                         ///< build log, appended to
 };
 

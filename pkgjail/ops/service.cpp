@@ -105,7 +105,7 @@ confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, c
     spec.root = context.layout.jail_root(jail.id);
     store::RootParts parts;
     parts.tree = context.layout.image_tree(image_id);
-    parts.config = context.layout.jail_config(jail.id);
+    parts.config = context.layout.jail_config(jail.id, jail.current);
     parts.data = context.layout.jail_data(jail.id);
     if (recipe)
         parts.data_paths = recipe->data_paths;
@@ -134,8 +134,8 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
     supervised.spec.working_directory = service.working_directory;
     for (const auto& [name, value] : service.environment)
         supervised.spec.environment[name] = value;
-    supervised.spec.identity =
-        store::find_identity(Tree::open(context.layout.jail_config(jail.id)), service.user, service.group);
+    supervised.spec.identity = store::find_identity(
+        Tree::open(context.layout.jail_config(jail.id, jail.current)), service.user, service.group);
     supervised.service = service;
     supervised.health = recipe->health;
     supervised.state_directory = context.layout.state();

@@ -6,8 +6,11 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/store/sweep.hpp"
@@ -18,6 +21,14 @@ using base::Error;
 using base::ErrorKind;
 using base::Lock;
 using base::LockMode;
+
+std::string temporary_handle(std::string_view purpose) {
+    return fmt::format("pkgjail-{}-{}", purpose, base::random_hex(8));
+}
+
+bool is_temporary_handle(std::string_view name) {
+    return name.starts_with("pkgjail-build-") || name.starts_with("pkgjail-exec-");
+}
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {
@@ -72,8 +83,25 @@ void Session::sweep_if_alone() {
         context_.reporter.warn("removed what an interrupted command left: " + removed);
     for (const std::string& failed : swept.failed)
         context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
+    sweep_temporary_jails();
     alone->downgrade();
     store_lock_ = std::move(*alone);
+}
+
+void Session::sweep_temporary_jails() {
+    std::vector<std::string> left;
+    const base::Tree runs = base::Tree::open(context_.layout.runs());
+    for (const std::string& name : runs.list(base::RootPath()))
+        if (is_temporary_handle(name))
+            left.push_back(name);
+    if (left.empty())
+        return;
+    const auto driver = confine::open_driver(context_.layout.state(), context_.config.runtime);
+    for (const std::string& handle : left) {
+        driver->remove(handle, context_.layout.run(handle));
+        runs.remove_all(base::RootPath::parse(handle));
+        context_.reporter.warn("ended what an interrupted command left: jail " + handle);
+    }
 }
 
 Lock Session::lock_jail(const std::string& name) {

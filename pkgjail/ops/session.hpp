@@ -31,6 +31,7 @@ class Session {
 
   private:
     void sweep_if_alone();
+    void sweep_temporary_jails();
 
     const Context& context_;
     std::string verb_;
@@ -39,6 +40,11 @@ class Session {
     std::int64_t action_ = 0;
     bool finished_ = false;
 };
+
+/// A jail that lives as long as one command: "build", "exec". Its run directory has the handle's name, and
+/// its command holds the store lock, so that the next command can tell a dead one's and ends it.
+std::string temporary_handle(std::string_view purpose);
+bool is_temporary_handle(std::string_view name);
 
 /// For reading verbs: the catalog read-only, nullopt when there is no state yet (an empty host, not an
 /// error).

@@ -50,7 +50,12 @@ catalog::Jail switch_image(Session& session, catalog::Jail jail, const MadeImage
     base::step("switch.noted");
     stop_jail(session, jail);
     base::step("switch.stopped");
-    store::add_missing_from_seed(context.layout, jail.id, made.image.id);
+    const std::vector<catalog::Generation> before = jails.generations(jail.id);
+    std::int64_t next = jail.current;
+    for (const catalog::Generation& generation : before)
+        next = std::max(next, generation.number);
+    ++next;
+    store::extend_generation(context.layout, jail.id, jail.current, next, made.image.id);
     base::step("switch.seeded");
 
     const catalog::Generation generation = generation_of(context, made.image.id, std::move(wishes));

@@ -66,9 +66,8 @@ void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
 }
 
 /// What `seed` has and `target` has not, with owner and mode, files with their time. Directories that exist
-/// are gone into, everything else that exists is left alone. True when something was added.
-bool add_missing(const Tree& seed, const Tree& target) {
-    bool added = false;
+/// are gone into, everything else that exists is left alone.
+void add_missing(const Tree& seed, const Tree& target) {
     seed.walk([&](const Entry& entry) {
         if (const auto there = target.stat(entry.path))
             return there->is_directory();
@@ -83,10 +82,8 @@ bool add_missing(const Tree& seed, const Tree& target) {
         } else {
             copy_file(seed, entry, target);
         }
-        added = true;
         return true;
     });
-    return added;
 }
 
 /// A jail's name in jails/ goes, its data/ stays under it. By renames, so that a cut anywhere loses no data:
@@ -117,9 +114,9 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     jails.make_directory(staging, 0700);
     try {
         const Tree top = jails.open_tree(staging);
-        for (const char* directory : {"/config", "/data", "/root"})
+        for (const char* directory : {"/config", "/config/1", "/data", "/root"})
             top.make_directory(RootPath::parse(directory), 0755);
-        const Tree config = top.open_tree(RootPath::parse("/config"));
+        const Tree config = top.open_tree(RootPath::parse("/config/1"));
         const Tree data = top.open_tree(RootPath::parse("/data"));
         const Tree seed = Tree::open(layout.image_seed(jail.image_id));
         seed.open_tree(RootPath::parse("/config")).copy_into(config);
@@ -140,22 +137,27 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     base::step("jail.placed");
 }
 
-void write_recipe_files(const Layout& layout, const std::string& jail_id, const std::string& prefix,
-                        const std::vector<jail::RenderedRecipe::File>& files) {
-    const Tree config = Tree::open(layout.jail_config(jail_id));
+void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
+                        const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files) {
+    const Tree config = Tree::open(layout.jail_config(jail_id, generation));
     write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files);
     if (!files.empty())
         base::sync_file_system(config.fd());
 }
 
-void add_missing_from_seed(const Layout& layout, const std::string& jail_id, const std::string& image_id) {
+void extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from, std::int64_t to,
+                       const std::string& image_id) {
     const Tree seed = Tree::open(layout.image_seed(image_id));
-    const Tree config = Tree::open(layout.jail_config(jail_id));
-    const bool config_added = add_missing(seed.open_tree(RootPath::parse("/config")), config);
-    const bool data_added =
-        add_missing(seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
-    if (config_added || data_added) // before the commit that makes the new image current
-        base::sync_file_system(config.fd());
+    const Tree configs = Tree::open(layout.jail_configs(jail_id));
+    const RootPath place = RootPath::parse(std::to_string(to));
+    configs.remove_all(place); // of a command that was killed before its commit
+    configs.make_directory(place, 0755);
+    const Tree config = configs.open_tree(place);
+    configs.open_tree(RootPath::parse(std::to_string(from))).copy_into(config);
+    base::step("generation.copied");
+    add_missing(seed.open_tree(RootPath::parse("/config")), config);
+    add_missing(seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
+    base::sync_file_system(config.fd()); // before the commit that makes it current
 }
 
 void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data) {

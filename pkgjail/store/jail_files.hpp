@@ -25,16 +25,16 @@ struct NewJail {
 /// would remove it.
 void create_jail(const Layout& layout, const NewJail& jail);
 
-/// Puts the recipe's files into an existing jail's configuration or data, each in one step; owner names are
-/// looked up in the jail's own account files. The jail's root may have shaped what is there: a link among the
-/// directories is Error{corrupt}, a directory in the place of a file Error{conflict}, both naming the path; a
-/// link or FIFO in the place of a file is replaced.
-void write_recipe_files(const Layout& layout, const std::string& jail_id, const std::string& prefix,
-                        const std::vector<jail::RenderedRecipe::File>& files);
+/// Puts the recipe's files into an existing jail's configuration or data; owner names are looked up in the
+/// jail's own account files. A link or directory in the way is Error{corrupt} naming the path inside.
+void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
+                        const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
 
-/// What a new image's seed has and the jail has not, is added (with owner, mode) and synced; nothing that
-/// exists, of whatever kind, is touched or gone through, but real directories.
-void add_missing_from_seed(const Layout& layout, const std::string& jail_id, const std::string& image_id);
+/// Makes the configuration of generation `to`, which the catalog does not know yet: a copy of `from`'s, and
+/// what the new image's seed has and that lacks. Data gets what it lacks as well (with owner and mode);
+/// nothing that exists is touched.
+void extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from, std::int64_t to,
+                       const std::string& image_id);
 
 /// Renames to jails/gone-<id> and deletes from there, by descriptor, without crossing a mount or following a
 /// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted. Missing

@@ -9,10 +9,12 @@
 // Beside images and jails, for as long as a command runs: new-<…> is being made, gone-<…> is being removed,
 // keep-<id> holds the data of a jail that goes without it. What a dead command left of them, sweep() clears.
 //
-// config/ and data/ mirror the jail's own paths: jails/<id>/config/etc, jails/<id>/config/usr/pkg/etc,
-// jails/<id>/data/var; so do an image's seed/config and seed/data. tree/ is what a jail sees at its prefix.
+// Configuration belongs to a generation: jails/<id>/config/<number>; data does not. Both mirror the jail's
+// own paths: jails/<id>/config/1/etc, jails/<id>/config/1/usr/pkg/etc, jails/<id>/data/var; so do an image's
+// seed/config and seed/data. tree/ is what a jail sees at its prefix.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -38,7 +40,11 @@ class Layout {
     base::HostPath image_trash(const std::string& random) const { return images() / ("gone-" + random); }
     base::HostPath jails() const { return state_ / "jails"; }
     base::HostPath jail(const std::string& id) const { return jails() / id; }
-    base::HostPath jail_config(const std::string& id) const { return jail(id) / "config"; }
+    base::HostPath jail_configs(const std::string& id) const { return jail(id) / "config"; }
+    /// The configuration of one generation, 1, 2, …; the current generation's is what the jail sees.
+    base::HostPath jail_config(const std::string& id, std::int64_t generation) const {
+        return jail_configs(id) / std::to_string(generation);
+    }
     base::HostPath jail_data(const std::string& id) const { return jail(id) / "data"; }
     base::HostPath jail_root(const std::string& id) const { return jail(id) / "root"; }
     base::HostPath jail_record(const std::string& id) const { return jail(id) / "jail.json"; }
