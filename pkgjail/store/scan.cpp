@@ -97,11 +97,14 @@ class Scan {
 
     /// What a script made may have any name; what a manifest holds is a RootPath.
     RootPath manifest_path(const RootPath& top, const RootPath& below) const {
+        RootPath path = top;
+        for (const std::string& name : below.components())
+            path = path.entry(name);
         try {
-            return top / below.relative();
+            return RootPath::parse(path.str());
         } catch (const Error& error) {
-            throw Error(ErrorKind::corrupt, inside(top) + below.str(),
-                        "a package's script gave it a name that no image may hold: " + error.cause());
+            throw Error(ErrorKind::corrupt, inside(path),
+                        "a package's script gave it a name that no image may hold: it " + error.cause());
         }
     }
 
