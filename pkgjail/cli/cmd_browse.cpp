@@ -35,6 +35,10 @@ void show(Environment& environment, const std::vector<ops::FoundPackage>& packag
         environment.print_json({{"packages", list}});
         return;
     }
+    if (packages.empty()) {
+        environment.say("nothing found\n");
+        return;
+    }
     Table table({"PACKAGE", "SIZE", "COMMENT"}, 2);
     for (const ops::FoundPackage& found : packages)
         table.add(
@@ -88,12 +92,7 @@ int cmd_search(Environment& environment) {
     const std::vector<std::string> words = environment.list("word…");
     if (words.empty())
         throw Error(ErrorKind::usage, "search", "no word given", "pkgjail search WORD…");
-    const auto found = ops::search(environment.context(), words, number_option(environment, "limit", 100));
-    if (found.empty() && !environment.json()) {
-        environment.say("nothing found\n");
-        return exit_done;
-    }
-    show(environment, found);
+    show(environment, ops::search(environment.context(), words, number_option(environment, "limit", 100)));
     return exit_done;
 }
 
@@ -103,7 +102,7 @@ int cmd_avail(Environment& environment) {
 }
 
 int cmd_info(Environment& environment) {
-    if (!environment.has("package"))
+    if (environment.text("package").empty())
         throw Error(ErrorKind::usage, "info", "no package given", "pkgjail info PKG");
     const ops::FoundPackage found = ops::package_info(environment.context(), environment.text("package"));
     const format::SummaryRecord& record = found.package.record;

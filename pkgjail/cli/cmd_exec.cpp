@@ -132,7 +132,7 @@ int cmd_logs(Environment& environment) {
             [&](const supervise::LogRecord& record) {
                 show(environment, {jails.front(), record}, false);
             },
-            [] { return interrupted == 0; });
+            [] { return interrupted == 0 && !reader_has_gone(); });
     }
     return exit_done;
 }

@@ -15,7 +15,7 @@ int cmd_help(Environment& environment) {
     const Command* command = find_command(environment.text("command"));
     if (command == nullptr)
         throw base::Error(base::ErrorKind::usage, environment.text("command"), "there is no such command",
-                          "pkgjail help lists them");
+                          no_such_command_hint(environment.text("command")));
     print(help_of(*command));
     return exit_done;
 }

@@ -1,4 +1,6 @@
 // list, status, doctor: looking.
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
@@ -33,21 +35,15 @@ std::string service_package(const ops::JailView& view) {
     return "";
 }
 
-std::string limit_line(const jail::LimitReading& limit) {
-    std::string value = jail::format_limit(limit.kind, limit.effective.value_or(limit.wanted));
-    if (limit.effective && *limit.effective != limit.wanted)
-        value += fmt::format(" (wanted {})", jail::format_limit(limit.kind, limit.wanted));
-    return fmt::format("{:<10} {:<12} {:<11} {}", jail::limit_name(limit.kind), value,
-                       jail::enforcement_name(limit.enforcement), limit.mechanism);
-}
-
 std::string status_block(const ops::JailView& view) {
     const Screen screen = output_screen();
+    const std::string state = folded(state_text(view.status), view.jail.name.size() + 2, screen);
     std::string text = colored(view.jail.name, Color::bold, screen) + "  " +
-                       colored(state_text(view.status), state_color(view.status.state), screen) + "\n";
+                       colored(state, state_color(view.status.state), screen) + "\n";
+    constexpr std::size_t indent = 14; // of the values
     const auto line = [&](const char* name, const std::string& value) {
         if (!value.empty())
-            text += fmt::format("  {:<11} {}\n", name, value);
+            text += fmt::format("  {:<11} {}\n", name, folded(value, indent, screen));
     };
     for (const std::string& address : view.addresses)
         line("answers at", printable(address));
@@ -78,8 +74,9 @@ std::string status_block(const ops::JailView& view) {
         line("uses", fmt::format("{} memory, {} processes", jail::format_size(*view.usage.memory_bytes),
                                  view.usage.processes.value_or(0)));
     const char* name = "limits";
-    for (const jail::LimitReading& limit : view.status.limits) {
-        line(name, limit_line(limit));
+    const std::size_t room = screen.columns > indent ? screen.columns - indent : 0;
+    for (const std::string& limit : limit_lines(view.status.limits, room)) {
+        text += fmt::format("  {:<11} {}\n", name, limit);
         name = "";
     }
     if (view.status.log_records_dropped > 0)
@@ -155,10 +152,13 @@ int cmd_doctor(Environment& environment) {
                         {"subject", finding.subject},
                         {"text", finding.text},
                         {"hint", finding.hint}});
-        text += colored(fmt::format("{:<4}", word), color, screen) +
-                fmt::format("  {:<13} {}\n", finding.subject, printable(finding.text));
+        const std::size_t indent = 6 + std::max<std::size_t>(13, finding.subject.size()) + 1;
+        text +=
+            colored(fmt::format("{:<4}", word), color, screen) +
+            fmt::format("  {:<13} {}\n", finding.subject, folded(printable(finding.text), indent, screen));
         if (!finding.hint.empty())
-            text += fmt::format("      {:<13} hint: {}\n", "", printable(finding.hint));
+            text +=
+                fmt::format("      {:<13} {}\n", "", folded("hint: " + printable(finding.hint), 20, screen));
     }
     if (environment.json())
         environment.print_json({{"sound", !bad}, {"findings", list}});

@@ -71,6 +71,10 @@ int for_each_jail(Environment& environment, const std::vector<std::string>& jail
 /// JAIL… of the command line, or every jail with --all. Error{usage} for neither or both.
 std::vector<std::string> named_jails(Environment& environment);
 
+/// A document as it is printed. Nothing but ASCII, so that no text of a stranger can steer a terminal.
+std::string json_text(const Json& document);
+/// The hint for a verb that there is not.
+std::string no_such_command_hint(const std::string& name);
 /// An Error as it stands in JSON.
 Json error_json(const std::string& verb, const base::Error& error);
 

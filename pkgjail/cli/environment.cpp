@@ -57,6 +57,9 @@ std::vector<std::string> Environment::list(const std::string& option) const {
 const ops::Context& Environment::context() {
     if (context_)
         return *context_;
+    for (const char* option : {"state", "config"})
+        if (has(option) && text(option).empty())
+            throw Error(ErrorKind::usage, std::string("--") + option, "found \"\", allowed: a directory");
     const std::string etc = setting(text("config"), "PKGJAIL_CONFIG");
     jail::Config config = jail::load_config(etc.empty() ? HostPath(PKGJAIL_CONFIG_DIR) : HostPath(etc),
                                             beside_program("share/pkgjail"));
@@ -83,7 +86,7 @@ void Environment::print_json(Json document) {
     Json all = {{"schema", "pkgjail." + verb_ + "/1"}};
     all.update(document);
     all["warnings"] = report_.warnings();
-    print(all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    print(json_text(all));
 }
 
 void Environment::say(const std::string& text) {
@@ -94,7 +97,7 @@ void Environment::say(const std::string& text) {
 }
 
 std::vector<std::string> named_jails(Environment& environment) {
-    const std::vector<std::string> names = environment.list("jail…");
+    std::vector<std::string> names = environment.list("jail…");
     if (environment.has("all")) {
         if (!names.empty())
             throw Error(ErrorKind::usage, environment.verb(), "takes jails or --all, not both");
@@ -103,6 +106,7 @@ std::vector<std::string> named_jails(Environment& environment) {
     if (names.empty())
         throw Error(ErrorKind::usage, environment.verb(), "no jail given",
                     fmt::format("pkgjail {} JAIL…, or --all", environment.verb()));
+    environment.context(); // what is wrong with the configuration is said once, not for each of them
     return names;
 }
 
@@ -132,6 +136,10 @@ int for_each_jail(Environment& environment, const std::vector<std::string>& jail
     if (first_failure == exit_done)
         return exit_done;
     return done > 0 ? exit_partial : first_failure;
+}
+
+std::string json_text(const Json& document) {
+    return document.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }
 
 Json error_json(const std::string& verb, const Error& error) {

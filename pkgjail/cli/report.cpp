@@ -20,10 +20,8 @@ Report::~Report() {
 void Report::draw(const std::string& line) {
     if (!screen_.is_terminal || !options_.progress || options_.quiet || options_.json)
         return;
-    std::string text = printable(line);
-    while (screen_.columns > 1 && base::display_width(text) >= screen_.columns)
-        text.pop_back();
-    print_error("\r\033[K" + text);
+    // A line that fills the last column would make some terminals begin a new one.
+    print_error("\r\033[K" + cut(printable(line), screen_.columns - 1));
     shown_ = true;
 }
 
@@ -87,12 +85,36 @@ bool Report::confirm(std::string_view question) {
     return answer == "y" || answer == "Y" || answer == "yes";
 }
 
+namespace {
+
+/// One line stays a line that can be read, however long a name somebody made: the middle of it goes.
+std::string shortened(const std::string& text) {
+    constexpr std::size_t most = 2000;
+    constexpr std::size_t kept = 900;
+    if (text.size() <= most)
+        return text;
+    const auto boundary = [&](std::size_t at) {
+        while ((static_cast<unsigned char>(text[at]) & 0xC0u) == 0x80u)
+            --at;
+        return at;
+    };
+    const std::size_t first = boundary(kept);
+    const std::size_t second = boundary(text.size() - kept);
+    return fmt::format("{} ... {} bytes ... {}", text.substr(0, first), second - first, text.substr(second));
+}
+
+} // namespace
+
 std::string error_text(std::string_view verb, const base::Error& error) {
-    std::string text = verb.empty()
-                           ? fmt::format("pkgjail: {}\n", printable(error.what()))
-                           : fmt::format("pkgjail: {}: {}\n", printable(verb), printable(error.what()));
+    // An error about the command as a whole has the verb as its object, which is not said twice.
+    const std::string what =
+        error.object() == verb && error.context().empty() ? error.cause() : std::string(error.what());
+    std::string text = "pkgjail: ";
+    if (!verb.empty())
+        text += shortened(printable(verb)) + ": ";
+    text += shortened(printable(what)) + "\n";
     if (!error.hint().empty())
-        text += fmt::format("hint: {}\n", printable(error.hint()));
+        text += fmt::format("hint: {}\n", shortened(printable(error.hint())));
     return text;
 }
 

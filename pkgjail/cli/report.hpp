@@ -48,7 +48,8 @@ class Report : public ops::Reporter {
     std::vector<std::string> warnings_;
 };
 
-/// "pkgjail: VERB: OBJECT: CAUSE" and "hint: …", control characters escaped.
+/// "pkgjail: VERB: OBJECT: CAUSE" and "hint: …", control characters escaped and the middle of overlong lines
+/// left out.
 std::string error_text(std::string_view verb, const base::Error& error);
 
 } // namespace pkgjail::cli

@@ -70,8 +70,44 @@ std::vector<std::string> long_names(const po::options_description& description) 
     return names;
 }
 
+struct Parsed {
+    po::variables_map values;
+    std::string command_line;
+};
+
+/// A word as a shell would be given it.
+std::string quoted(const std::string& word) {
+    constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos)
+        return word;
+    std::string text = "'";
+    for (const char c : word)
+        text += c == '\'' ? "'\\''" : std::string(1, c);
+    return text + "'";
+}
+
+/// What was asked for, in one form however it was typed and without the options that every command takes:
+/// "install nginx --set port=8081". History shows it.
+std::string command_line_of(const Command& command, const po::parsed_options& parsed,
+                            const std::vector<std::string>& inner) {
+    const po::options_description globals = global_options();
+    std::string text = command.name;
+    for (const po::option& option : parsed.options) {
+        const bool positional = option.position_key >= 0;
+        if (!positional && globals.find_nothrow(option.string_key, false) != nullptr)
+            continue;
+        if (!positional)
+            text += " --" + option.string_key;
+        for (const std::string& value : option.value)
+            text += " " + quoted(value);
+    }
+    for (const std::string& word : inner)
+        text += " " + quoted(word);
+    return text;
+}
+
 /// Parses what belongs to a command. Boost's exceptions become usage errors in our own words.
-po::variables_map parse(const Command& command, const Split& words) {
+Parsed parse(const Command& command, const Split& words) {
     po::options_description visible = global_options();
     command.options(visible);
     po::options_description all = visible;
@@ -86,17 +122,21 @@ po::variables_map parse(const Command& command, const Split& words) {
         }
     }
     const auto fail = [&](const std::string& object, const std::string& cause, std::string hint = {}) {
+        const char* space = *command.arguments == '\0' ? "" : " ";
         throw Error(ErrorKind::usage, object, cause,
-                    hint.empty() ? fmt::format("pkgjail {} {}", command.name, command.arguments) : hint);
+                    hint.empty() ? fmt::format("pkgjail {}{}{}", command.name, space, command.arguments)
+                                 : hint);
     };
-    po::variables_map values;
+    Parsed result;
     try {
-        po::store(po::command_line_parser(words.options)
-                      .options(all)
-                      .positional(positional)
-                      .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
-                      .run(),
-                  values);
+        const po::parsed_options parsed =
+            po::command_line_parser(words.options)
+                .options(all)
+                .positional(positional)
+                .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
+                .run();
+        po::store(parsed, result.values);
+        result.command_line = command_line_of(command, parsed, words.inner);
     } catch (const po::unknown_option& error) {
         fail(error.get_option_name(), "unknown option",
              jail::did_you_mean(error.get_option_name(), long_names(visible)));
@@ -111,15 +151,8 @@ po::variables_map parse(const Command& command, const Split& words) {
         fail(command.name, error.what());
     }
     if (!words.inner.empty())
-        values.insert({"command…", po::variable_value(boost::any(words.inner), false)});
-    return values;
-}
-
-std::string join(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words)
-        text += (text.empty() ? "" : " ") + word;
-    return text;
+        result.values.insert({"command…", po::variable_value(boost::any(words.inner), false)});
+    return result;
 }
 
 bool wants(const std::vector<std::string>& words, std::initializer_list<const char*> options) {
@@ -141,47 +174,60 @@ int dispatch(const std::vector<std::string>& words, std::string& verb) {
             print(overview());
             return exit_done;
         }
+        if (!parts.options.empty())
+            throw Error(ErrorKind::usage, "", "no command given", "pkgjail help lists them");
         print_error(overview());
         return exit_usage;
     }
     const Command* command = find_command(parts.verb);
-    if (command == nullptr) {
-        std::vector<std::string> names;
-        for (const Command& known : commands())
-            names.emplace_back(known.name);
-        const std::string meant = jail::did_you_mean(parts.verb, names);
+    if (command == nullptr)
         throw Error(ErrorKind::usage, parts.verb, "there is no such command",
-                    meant.empty() ? "pkgjail help lists them" : meant);
-    }
-    const po::variables_map values = parse(*command, parts);
-    if (values.count("help") != 0) {
+                    no_such_command_hint(parts.verb));
+    const Parsed parsed = parse(*command, parts);
+    if (parsed.values.count("help") != 0) {
         print(help_of(*command));
         return exit_done;
     }
-    Environment environment(values, command->name, join(words));
+    Environment environment(parsed.values, command->name, parsed.command_line);
     return command->run(environment);
+}
+
+/// The one place where a failure ends: a document with --json, one line and a hint in any case.
+int tell(bool json, const std::string& verb, const Error& error) {
+    if (json && error.object() != output_name) {
+        try {
+            print(json_text({{"schema", "pkgjail.error/1"}, {"error", error_json(verb, error)}}));
+        } catch (const Error& second) {
+            print_error(error_text(verb, second));
+        }
+    }
+    print_error(error_text(verb, error));
+    return exit_status(error.kind());
 }
 
 } // namespace
 
+std::string no_such_command_hint(const std::string& name) {
+    std::vector<std::string> names;
+    for (const Command& known : commands())
+        names.emplace_back(known.name);
+    const std::string meant = jail::did_you_mean(name, names);
+    return meant.empty() ? "pkgjail help lists them" : meant;
+}
+
 int run(int argc, char** argv) {
-    const std::vector<std::string> words(argv + 1, argv + argc);
+    const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     // Up to the inner command of exec, whose own --json is none of ours.
     const bool json = wants(split(words).options, {"--json"});
     std::string verb;
     try {
         return dispatch(words, verb);
     } catch (const Error& error) {
-        if (json)
-            print(Json({{"schema", "pkgjail.error/1"}, {"error", error_json(verb, error)}})
-                      .dump(2, ' ', false, Json::error_handler_t::replace) +
-                  "\n");
-        print_error(error_text(verb, error));
-        return exit_status(error.kind());
+        return tell(json, verb, error);
     } catch (const std::exception& error) {
-        print_error(error_text(verb, Error(ErrorKind::system, "pkgjail", error.what(),
-                                           "this is a defect of pkgjail; please report it")));
-        return exit_status(ErrorKind::system);
+        return tell(json, verb,
+                    Error(ErrorKind::system, "pkgjail", error.what(),
+                          "this is a defect of pkgjail; please report it"));
     }
 }
 

@@ -1,5 +1,7 @@
 #include "pkgjail/cli/status_words.hpp"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
@@ -30,12 +32,35 @@ Color state_color(ServiceState state) {
 
 std::string state_text(const ServiceStatus& status) {
     std::string text(supervise::state_name(status.state));
-    if (status.state == ServiceState::ready && status.ready_at)
-        text += " for " + base::format_duration(std::chrono::duration_cast<std::chrono::seconds>(
-                              base::wall_now() - *status.ready_at));
-    else if (!status.reason.empty())
+    if (status.state == ServiceState::ready && status.ready_at) {
+        const auto since =
+            std::chrono::duration_cast<std::chrono::seconds>(base::wall_now() - *status.ready_at);
+        if (since.count() > 0) // just now, or the clock was set back
+            text += " for " + base::format_duration(since);
+    } else if (!status.reason.empty()) {
         text += ": " + base::printable(status.reason);
+    }
     return text;
+}
+
+std::vector<std::string> limit_lines(const std::vector<jail::LimitReading>& limits, std::size_t columns) {
+    std::vector<std::string> values;
+    std::size_t width = 10;
+    for (const jail::LimitReading& limit : limits) {
+        const std::string wanted = jail::format_limit(limit.kind, limit.wanted);
+        const std::string value = jail::format_limit(limit.kind, limit.effective.value_or(limit.wanted));
+        // The kernel rounds, to pages for one; what looks the same is not worth a word.
+        values.push_back(value == wanted ? value : fmt::format("{} (wanted {})", value, wanted));
+        width = std::max(width, values.back().size());
+    }
+    std::vector<std::string> lines;
+    for (std::size_t i = 0; i < limits.size(); ++i) {
+        const std::string line =
+            fmt::format("{:<10} {:<{}} {:<11} {}", jail::limit_name(limits[i].kind), values[i], width,
+                        jail::enforcement_name(limits[i].enforcement), base::printable(limits[i].mechanism));
+        lines.push_back(columns == 0 ? line : cut(line, columns));
+    }
+    return lines;
 }
 
 std::string short_id(const std::string& image_id) {

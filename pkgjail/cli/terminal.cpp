@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/printable.hpp"
 
 namespace pkgjail::cli {
@@ -45,19 +44,15 @@ bool utf8_locale() {
     return false;
 }
 
-/// `text` cut to `width` columns, the last one saying that something is missing.
-std::string cut(const std::string& text, std::size_t width) {
-    if (base::display_width(text) <= width)
-        return text;
-    std::string result = text;
-    while (!result.empty() && base::display_width(result) + 1 > width) {
-        result.pop_back();
-        while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0u) == 0x80u)
-            result.pop_back(); // down to a character's first byte
-        if (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0u) == 0xC0u)
-            result.pop_back();
-    }
-    return result + (utf8_locale() ? "…" : "~");
+bool gone = false;
+
+/// Bytes of the first character; stray bytes count as one each.
+std::size_t character_length(std::string_view text) {
+    std::size_t length = 1;
+    if ((static_cast<unsigned char>(text.front()) & 0xC0u) == 0xC0u)
+        while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xC0u) == 0x80u)
+            ++length;
+    return length;
 }
 
 } // namespace
@@ -73,7 +68,19 @@ bool can_ask() {
 }
 
 void print(std::string_view text) {
-    base::write_all(STDOUT_FILENO, text, "standard output");
+    while (!text.empty() && !gone) {
+        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (written >= 0)
+            text.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno == EPIPE)
+            gone = true;
+        else if (errno != EINTR)
+            throw base::system_error(errno, output_name, "write");
+    }
+}
+
+bool reader_has_gone() {
+    return gone;
 }
 
 void print_error(std::string_view text) {
@@ -113,6 +120,43 @@ std::string colored(std::string_view text, Color color, const Screen& screen) {
     return std::string("\033[") + code + "m" + std::string(text) + "\033[0m";
 }
 
+std::string cut(std::string_view text, std::size_t width) {
+    std::size_t columns = 0;
+    std::size_t shorter = 0; // where the text would have to end for the sign to fit
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = character_length(text.substr(at));
+        columns += base::display_width(text.substr(at, length));
+        if (columns > width)
+            return std::string(text.substr(0, shorter)) + (width == 0 ? "" : utf8_locale() ? "…" : "~");
+        at += length;
+        if (columns < width)
+            shorter = at;
+    }
+    return std::string(text);
+}
+
+std::string folded(std::string_view text, std::size_t indent, const Screen& screen) {
+    if (screen.columns == 0)
+        return std::string(text);
+    std::string result;
+    std::size_t column = indent;
+    while (!text.empty()) {
+        const std::size_t end = text.find(' ', 1); // a blank at the beginning belongs to the word
+        const std::string_view word = text.substr(0, end);
+        const std::size_t width = base::display_width(word);
+        if (column + width > screen.columns && column > indent) {
+            const std::string_view bare = word.front() == ' ' ? word.substr(1) : word;
+            result += "\n" + std::string(indent, ' ') + std::string(bare);
+            column = indent + base::display_width(bare);
+        } else {
+            result += word;
+            column += width;
+        }
+        text.remove_prefix(word.size());
+    }
+    return result;
+}
+
 Table::Table(std::vector<std::string> headings, std::size_t flexible)
     : headings_(std::move(headings)), flexible_(flexible) {}
 
@@ -136,14 +180,22 @@ std::string Table::render(const Screen& screen) const {
     if (screen.columns > 0 && total > screen.columns) {
         const std::size_t excess = total - screen.columns;
         const std::size_t least = std::max<std::size_t>(8, base::display_width(headings_[flexible_]));
-        widths[flexible_] = widths[flexible_] > excess + least ? widths[flexible_] - excess : least;
+        const std::size_t before = widths[flexible_];
+        widths[flexible_] = before > excess + least ? before - excess : std::min(before, least);
+        total -= before - widths[flexible_];
+        for (; total > screen.columns; --total) {
+            auto widest = std::max_element(widths.begin(), widths.end());
+            if (*widest <= 4)
+                break; // nothing can be read on a screen this narrow
+            --*widest;
+        }
     }
     std::string text;
     const auto line = [&](const auto& cell_of) {
         std::string out;
         for (std::size_t column = 0; column < widths.size(); ++column) {
             const Cell cell = cell_of(column);
-            const std::string shown = column == flexible_ ? cut(cell.text, widths[column]) : cell.text;
+            const std::string shown = cut(cell.text, widths[column]);
             out += colored(shown, cell.color, screen);
             if (column + 1 < widths.size()) {
                 const std::size_t used = base::display_width(shown);

@@ -19,17 +19,30 @@ Screen error_screen();
 /// Whether a question can be asked: standard input and standard error are terminals.
 bool can_ask();
 
-/// Writes to standard output. A failure (full disk, closed pipe) is Error{system}; a reader that has gone
-/// away ends pkgjail as it ends other tools.
+/// What standard output is called where it is an Error's object.
+inline constexpr const char* output_name = "standard output";
+
+/// Writes to standard output; a failure, such as a full disk, is Error{system}. What a reader has gone away
+/// from (pkgjail list | head) is not written and is no failure: the command's work goes on to its end.
 void print(std::string_view text);
+/// Whether nobody reads standard output any more.
+bool reader_has_gone();
 /// Writes to standard error; failures there cannot be told to anybody.
 void print_error(std::string_view text);
 
 enum class Color { none, green, yellow, red, bold, dim };
 std::string colored(std::string_view text, Color color, const Screen& screen);
 
-/// Columns of text, each as wide as its widest cell; the `flexible` column is cut with "…" (or "~" where the
-/// locale is not UTF-8) so that lines fit the screen.
+/// `text` in at most `width` columns; where something had to go, the last one says so: "…", or "~" where the
+/// locale is not UTF-8.
+std::string cut(std::string_view text, std::size_t width);
+/// `text` broken between words, to stand behind `indent` columns that are used already; further lines begin
+/// with as many blanks. A word that is too long for a line stays whole, so that a path can be copied. What is
+/// not for a terminal stays one line.
+std::string folded(std::string_view text, std::size_t indent, const Screen& screen);
+
+/// Columns of text, each as wide as its widest cell. Where lines would not fit the screen the `flexible`
+/// column is cut, and if that is not enough the widest of the others.
 class Table {
   public:
     struct Cell {

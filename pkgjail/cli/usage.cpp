@@ -1,5 +1,6 @@
 #include "pkgjail/cli/usage.hpp"
 
+#include <cctype>
 #include <sstream>
 
 #include <fmt/core.h>
@@ -61,7 +62,9 @@ std::string help_of(const Command& command) {
     if (!own.options().empty())
         options << own << "\n";
     options << global_options();
-    return fmt::format("{}\n\n{}\n\n{}", text, command.summary, options.str());
+    std::string summary = command.summary; // of one line in a list; here it stands as a sentence would
+    summary.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(summary.front())));
+    return fmt::format("{}\n\n{}\n\n{}", text, summary, options.str());
 }
 
 } // namespace pkgjail::cli
