@@ -57,7 +57,7 @@ class Batch {
             take_messages();
             end_overdue();
             report(false);
-            if (!active_.empty() || !waiting_.empty())
+            if (!may_start() && !(active_.empty() && waiting_.empty()))
                 check(curl_multi_poll(multi_, nullptr, 0, poll_milliseconds, nullptr));
         }
         report(true);
@@ -75,17 +75,22 @@ class Batch {
         report(false);
     }
 
-    void start_what_may() {
+    /// The first that waits for nothing but a place; end() when there is none or no place.
+    std::deque<std::size_t>::iterator next_to_start() {
+        if (active_.size() >= std::max(1u, network_.parallel))
+            return waiting_.end();
         const base::SteadyTime now = base::steady_now();
-        for (auto next = waiting_.begin();
-             next != waiting_.end() && active_.size() < std::max(1u, network_.parallel);) {
-            if (transfers_[*next]->not_before() > now) {
-                ++next;
-                continue;
-            }
+        return std::find_if(waiting_.begin(), waiting_.end(),
+                            [&](std::size_t index) { return transfers_[index]->not_before() <= now; });
+    }
+
+    bool may_start() { return next_to_start() != waiting_.end(); }
+
+    void start_what_may() {
+        for (auto next = next_to_start(); next != waiting_.end(); next = next_to_start()) {
             const std::size_t index = *next;
-            next = waiting_.erase(next);
-            check(curl_multi_add_handle(multi_, transfers_[index]->begin_request(now)));
+            waiting_.erase(next);
+            check(curl_multi_add_handle(multi_, transfers_[index]->begin_request(base::steady_now())));
             active_.push_back(index);
             current_ = index;
         }
