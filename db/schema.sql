@@ -69,7 +69,7 @@ CREATE INDEX available_package_superseding ON available_package (repository_id) 
 -- What a set of packages installs. Never changed after it was added.
 CREATE TABLE image (
     image_number INTEGER PRIMARY KEY,         -- within this catalog only
-    image_id     TEXT NOT NULL UNIQUE,        -- SHA-256 of the manifest; names the directory
+    image_id     TEXT NOT NULL UNIQUE,        -- SHA-256 over build key and manifest; names the directory
     build_key    TEXT NOT NULL,               -- SHA-256 of everything it was first built from
     base_id      TEXT NOT NULL,               -- the operating system it was built on
     prefix       TEXT NOT NULL,               -- where the packages live inside a root: "/usr/pkg"
