@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::store {
@@ -66,6 +67,9 @@ class Sweep {
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
         if (!temporary && (known_.jail(name) || is_kept_data(jails, name)))
             return;
+        const auto mounted = base::mounts_below(layout_.jails() / name);
+        if (!mounted.empty()) // whole or not at all: somebody may still work in it
+            throw base::Error(base::ErrorKind::busy, mounted.front(), "is still mounted", "unmount it");
         jails.remove_all(named(name));
         swept_.removed.push_back(temporary ? "half-made or half-removed jail " + name
                                            : fmt::format("jail {} that was never recorded", name));

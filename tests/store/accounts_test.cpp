@@ -9,7 +9,7 @@
 
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/store/accounts.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

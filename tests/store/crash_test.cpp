@@ -9,7 +9,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/store/jail_files.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

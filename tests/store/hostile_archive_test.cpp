@@ -3,7 +3,7 @@
 #include "support/catch.hpp"
 
 #include "pkgjail/base/digest.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

@@ -12,7 +12,7 @@
 #include "pkgjail/base/fd.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/store/scan.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

@@ -8,7 +8,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

@@ -7,7 +7,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/store/root.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

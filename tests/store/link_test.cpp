@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "pkgjail/store/seal.hpp"
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::test;

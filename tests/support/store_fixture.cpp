@@ -1,4 +1,4 @@
-#include "store/fixture.hpp"
+#include "support/store_fixture.hpp"
 
 #include "support/catch.hpp"
 
