@@ -5,6 +5,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
 
@@ -53,8 +54,7 @@ void Assembly::finish() {
                         "a package's script removed it from the package database");
     write_required_by(tree_, installed_);
     // The mount point of the prefix is in no manifest; scripts can change it like any directory in it.
-    staging_.top().set_owner(tree_top, base::Owner{tree_.stat(pkgdb_path())->status.st_uid,
-                                                   tree_.stat(pkgdb_path())->status.st_gid});
+    staging_.top().set_owner(tree_top, permitted_owner());
     staging_.top().set_permissions(tree_top, 0755);
 }
 

@@ -8,8 +8,8 @@
 namespace pkgjail::store {
 
 /// Replaces files of `staging`/tree that are equal (content, owner, mode, time) to a file of another image by
-/// a hard link to it. A finder that names a file which is not there, or differs in
-/// any of these, changes nothing. Returns the bytes saved.
+/// a hard link to it. A finder that names a file which is not there, or differs in any of these, changes
+/// nothing. Returns the bytes saved.
 std::uint64_t link_equal_files(const Layout& layout, const base::Tree& staging,
                                const jail::Manifest& manifest, const EqualFileFinder& equal_file);
 
