@@ -95,7 +95,9 @@ std::vector<Finding> doctor(const Context& context) {
             for (const std::string& note : driver->info().notes)
                 findings.push_back({Verdict::note, "confinement", note, ""});
         });
-    look(findings, "base", [&] { findings.push_back({Verdict::good, "base", store::host_base().id, ""}); });
+    look(findings, "base", [&] {
+        findings.push_back({Verdict::good, "base", store::configured_base(context.config.base).id, ""});
+    });
     if (context.config.repositories.empty())
         findings.push_back({Verdict::note, "repositories", "none is configured",
                             fmt::format("see {}", (context.config.etc / "repositories.conf").string())});

@@ -34,7 +34,10 @@ base::Exit run_alone(const Context& context, confine::Driver& driver, confine::J
         base::Lock::take(context.layout.store_lock(), base::LockMode::shared, context.layout.state().string(),
                          "exec", std::max(context.patience, std::chrono::milliseconds(10'000)));
     spec.handle = temporary_handle("exec");
-    spec.command = request.command;
+    // The first process of a jail is named by its path; the shell looks the program up as it would for a
+    // person.
+    spec.command = {"/bin/sh", "-c", "exec \"$@\"", "sh"};
+    spec.command.insert(spec.command.end(), request.command.begin(), request.command.end());
     spec.environment = request.environment;
     spec.identity = request.identity;
     spec.working_directory = request.working_directory;

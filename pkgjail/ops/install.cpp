@@ -281,7 +281,7 @@ class Install {
         files.name = jail.name;
         files.image_id = made.image.id;
         files.prefix = context_.config.prefix;
-        files.base = store::host_base();
+        files.base = store::configured_base(context_.config.base);
         if (recipe_) {
             files.data_paths = recipe_->data_paths;
             files.files = recipe_->files;
@@ -304,7 +304,7 @@ class Install {
     const InstallRequest& request_;
     Subject subject_;
     Session session_;
-    base::Lock lock_;
+    std::optional<base::Lock> lock_;
     std::optional<jail::RenderedRecipe> recipe_;
     InstallResult result_;
 };

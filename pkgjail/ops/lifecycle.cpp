@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/store/jail_files.hpp"
@@ -47,7 +48,7 @@ void remove_unreferenced_images(Session& session) {
 
 LifecycleResult start(const Context& context, const std::string& name) {
     Session session(context, "start", name);
-    const base::Lock lock = session.lock_jail(name);
+    const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, false, status_of(context, jail)};
     if (result.status.state != ServiceState::ready && result.status.state != ServiceState::unhealthy) {
@@ -57,6 +58,7 @@ LifecycleResult start(const Context& context, const std::string& name) {
         }
         if (is_running(result.status)) // without its supervisor, or on its way up or down
             stop_jail(session, jail);
+        require_service(context, jail);
         want_running(session, jail, true);
         result.status = start_jail(session, jail);
         result.changed = true;
@@ -69,7 +71,7 @@ LifecycleResult start(const Context& context, const std::string& name) {
 
 LifecycleResult stop(const Context& context, const std::string& name) {
     Session session(context, "stop", name);
-    const base::Lock lock = session.lock_jail(name);
+    const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, is_running(status_of(context, jail)), status_of(context, jail)};
     if (context.dry_run)
@@ -85,11 +87,12 @@ LifecycleResult stop(const Context& context, const std::string& name) {
 
 LifecycleResult restart(const Context& context, const std::string& name) {
     Session session(context, "restart", name);
-    const base::Lock lock = session.lock_jail(name);
+    const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     if (context.dry_run)
         return {name, true, status_of(context, jail)};
     catalog::Jails jails(session.catalog());
+    require_service(context, jail);
     want_running(session, jail, true);
     jails.set_operation(jail.id,
                         "restart"); // a command that dies between the two must not leave the service down
@@ -109,7 +112,7 @@ LifecycleResult restart(const Context& context, const std::string& name) {
 
 LifecycleResult reload(const Context& context, const std::string& name) {
     Session session(context, "reload", name);
-    const base::Lock lock = session.lock_jail(name);
+    const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     if (!context.dry_run)
         supervise::reload(context.layout.run(jail.id));
@@ -119,7 +122,7 @@ LifecycleResult reload(const Context& context, const std::string& name) {
 
 LifecycleResult destroy(const Context& context, const std::string& name, bool with_data) {
     Session session(context, "destroy", name);
-    const base::Lock lock = session.lock_jail(name);
+    const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, true, status_of(context, jail)};
     if (context.dry_run)
@@ -131,6 +134,7 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     stop_jail(session, jail);
     base::step("destroy.stopped");
     // The catalog forgets the jail first: cut afterwards, sweep() finds a directory that it does not know.
+    store::require_unmounted(context.layout, jail.id);
     if (with_data) {
         catalog::Jails(session.catalog()).remove(jail.id);
         base::step("destroy.forgotten");

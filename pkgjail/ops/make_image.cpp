@@ -222,13 +222,16 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
         result.downloaded_bytes = std::max(result.downloaded_bytes, p.bytes_done);
         context.reporter.progress("fetch " + p.current, p.bytes_done, p.bytes_total);
     };
-    auto fetched = repo::Cache(context.layout.cache()).obtain(wanted, context.config.network, progress);
+    const repo::Cache cache(context.layout.cache());
+    auto fetched = cache.obtain(wanted, context.config.network, progress);
     auto next = fetched.begin();
     for (const solve::Plan::Member& member : plan.result) {
         const std::string& pkgname = member.package.pkgname;
         const bool is_local = member.package.repository == local_files && local.count(pkgname) != 0;
         repo::CheckedArchive archive =
             is_local ? repo::check_local_archive(local.at(pkgname)) : std::move(*next++);
+        if (is_local)
+            cache.keep(archive);
         base::while_doing("check " + pkgname, [&] {
             format::PackageMetadata metadata =
                 format::read_package_metadata(archive.fd, archive.path.filename().string());
@@ -247,7 +250,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
                      const std::string& jail) {
     const Context& context = session.context();
     store::BuildRequest request;
-    request.base = store::host_base();
+    request.base = store::configured_base(context.config.base);
     request.prefix = context.config.prefix;
     request.setid = context.config.setid;
     request.run_scripts = context.config.scripts;

@@ -40,7 +40,7 @@ InstallResult remove(const Context& context, const RemoveRequest& request) {
         throw Error(ErrorKind::usage, "remove", "no package given",
                     "pkgjail remove PACKAGE -j JAIL; a whole jail goes with pkgjail destroy");
     Session session(context, "remove", request.jail);
-    const base::Lock lock = session.lock_jail(request.jail);
+    const auto lock = session.lock_jail(request.jail);
     const catalog::Jail jail = require_jail(session.catalog(), request.jail);
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
     const auto before =

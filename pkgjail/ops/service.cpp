@@ -55,6 +55,27 @@ std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     return std::nullopt;
 }
 
+/// What the recipe syntax knows and this version does not do is refused, never passed over.
+void refuse_unsupported(const jail::RenderedRecipe& recipe) {
+    const auto refuse = [&](const std::string& what) {
+        throw Error(ErrorKind::configuration, "recipe " + recipe.name,
+                    what + ", which this version of pkgjail cannot do");
+    };
+    if (recipe.services.size() > 1)
+        refuse("has several services");
+    if (!recipe.requires_.empty())
+        refuse("requires other jails");
+    if (recipe.network == jail::NetworkMode::private_)
+        refuse("wants a private network");
+}
+
+void check_service(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe) {
+    if (!recipe || recipe->services.empty())
+        throw Error(ErrorKind::configuration, jail.name,
+                    "the jail has no service, because no recipe was given for it",
+                    fmt::format("run its programs with `pkgjail exec {} COMMAND`", jail.name));
+}
+
 } // namespace
 
 std::string jail_handle(const catalog::Jail& jail) {
@@ -68,7 +89,10 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
     values.prefix = context.config.prefix;
     values.host = jail::host_values();
     values.set = set;
-    return jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
+    jail::RenderedRecipe rendered =
+        jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
+    refuse_unsupported(rendered);
+    return rendered;
 }
 
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail) {
@@ -109,7 +133,8 @@ confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, c
     parts.data = context.layout.jail_data(jail.id);
     if (recipe)
         parts.data_paths = recipe->data_paths;
-    spec.mounts = store::root_mounts(store::host_base(), context.config.prefix, parts);
+    spec.mounts =
+        store::root_mounts(store::configured_base(context.config.base), context.config.prefix, parts);
     spec.environment = jail_environment(context.config.prefix, "/");
     spec.limits = jail_limits(context, jail, recipe);
     spec.profile = jail::find_profile(jail.profile).value_or(jail::Profile::high);
@@ -123,10 +148,7 @@ confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, c
 supervise::SupervisedService supervised_service(const Context& context, const catalog::Jail& jail,
                                                 const std::string& image_id,
                                                 const std::optional<jail::RenderedRecipe>& recipe) {
-    if (!recipe || recipe->services.empty())
-        throw Error(ErrorKind::configuration, jail.name,
-                    "the jail has no service, because no recipe was given for it",
-                    fmt::format("run its programs with `pkgjail exec {} COMMAND`", jail.name));
+    check_service(jail, recipe);
     const jail::Service& service = recipe->services.front();
     supervise::SupervisedService supervised;
     supervised.spec = jail_spec(context, jail, image_id, recipe);
@@ -156,6 +178,10 @@ std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& re
         for (const jail::PortClaim& claim : recipe->claims)
             result.push_back(claim.str());
     return result;
+}
+
+void require_service(const Context& context, const catalog::Jail& jail) {
+    check_service(jail, rendered_recipe(context, jail));
 }
 
 void check_ports_free(const catalog::Jail& jail) {

@@ -37,6 +37,9 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
                                                 const std::string& image_id,
                                                 const std::optional<jail::RenderedRecipe>& recipe);
 
+/// Throws Error{configuration} for a jail without a service, before anything is changed.
+void require_service(const Context& context, const catalog::Jail& jail);
+
 /// A clean environment for processes of the jail.
 std::map<std::string, std::string> jail_environment(const std::string& prefix, const std::string& home);
 

@@ -32,6 +32,10 @@ bool is_temporary_handle(std::string_view name) {
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {
+    if (context_.dry_run) {
+        open_unchanged();
+        return;
+    }
     context_.layout.create();
     sweep_if_alone();
     if (!store_lock_)
@@ -50,8 +54,17 @@ Session::Session(const Context& context, std::string verb, std::string target)
     recover_jails(*this);
 }
 
+void Session::open_unchanged() {
+    auto catalog = open_for_reading(context_);
+    if (!catalog)
+        throw Error(ErrorKind::not_found, context_.layout.state().string(),
+                    "there is nothing here yet to say what would be done",
+                    "pkgjail update reads the repositories, which is safe");
+    catalog_.emplace(std::move(*catalog));
+}
+
 Session::~Session() {
-    if (finished_ || !catalog_)
+    if (finished_ || !catalog_ || context_.dry_run)
         return;
     try {
         catalog::Actions(*catalog_).finish(action_, "failed", 1);
@@ -62,6 +75,8 @@ Session::~Session() {
 }
 
 void Session::finish(const std::string& outcome, int exit_status) {
+    if (context_.dry_run)
+        return;
     catalog::Actions(*catalog_).finish(action_, outcome, exit_status);
     finished_ = true;
 }
@@ -104,7 +119,9 @@ void Session::sweep_temporary_jails() {
     }
 }
 
-Lock Session::lock_jail(const std::string& name) {
+std::optional<Lock> Session::lock_jail(const std::string& name) {
+    if (context_.dry_run)
+        return std::nullopt;
     return Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
                       context_.command_line.empty() ? verb_ : context_.command_line, context_.patience);
 }

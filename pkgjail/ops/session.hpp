@@ -16,6 +16,7 @@ namespace pkgjail::ops {
 /// that nobody sweeps what we are building), opens the catalog, sweeps when nobody else is at work, begins an
 /// entry in the audit trail. finish() closes the entry as done; without it the entry says that the command
 /// failed or died.
+/// With --dry-run it opens the catalog for reading and does nothing of all that.
 class Session {
   public:
     Session(const Context& context, std::string verb, std::string target);
@@ -25,11 +26,12 @@ class Session {
 
     const Context& context() const { return context_; }
     catalog::Catalog& catalog() { return *catalog_; }
-    /// Exclusive for this jail name until the returned lock goes; Error{busy} names the holder.
-    base::Lock lock_jail(const std::string& name);
+    /// Exclusive for this jail name until the returned lock goes (none in a dry run); Error{busy} names the holder.
+    std::optional<base::Lock> lock_jail(const std::string& name);
     void finish(const std::string& outcome = "done", int exit_status = 0);
 
   private:
+    void open_unchanged();
     void sweep_if_alone();
     void sweep_temporary_jails();
 

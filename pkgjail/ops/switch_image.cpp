@@ -62,7 +62,8 @@ catalog::Jail switch_image(Session& session, catalog::Jail jail, const MadeImage
     catalog::Transaction transaction(session.catalog().database());
     record_image(session.catalog(), made);
     jail.current = jails.add_generation(jail.id, generation);
-    jails.set_operation(jail.id, std::nullopt);
+    // Until the caller has started it: a command killed in between must not leave the service down.
+    jails.set_operation(jail.id, "start");
     transaction.commit();
     base::step("switch.committed");
     base::write_file_atomically(context.layout.jail_record(jail.id), record_of(jail, generation));

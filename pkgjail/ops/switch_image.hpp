@@ -20,7 +20,7 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
 std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation);
 
 /// Stops the jail where it runs, adds what the new image's seed has and the jail lacks, makes a new
-/// generation current. Returns the jail as it is then; starting it again is the caller's. Killed in between,
+/// generation current. Returns the jail as it is then; starting it again (with restart_after_switch) is the caller's. Killed in between,
 /// the next command starts the old generation again (recover.hpp).
 catalog::Jail switch_image(Session& session, catalog::Jail jail, const MadeImage& made,
                            std::vector<std::string> wishes);

@@ -114,12 +114,25 @@ void refresh_if_never_done(Session& session) {
     }
     if (!needed)
         return;
+    if (session.context().dry_run)
+        throw Error(ErrorKind::not_found, "index", "not every repository has been read yet",
+                    "pkgjail update");
     for (const RepositoryUpdate& update : refresh_repositories(session))
         if (update.failure)
             throw *update.failure;
 }
 
 std::vector<RepositoryUpdate> update(const Context& context) {
+    if (context.dry_run) {
+        std::vector<RepositoryUpdate> unasked;
+        for (const jail::RepositoryConfig& repository : context.config.repositories) {
+            RepositoryUpdate update;
+            update.name = repository.name;
+            update.url = repository.url;
+            unasked.push_back(std::move(update));
+        }
+        return unasked;
+    }
     Session session(context, "update", "");
     auto updates = refresh_repositories(session);
     session.finish();

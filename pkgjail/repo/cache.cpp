@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <ctime>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -88,6 +89,31 @@ std::vector<CheckedArchive> Cache::obtain(const std::vector<WantedArchive>& want
         archives.push_back(std::move(*found[i]));
     }
     return archives;
+}
+
+void Cache::keep(const CheckedArchive& archive) const {
+    const base::HostPath place = directory_ / archive_name(archive.sha256);
+    std::error_code error;
+    if (std::filesystem::exists(place, error))
+        return;
+    // Under the name of a finished download that nobody has looked at yet, until it is whole; find() checks
+    // it again.
+    const base::HostPath unchecked = directory_ / ("fetch-" + base::random_hex(8));
+    const base::Fd to = base::open_file(unchecked, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    std::vector<char> buffer(256u << 10);
+    for (off_t at = 0;;) {
+        const ssize_t count = ::pread(archive.fd.get(), buffer.data(), buffer.size(), at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            throw base::system_error(errno, archive.path.string(), "read");
+        if (count == 0)
+            break;
+        base::write_all(to.get(), std::string_view(buffer.data(), static_cast<std::size_t>(count)),
+                        unchecked.string());
+        at += count;
+    }
+    base::rename_durably(unchecked, place);
 }
 
 CheckedArchive check_local_archive(const base::HostPath& path) {

@@ -50,6 +50,8 @@ class Cache {
     std::vector<CheckedArchive> obtain(const std::vector<WantedArchive>& wanted,
                                        const jail::NetworkConfig& network,
                                        const ProgressSink& progress = {}) const;
+    /// A copy of an archive that the operator named, so that its jail can be changed later without the file.
+    void keep(const CheckedArchive& archive) const;
     /// Bytes in the cache, unfinished downloads included.
     std::uint64_t size() const;
     /// Removes archives not used for `days`, and what downloads left behind more than a day ago; returns

@@ -160,16 +160,20 @@ void extend_generation(const Layout& layout, const std::string& jail_id, std::in
     base::sync_file_system(config.fd()); // before the commit that makes it current
 }
 
+void require_unmounted(const Layout& layout, const std::string& jail_id) {
+    const auto mounted = base::mounts_below(layout.jail(jail_id));
+    if (!mounted.empty())
+        throw Error(ErrorKind::busy, layout.jail(jail_id).string(),
+                    fmt::format("{} is still mounted", mounted.front()),
+                    "stop the jail, unmount it, and try again");
+}
+
 void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data) {
     const Tree jails = Tree::open(layout.jails());
     const RootPath jail = RootPath::parse(jail_id);
     const RootPath trash = RootPath::parse(layout.jail_trash(jail_id).filename().string());
     if (jails.exists(jail)) {
-        const auto mounted = base::mounts_below(layout.jail(jail_id));
-        if (!mounted.empty())
-            throw Error(ErrorKind::busy, layout.jail(jail_id).string(),
-                        fmt::format("{} is still mounted", mounted.front()),
-                        "stop the jail, unmount it, and try again");
+        require_unmounted(layout, jail_id);
         if (keep_data) {
             set_data_apart(layout, jails, jail_id);
         } else {

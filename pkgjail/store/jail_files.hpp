@@ -25,8 +25,10 @@ struct NewJail {
 /// would remove it.
 void create_jail(const Layout& layout, const NewJail& jail);
 
-/// Puts the recipe's files into an existing jail's configuration or data; owner names are looked up in the
-/// jail's own account files. A link or directory in the way is Error{corrupt} naming the path inside.
+/// Puts the recipe's files into an existing jail's configuration or data, each in one step; owner names are
+/// looked up in the jail's own account files. The jail's root may have shaped what is there: a link among the
+/// directories is Error{corrupt}, a directory in the place of a file Error{conflict}, both naming the path; a
+/// link or FIFO in the place of a file is replaced.
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
 
@@ -35,6 +37,9 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
 /// nothing that exists is touched.
 void extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from, std::int64_t to,
                        const std::string& image_id);
+
+/// Throws Error{busy} naming the mount point when anything is mounted in the jail's directory.
+void require_unmounted(const Layout& layout, const std::string& jail_id);
 
 /// Renames to jails/gone-<id> and deletes from there, by descriptor, without crossing a mount or following a
 /// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted. Missing

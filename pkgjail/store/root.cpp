@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
 
@@ -23,10 +24,10 @@ constexpr std::array data_roots = {"/var", "/home", "/root"};
 constexpr const char* alternatives = "/etc/alternatives";
 
 /// "debian-12" from os-release, else the kernel's release.
-std::string distribution() {
+std::string distribution(const HostPath& top) {
     std::string id, version;
-    for (const char* file : {"/etc/os-release", "/usr/lib/os-release"}) {
-        const auto text = base::read_file_if_exists(file, 64u << 10);
+    for (const char* file : {"etc/os-release", "usr/lib/os-release"}) {
+        const auto text = base::read_file_if_exists(top / file, 64u << 10);
         if (!text)
             continue;
         std::size_t at = 0;
@@ -68,15 +69,15 @@ std::vector<std::string> names_beginning(const HostPath& directory, std::string_
     return names;
 }
 
-} // namespace
-
-HostBase host_base() {
+HostBase look_at(const HostPath& top, std::string_view kind) {
     HostBase base;
+    base.top = top;
     const auto consider = [&](const std::string& path) {
+        const HostPath place = top / RootPath::parse(path).relative();
         std::error_code error;
-        const auto status = std::filesystem::symlink_status(path, error);
+        const auto status = std::filesystem::symlink_status(place, error);
         if (std::filesystem::is_symlink(status))
-            base.links.push_back({RootPath::parse(path), std::filesystem::read_symlink(path).string()});
+            base.links.push_back({RootPath::parse(path), std::filesystem::read_symlink(place).string()});
         else if (std::filesystem::is_directory(status))
             base.directories.push_back(RootPath::parse(path));
     };
@@ -84,15 +85,40 @@ HostBase host_base() {
          {"/bin", "/sbin", "/libexec", "/rescue", "/usr/bin", "/usr/sbin", "/usr/libexec", "/usr/share"})
         consider(path);
     for (const char* directory : {"/", "/usr"})
-        for (const std::string& name : names_beginning(directory, "lib"))
+        for (const std::string& name : names_beginning(top / RootPath::parse(directory).relative(), "lib"))
             if (name != "libexec") // stands in the list above
                 consider((HostPath(directory) / name).string());
     std::error_code error;
-    if (std::filesystem::is_directory(std::filesystem::symlink_status(alternatives, error)))
+    if (std::filesystem::is_directory(
+            std::filesystem::symlink_status(top / RootPath::parse(alternatives).relative(), error)))
         base.directories.push_back(RootPath::parse(alternatives));
-    base.id =
-        fmt::format("host-{}-{}-{}", lower(base::host_opsys()), distribution(), base::host_machine_arch());
+    base.id = fmt::format("{}-{}-{}-{}", kind, lower(base::host_opsys()), distribution(top),
+                          base::host_machine_arch());
     return base;
+}
+
+} // namespace
+
+HostBase host_base() {
+    return look_at("/", "host");
+}
+
+HostBase directory_base(const HostPath& top) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(top, error))
+        throw base::Error(base::ErrorKind::configuration, top.string(),
+                          "is no directory that could be a base",
+                          "unpack the system sets there, or set `base = host` in pkgjail.conf");
+    HostBase base = look_at(top, "sets");
+    if (base.directories.empty())
+        throw base::Error(base::ErrorKind::configuration, top.string(),
+                          "holds no system (/bin, /lib, /usr/lib …)",
+                          "unpack the system sets there, or set `base = host` in pkgjail.conf");
+    return base;
+}
+
+HostBase configured_base(const std::string& setting) {
+    return setting == "host" ? host_base() : directory_base(setting);
 }
 
 bool is_configuration(const RootPath& path, const std::string& prefix) {
@@ -145,14 +171,14 @@ std::vector<Mount> root_mounts(const HostBase& base, const std::string& prefix, 
 
     for (const RootPath& directory : base.directories)
         if (!directory.is_within(RootPath::parse("/etc")))
-            bind(directory.str(), directory, false);
+            bind(base.top / directory.relative(), directory, false);
     bind(parts.tree, prefix_path, parts.tree_writable);
     for (const char* root : configuration_roots)
         bind(below(parts.config, RootPath::parse(root)), RootPath::parse(root), true);
     bind(below(parts.config, prefix_path / "etc"), prefix_path / "etc", true);
     for (const RootPath& directory : base.directories)
         if (directory.is_within(RootPath::parse("/etc")))
-            bind(directory.str(), directory, false);
+            bind(base.top / directory.relative(), directory, false);
     for (const char* root : data_roots)
         bind(below(parts.data, RootPath::parse(root)), RootPath::parse(root), true);
     for (const RootPath& path : parts.data_paths)

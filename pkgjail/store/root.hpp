@@ -18,14 +18,20 @@ struct HostBase {
         base::RootPath path;
         std::string target;
     };
-    std::vector<base::RootPath> directories; ///< exist on the host, bound read-only at the same place
+    base::HostPath top = "/";                ///< the host itself, or a directory unpacked from system sets
+    std::vector<base::RootPath> directories; ///< exist below top, bound read-only at the same place
     std::vector<Link> links;
-    /// "host-linux-debian-12-x86_64": part of the build key; images of one base id run on that base.
+    /// "host-linux-debian-12-x86_64", "sets-…": part of the build key; images of one base id run on that
+    /// base.
     std::string id;
 };
 /// Looks at the host: /bin, /sbin, /lib*, /libexec, /rescue, /usr/bin, /usr/sbin, /usr/lib*, /usr/libexec,
 /// /usr/share, and where it exists /etc/alternatives.
 HostBase host_base();
+/// The same of a directory unpacked from system sets. Error{configuration} when it is none.
+HostBase directory_base(const base::HostPath& top);
+/// `base` of pkgjail.conf: "host", or such a directory.
+HostBase configured_base(const std::string& setting);
 
 /// Where a path of the root's writable part lives on the host: below config/ (/etc, PREFIX/etc) or below
 /// data/ (everything else).
