@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/fd.hpp"
 #include "pkgjail/repo/fetch.hpp"
 #include "repo/fetching.hpp"
@@ -100,6 +101,18 @@ TEST_CASE("a file that was changed meanwhile is fetched from its beginning", "[r
     CHECK(read_bytes(dir / "x") == bytes_of(length, 2));
 }
 
+TEST_CASE("a server that sends less than the rest is asked again", "[repo][resume]") {
+    const TempDir served, dir;
+    write_bytes(served / "x", bytes_of(whole));
+    HttpServer server(served.path());
+    leave_part(server, dir);
+    server.behave("/x", {.range_at_most = 25'000});
+
+    CHECK(show(fetch_one(download_to(dir / "x", server.url() + "/x"))) == "complete 40000 bytes");
+    CHECK(server.log() == "/x 206 25000\n/x 206 15000\n");
+    CHECK(read_bytes(dir / "x") == bytes_of(whole));
+}
+
 TEST_CASE("a server without ranges sends the whole, and that is taken as the whole", "[repo][resume]") {
     const TempDir served, dir;
     write_bytes(served / "x", bytes_of(whole));
@@ -137,7 +150,10 @@ TEST_CASE("a part of another URL, or without notes, is not believed", "[repo][re
     HttpServer server(served.path());
     leave_part(server, dir);
 
-    SECTION("another URL") {
+    SECTION("another URL, though the server calls both files the same") {
+        std::filesystem::last_write_time(served / "y", std::filesystem::last_write_time(served / "x"));
+        server.behave("/y",
+                      {.any_range = true, .etag = "\"" + base::sha256(bytes_of(whole)).substr(0, 16) + "\""});
         auto download = download_to(dir / "x", server.url() + "/y");
         CHECK(show(fetch_one(download)) == "complete 100000 bytes");
         CHECK(read_bytes(dir / "x") == bytes_of(whole, 2));

@@ -204,6 +204,9 @@ void HttpServer::wait_for_company() {
     std::unique_lock lock(mutex_);
     // Once so many have been there at once, nobody waits any more: the last of them would stay alone.
     changed_.wait_for(lock, std::chrono::seconds(10), [&] { return ending_ || most_at_once_ >= gather_; });
+    // Time for one too many to come.
+    if (gather_ > 0)
+        changed_.wait_for(lock, std::chrono::milliseconds(200), [&] { return ending_; });
 }
 
 /// False when the connection is to be closed.
@@ -287,9 +290,10 @@ bool HttpServer::answer(int socket, Request request, const std::string& method) 
         const std::size_t begin = std::stoull(range.substr(6));
         if (begin >= body.size())
             return respond(416, "Content-Range: bytes */" + std::to_string(body.size()) + "\r\n", "");
-        headers += "Content-Range: bytes " + std::to_string(begin) + "-" + std::to_string(body.size() - 1) +
-                   "/" + std::to_string(body.size()) + "\r\n";
-        return respond(206, headers, body.substr(begin));
+        const std::size_t end = begin + std::min<std::uint64_t>(behaviour.range_at_most, body.size() - begin);
+        headers += "Content-Range: bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" +
+                   std::to_string(body.size()) + "\r\n";
+        return respond(206, headers, body.substr(begin, end - begin));
     }
     return respond(200, headers, body);
 }

@@ -32,9 +32,10 @@ struct Behaviour {
     bool no_length = false;     ///< no Content-Length; the connection's end is the body's
     bool no_validators = false; ///< neither ETag nor Last-Modified
     bool weak_etag = false;
-    bool any_range = false; ///< answers every Range with 206, whatever If-Range says
-    bool no_range = false;  ///< answers every Range with the whole
-    std::string etag = {};  ///< this one instead of one made of the content
+    bool any_range = false;                          ///< answers every Range with 206, whatever If-Range says
+    std::uint64_t range_at_most = ~std::uint64_t{0}; ///< answers a Range with so many bytes of it
+    bool no_range = false;                           ///< answers every Range with the whole
+    std::string etag = {};                           ///< this one instead of one made of the content
 };
 
 class HttpServer {
