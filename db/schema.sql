@@ -5,7 +5,7 @@
 -- Times are whole seconds since 1970 (UTC). Sizes are bytes. Digests are lower-case hexadecimal.
 -- "list" is text with a newline after each item.
 --
--- Truth, found nowhere else: jail and what hangs on it, generation, account, action.
+-- Truth, found nowhere else: jail and what hangs on it, generation, snapshot, account, action.
 -- Can be had again: repository and available_package (by asking the repositories), image and what hangs on it (from
 -- the manifest beside each image).
 
@@ -192,6 +192,24 @@ CREATE TABLE jail_claim (
 
 -- Who claims a port.
 CREATE INDEX jail_claim_by_port ON jail_claim (protocol, port);
+
+-- A snapshot: an image reference and a frozen copy of a jail's configuration and data, under a name. It goes with its jail.
+CREATE TABLE snapshot (
+    snapshot_id  TEXT PRIMARY KEY,            -- 16 hexadecimal digits, never used again; names the directory
+    jail_id      TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+    name         TEXT NOT NULL,               -- given by the operator, or made of the time
+    image_number INTEGER NOT NULL REFERENCES image, -- what the jail ran; an image in use cannot be deleted
+    generation   INTEGER NOT NULL CHECK (generation > 0), -- which was current; it may be forgotten since
+    wishes       TEXT NOT NULL,               -- list: the generation's
+    created_at   INTEGER NOT NULL,            -- when it was made
+    command      TEXT NOT NULL,               -- "snapshot web before"
+    method       TEXT NOT NULL,               -- how data was frozen: "subvolume", "reflink", "copy", "rename"
+    size_bytes   INTEGER NOT NULL,            -- sum of the frozen files' sizes, whatever blocks they share
+    UNIQUE (jail_id, name)
+) STRICT, WITHOUT ROWID;
+
+-- For images that nothing refers to.
+CREATE INDEX snapshot_by_image ON snapshot (image_number);
 
 -- ---------------------------------------------------------------- the host
 

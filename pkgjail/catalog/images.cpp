@@ -170,6 +170,14 @@ void Images::remove(const std::string& id) {
                         "is in use by generation " + std::to_string(row.integer(1)) + " of jail " +
                             row.text(0));
     }
+    {
+        Statement users(database, "SELECT jail.name, snapshot.name FROM snapshot JOIN jail USING (jail_id)"
+                                  " WHERE image_number = ? ORDER BY jail.name, snapshot.name LIMIT 1");
+        auto row = users.use();
+        if (row(number).next())
+            throw Error(ErrorKind::conflict, "image " + id,
+                        "is in use by snapshot " + row.text(1) + " of jail " + row.text(0));
+    }
     Statement(database, "DELETE FROM image WHERE image_number = ?").use()(number).execute();
     transaction.commit();
 }
@@ -229,6 +237,8 @@ std::vector<std::string> Images::unreferenced() {
     Statement statement(catalog_.database(),
                         "SELECT image_id FROM image WHERE NOT EXISTS"
                         " (SELECT 1 FROM generation WHERE generation.image_number = image.image_number)"
+                        " AND NOT EXISTS"
+                        " (SELECT 1 FROM snapshot WHERE snapshot.image_number = image.image_number)"
                         " ORDER BY created_at, image_id");
     std::vector<std::string> ids;
     auto row = statement.use();

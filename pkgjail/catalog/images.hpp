@@ -52,13 +52,13 @@ class Images {
     /// Another build key that gave an image with the same manifest: find_by_key finds it under both.
     /// Error{not_found} for an unknown image; a key that is known is set anew.
     void add_key(const std::string& id, const std::string& build_key);
-    /// Error{conflict} when a generation refers to it, Error{not_found} when there is none.
+    /// Error{conflict} when a generation or a snapshot refers to it, Error{not_found} when there is none.
     void remove(const std::string& id);
     /// Error{not_found} for an unknown image.
     jail::Manifest manifest(const std::string& id);
     /// A "/tree" file with equal digest, size, mode and owner in any image.
     std::optional<KnownFile> find_equal(const jail::ManifestEntry& file);
-    /// Images that no generation refers to, oldest first.
+    /// Images that no generation and no snapshot refers to, oldest first.
     std::vector<std::string> unreferenced();
 
   private:
