@@ -75,6 +75,8 @@ int cmd_update(Environment& environment) {
             json["error"] = error_json("update", *update.failure);
             if (!environment.json())
                 print_error(error_text("update", *update.failure));
+        } else if (environment.context().dry_run) {
+            environment.say(fmt::format("{}: would be asked at {}\n", update.name, printable(update.url)));
         } else {
             environment.say(fmt::format("{}: {} ({} packages)\n", update.name,
                                         update.changed ? "new index" : "nothing new", update.packages));

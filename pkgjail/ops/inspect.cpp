@@ -32,9 +32,14 @@ void add_usage(const Context& context, std::vector<JailView>& views) {
     for (JailView& view : views) {
         if (!is_running(view.status))
             continue;
-        if (!driver)
-            driver = confine::open_driver(context.layout.state(), context.config.runtime);
-        view.usage = driver->usage(jail_handle(view.jail), context.layout.run(view.jail.id));
+        try {
+            if (!driver)
+                driver = confine::open_driver(context.layout.state(), context.config.runtime);
+            view.usage = driver->usage(jail_handle(view.jail), context.layout.run(view.jail.id));
+        } catch (const Error& error) {
+            // Everything else about the jail is known without the driver.
+            context.reporter.warn(std::string("usage of jail ") + view.jail.name + ": " + error.what());
+        }
     }
 }
 
