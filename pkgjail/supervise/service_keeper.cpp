@@ -106,7 +106,7 @@ void ServiceKeeper::wait_for_events() {
         auto left = std::chrono::ceil<milliseconds>(*next - base::steady_now());
         timeout = static_cast<int>(std::clamp(left, milliseconds(0), longest).count());
     }
-    if (::poll(waiting_.data(), waiting_.size(), timeout) < 0 && errno != EINTR)
+    if (::poll(waiting_.data(), static_cast<nfds_t>(waiting_.size()), timeout) < 0 && errno != EINTR)
         throw base::system_error(errno, "supervisor", "poll");
 }
 
