@@ -46,7 +46,9 @@ RootPath RootPath::parse(std::string_view text) {
             break;
         begin = end + 1;
     }
-    return RootPath("/" + std::string(rest), 0);
+    std::string absolute = "/";
+    absolute += rest;
+    return RootPath(std::move(absolute), 0);
 }
 
 std::vector<std::string> RootPath::components() const {
