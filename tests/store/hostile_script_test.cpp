@@ -66,6 +66,11 @@ TEST_CASE("scripts run before and after the files, with a clean environment, in 
         return base::Exit{};
     };
 
+    at_work.equal_file = [&](const jail::ManifestEntry&) -> std::optional<base::HostPath> {
+        CHECK(at_work.scripts.open_jails == 0); // nobody is left who could change what is being looked at
+        return std::nullopt;
+    };
+
     at_work.build({plain, one, two});
 
     CHECK(at_work.scripts.calls ==
@@ -235,6 +240,15 @@ TEST_CASE("a link in the place of a directory leads nobody out of the image", "[
     }
     CHECK(outcome != "built");
     CHECK(at_work.is_clean());
+}
+
+TEST_CASE("a directory that a script removed is made again for the next package", "[store][script]") {
+    StoreFixture at_work;
+
+    CHECK(outcome_of_deed(at_work, [](const store::RootParts& parts) {
+              fs::remove_all(parts.tree / "bin");
+              fs::remove_all(parts.config / "usr");
+          }) == "built");
 }
 
 TEST_CASE("a link in the seed stays a link: nothing is written through it", "[store][script][hostile]") {
