@@ -203,6 +203,14 @@ TEST_CASE("a new generation has the old one's configuration and what the new see
     spec.files.push_back({"etc/svc/more.conf", "more\n", 0600});
     spec.symlinks.push_back({"etc/svc/link.conf", "more.conf"});
     spec.directories = {"etc/svc/conf.d"};
+    spec.install_script = "#!/bin/sh\n";
+    at_work.scripts.act = at_post_install("svc-2.0", [](const store::RootParts& parts) {
+        for (const char* directory :
+             {"var/lib/svc", "var/spool/svc"}) { // below what is no directory any more
+            fs::create_directory(parts.data / directory);
+            base::write_file_atomically(parts.data / directory / "file", "x");
+        }
+    });
     const std::string image = at_work.build({spec}).id;
     base::write_file_atomically(at_work.data() / "var/db/svc/mine", "mine");
     fs::remove_all(at_work.data() / "var/spool");
