@@ -4,6 +4,7 @@
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/plan_words.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/install.hpp"
@@ -15,16 +16,6 @@ using base::ErrorKind;
 using base::printable;
 
 namespace {
-
-Json plan_json(const solve::Plan& plan) {
-    Json steps = Json::array();
-    for (const solve::Step& step : plan.steps)
-        steps.push_back({{"action", solve::step_name(step.kind)},
-                         {"pkgname", step.pkgname},
-                         {"previous", step.previous},
-                         {"reason", step.reason}});
-    return steps;
-}
 
 Json result_json(const ops::InstallResult& result, bool dry_run) {
     Json json = {{"jail", result.jail},
@@ -43,17 +34,6 @@ Json result_json(const ops::InstallResult& result, bool dry_run) {
     if (result.status)
         json["status"] = status_json(*result.status);
     return json;
-}
-
-std::string plan_text(const solve::Plan& plan) {
-    Table table({"ACTION", "PACKAGE", "REASON"}, 2);
-    for (const solve::Step& step : plan.steps)
-        table.add(
-            {{std::string(solve::step_name(step.kind))},
-             {step.previous.empty() || step.previous == step.pkgname ? step.pkgname
-                                                                     : step.previous + " -> " + step.pkgname},
-             {printable(step.reason)}});
-    return table.render(output_screen());
 }
 
 void tell(Environment& environment, const ops::InstallResult& result) {

@@ -23,6 +23,12 @@ void install_options(po::options_description& options) {
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
+void upgrade_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("package", po::value<std::vector<std::string>>()->value_name("PKG"),
+                          "only this package and what it needs; may be repeated")(
+        "check", "only say what there is to do; exit status 2 when there is something");
+}
 void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
@@ -65,6 +71,21 @@ const std::vector<Command>& commands() {
          false,
          cmd_install},
         {"remove", "PKG… -j JAIL", "packages out of a jail", jail_option, {"package…"}, false, cmd_remove},
+        {"upgrade",
+         "JAIL…|--all [--package PKG]… [--check]",
+         "newer packages, one restart, and back if it fails",
+         upgrade_options,
+         {"jail…"},
+         false,
+         cmd_upgrade},
+        {"rollback",
+         "JAIL [GENERATION]",
+         "an older generation's packages and configuration",
+         no_options,
+         {"jail", "generation"},
+         false,
+         cmd_rollback},
+        {"history", "JAIL", "a jail's generations", no_options, {"jail"}, false, cmd_history},
         {"list", "", "jails, a line each", no_options, {}, false, cmd_list},
         {"status",
          "[JAIL…]",
@@ -98,6 +119,22 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_logs},
+        {"snapshot",
+         "JAIL [NAME]",
+         "freeze a jail's configuration and data under a name",
+         no_options,
+         {"jail", "name"},
+         false,
+         cmd_snapshot},
+        {"snapshots", "[JAIL]", "snapshots, a line each", no_options, {"jail"}, false, cmd_snapshots},
+        {"restore",
+         "JAIL NAME",
+         "a jail as a snapshot has it, data too; asks first",
+         no_options,
+         {"jail", "name"},
+         false,
+         cmd_restore},
+        {"drop", "JAIL NAME", "remove a snapshot; asks first", no_options, {"jail", "name"}, false, cmd_drop},
         {"destroy",
          "JAIL…|--all [--with-data]",
          "remove jails; their data stays unless told",

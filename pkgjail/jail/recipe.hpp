@@ -48,7 +48,7 @@ struct Health {
     std::chrono::milliseconds timeout{2'000};  ///< of one probe
     unsigned successes = 1;                    ///< in a row until ready
     unsigned failures = 3;                     ///< in a row until unhealthy, after grace
-    std::chrono::milliseconds quiet{2'000};    ///< after an upgrade: an exit within it counts as failure
+    std::chrono::milliseconds quiet{4'000};    ///< after an upgrade: an exit within it counts as failure
 };
 
 struct Restart {

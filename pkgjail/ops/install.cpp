@@ -182,10 +182,12 @@ class Install {
         for (const std::string& wish : subject_.wishes)
             if (std::find(wishes.begin(), wishes.end(), wish) == wishes.end())
                 wishes.push_back(wish);
-        jail = switch_image(session_, jail, made, std::move(wishes));
-        result_.generation = jail.current;
+        const Switched switched = switch_image(session_, jail, made, std::move(wishes));
+        result_.generation = switched.jail.current;
         result_.image = made.image.id;
-        ensure_started(jail);
+        result_.started = switched.started;
+        result_.status = switched.status;
+        result_.addresses = addresses(recipe_);
     }
 
     void ensure_started(const catalog::Jail& jail) {

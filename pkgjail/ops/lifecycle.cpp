@@ -4,10 +4,12 @@
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/snapshot_files.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
@@ -30,7 +32,8 @@ void want_running(Session& session, catalog::Jail jail, bool wanted) {
     catalog::Jails(session.catalog()).update(jail);
 }
 
-/// Images that nothing refers to any more.
+} // namespace
+
 void remove_unreferenced_images(Session& session) {
     const Context& context = session.context();
     catalog::Images images(session.catalog());
@@ -43,8 +46,6 @@ void remove_unreferenced_images(Session& session) {
         store::remove_image(context.layout, id);
     }
 }
-
-} // namespace
 
 LifecycleResult start(const Context& context, const std::string& name) {
     Session session(context, "start", name);
@@ -125,9 +126,16 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, true, status_of(context, jail)};
+    const auto snapshots = catalog::Snapshots(session.catalog()).of_jail(jail.id);
+    if (!with_data && !snapshots.empty())
+        throw Error(ErrorKind::conflict, name,
+                    fmt::format("has {} snapshot{}, which cannot be without it", snapshots.size(),
+                                snapshots.size() == 1 ? "" : "s"),
+                    "drop them first, or destroy it --with-data");
     if (context.dry_run)
         return result;
-    if (with_data && !context.reporter.confirm(fmt::format("Destroy jail {} and all of its data?", name)))
+    if (with_data && !context.reporter.confirm(fmt::format("Destroy jail {} and all of its data{}?", name,
+                                                           snapshots.empty() ? "" : ", with its snapshots")))
         throw Error(ErrorKind::usage, name, "not destroyed, because the question was not answered with yes",
                     "repeat it with --yes");
     want_running(session, jail, false);
@@ -139,6 +147,8 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
         catalog::Jails(session.catalog()).remove(jail.id);
         base::step("destroy.forgotten");
         store::remove_jail(context.layout, jail.id, false);
+        for (const catalog::Snapshot& snapshot : snapshots)
+            store::remove_snapshot(context.layout, snapshot.id);
     } else {
         store::remove_jail(context.layout, jail.id, true);
         base::step("destroy.emptied");

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "pkgjail/ops/context.hpp"
+#include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
 namespace pkgjail::ops {
@@ -23,6 +23,10 @@ LifecycleResult restart(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);
 /// Stops it, removes its root and configuration, forgets it in the catalog; its data stays unless
 /// `with_data`. Images that nothing refers to any more go as well. Asks first when data is to be removed.
+/// A jail with snapshots is Error{conflict} without `with_data`; with it they go as well.
 LifecycleResult destroy(const Context& context, const std::string& jail, bool with_data);
+
+/// Forgets and deletes images that no generation and no snapshot refers to any more.
+void remove_unreferenced_images(Session& session);
 
 } // namespace pkgjail::ops

@@ -1,10 +1,45 @@
 #include "pkgjail/ops/recover.hpp"
 
+#include <cstdlib>
+
 #include <fmt/core.h>
 
+#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
 
 namespace pkgjail::ops {
+
+namespace {
+
+/// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
+/// one is started again.
+void settle(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+    constexpr std::string_view unproven = "start ";
+    std::int64_t old = jail.current;
+    if (jail.operation->starts_with(unproven))
+        old = std::atoll(jail.operation->c_str() + unproven.size());
+    else if (status.state == supervise::ServiceState::ready) {
+        catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
+        return;
+    }
+    stop_jail(session, jail); // half-started, or without its supervisor
+    if (prove(session, jail, old).started)
+        context.reporter.warn(fmt::format("jail {}: started again", jail.name));
+}
+
+/// Undoes what a dead command did to the jail's files and processes rather than to its generations.
+void put_in_place(Session& session, const catalog::Jail& jail) {
+    if (*jail.operation == PausedJail::note)
+        PausedJail::resume_after_crash(session, jail);
+    else if (const auto snapshot = set_aside_by_restore(*jail.operation))
+        undo_restore(session, jail, *snapshot);
+}
+
+} // namespace
 
 void recover_jails(Session& session) {
     const Context& context = session.context();
@@ -19,18 +54,24 @@ void recover_jails(Session& session) {
         const auto jail = jails.find_by_id(noted.id);
         if (!jail || !jail->operation)
             continue;
-        jails.set_operation(jail->id, std::nullopt);
-        context.reporter.warn(
-            fmt::format("jail {}: a command was interrupted ({}); generation {} stays current", jail->name,
-                        *jail->operation, jail->current));
-        if (!jail->wanted_running || is_running(supervise::read_status(context.layout.run(jail->id))))
+        context.reporter.warn(fmt::format("jail {}: a command was interrupted ({}); generation {} is current",
+                                          jail->name, *jail->operation, jail->current));
+        try {
+            put_in_place(session, *jail);
+        } catch (const base::Error& error) {
+            // The note stays, because it says where the jail's data are.
+            context.reporter.warn(
+                fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
+            continue;
+        }
+        const auto in_place = jails.find_by_id(noted.id);
+        if (!in_place || !in_place->operation)
             continue;
         try {
-            start_jail(session, *jail);
-            context.reporter.warn(fmt::format("jail {}: started again", jail->name));
+            settle(session, *in_place);
         } catch (const base::Error& error) {
-            context.reporter.warn(
-                fmt::format("jail {}: could not be started again: {}", jail->name, error.what()));
+            jails.set_operation(jail->id, std::nullopt); // it was tried and told; a person decides from here
+            context.reporter.warn(fmt::format("jail {}: {}", jail->name, error.what()));
         }
     }
 }

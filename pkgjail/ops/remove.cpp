@@ -81,18 +81,16 @@ InstallResult remove(const Context& context, const RemoveRequest& request) {
     }
     const Archives archives = obtain_archives(session, result.plan, {}, digests_of(*before));
     const MadeImage made = make_image(session, result.plan, archives, jail.name);
-    const bool was_running = is_running(supervise::read_status(context.layout.run(jail.id)));
-    const catalog::Jail switched =
+    const Switched switched =
         switch_image(session, jail, made, remaining_wishes(generation->wishes, result.plan));
-    result.generation = switched.current;
+    result.generation = switched.jail.current;
     result.image = made.image.id;
     result.image_reused = made.reused;
     result.setid = made.setid;
     result.warnings = made.warnings;
-    if (was_running) {
-        result.status = start_jail(session, switched);
-        result.started = true;
-    }
+    result.started = switched.started;
+    result.status = switched.status;
+    result.addresses = addresses(recipe);
     session.finish();
     return result;
 }

@@ -62,23 +62,19 @@ class ScriptJail : public store::ScriptRunner {
         streams.input = commands.read_end.get();
         streams.output = answers.write_end.get();
         streams.error = log_.get();
-        first_ = driver_.create(spec_, options_.run_directory, streams);
-        driver_.start(spec_, options_.run_directory);
+        try {
+            first_ = driver_.create(spec_, options_.run_directory, streams);
+            driver_.start(spec_, options_.run_directory);
+        } catch (...) {
+            end();
+            throw;
+        }
         commands_ = std::move(commands.write_end);
         answers_ = std::move(answers.read_end);
         send("umask 022\n");
     }
 
-    ~ScriptJail() override {
-        try {
-            driver_.remove(spec_.handle, options_.run_directory);
-            ::waitpid(first_.pid, nullptr, 0); // it is our child, see confine::become_reaper
-            std::filesystem::remove_all(options_.run_directory);
-        } catch (const std::exception&) {
-            // The build jail's processes have no root left to write to; the next create() of a driver clears
-            // its handle.
-        }
-    }
+    ~ScriptJail() override { end(); }
 
     base::Exit run(const Script& script) override {
         note(fmt::format("== {}: {}", script.pkgname, script.argv.back()));
@@ -99,6 +95,17 @@ class ScriptJail : public store::ScriptRunner {
     }
 
   private:
+    void end() noexcept {
+        try {
+            driver_.remove(spec_.handle, options_.run_directory);
+            if (first_.pid > 0)
+                ::waitpid(first_.pid, nullptr, 0); // it is our child, see confine::become_reaper
+            std::filesystem::remove_all(options_.run_directory);
+        } catch (const std::exception&) {
+            // The run directory stays, by which the next command finds the jail and ends it.
+        }
+    }
+
     void note(const std::string& text) {
         base::write_all(log_.get(), base::printable(text) + "\n", options_.log.string());
     }

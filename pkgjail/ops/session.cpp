@@ -1,5 +1,7 @@
 #include "pkgjail/ops/session.hpp"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include <fmt/core.h>
@@ -10,10 +12,13 @@
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recover.hpp"
+#include "pkgjail/ops/restore.hpp"
 #include "pkgjail/store/sweep.hpp"
+#include "pkgjail/store/sweep_snapshots.hpp"
 
 namespace pkgjail::ops {
 
@@ -93,11 +98,21 @@ void Session::sweep_if_alone() {
     store::Known known;
     known.image = [&](const std::string& id) { return images.find(id).has_value(); };
     known.jail = [&](const std::string& id) { return jails.find_by_id(id).has_value(); };
-    const store::Swept swept = store::sweep(context_.layout, known);
-    for (const std::string& removed : swept.removed)
-        context_.reporter.warn("removed what an interrupted command left: " + removed);
-    for (const std::string& failed : swept.failed)
-        context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
+    catalog::Snapshots snapshots(*catalog_);
+    const std::vector<catalog::Jail> all = jails.all();
+    const auto known_snapshot = [&](const std::string& id) {
+        return snapshots.find_by_id(id) ||
+               std::any_of(all.begin(), all.end(), [&](const catalog::Jail& jail) {
+                   return jail.operation && set_aside_by_restore(*jail.operation) == id;
+               });
+    };
+    for (const store::Swept& swept :
+         {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot)}) {
+        for (const std::string& removed : swept.removed)
+            context_.reporter.warn("removed what an interrupted command left: " + removed);
+        for (const std::string& failed : swept.failed)
+            context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
+    }
     sweep_temporary_jails();
     alone->downgrade();
     store_lock_ = std::move(*alone);

@@ -26,7 +26,8 @@ class Session {
 
     const Context& context() const { return context_; }
     catalog::Catalog& catalog() { return *catalog_; }
-    /// Exclusive for this jail name until the returned lock goes (none in a dry run); Error{busy} names the holder.
+    /// Exclusive for this jail name until the returned lock goes (none in a dry run); Error{busy} names the
+    /// holder.
     std::optional<base::Lock> lock_jail(const std::string& name);
     void finish(const std::string& outcome = "done", int exit_status = 0);
 

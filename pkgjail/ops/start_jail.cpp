@@ -1,5 +1,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 
+#include <thread>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/step.hpp"
@@ -25,6 +27,34 @@ std::string last_words(const Context& context, const catalog::Jail& jail, base::
     return words;
 }
 
+/// The service is stopped, and the reason thrown with what it said last.
+[[noreturn]] void give_up(const Context& context, const catalog::Jail& jail, base::WallTime since,
+                          const std::string& why) {
+    supervise::stop(context.layout.run(jail.id));
+    const std::string words = last_words(context, jail, since);
+    throw Error(ErrorKind::unhealthy, jail.name,
+                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)),
+                fmt::format("pkgjail logs {} has everything it wrote", jail.name));
+}
+
+/// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.
+ServiceStatus watch_quiet(const Context& context, const catalog::Jail& jail, const ServiceStatus& first,
+                          std::chrono::milliseconds quiet, base::WallTime since) {
+    constexpr std::chrono::milliseconds look_every{50};
+    const base::HostPath run = context.layout.run(jail.id);
+    const auto end = base::steady_now() + quiet;
+    ServiceStatus status = first;
+    while (base::steady_now() < end) {
+        std::this_thread::sleep_for(look_every);
+        status = supervise::read_status(run);
+        if (status.service != first.service || status.restarts != first.restarts || !is_running(status))
+            give_up(context, jail, since,
+                    fmt::format("the service ended within its quiet period: {}",
+                                status.last_exit.empty() ? status.reason : status.last_exit));
+    }
+    return status;
+}
+
 } // namespace
 
 bool is_running(const ServiceStatus& status) {
@@ -43,7 +73,7 @@ bool is_running(const ServiceStatus& status) {
     return false;
 }
 
-ServiceStatus start_jail(Session& session, const catalog::Jail& jail) {
+ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate) {
     const Context& context = session.context();
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
     if (!generation)
@@ -65,16 +95,14 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail) {
     const auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
     const ServiceStatus status = supervise::wait_until_settled(run, patience);
     base::step("start.settled");
-    if (status.state == ServiceState::ready)
+    if (status.state != ServiceState::ready)
+        give_up(context, jail, since,
+                fmt::format("the service did not get ready: {}",
+                            status.reason.empty() ? status.last_probe : status.reason));
+    if (gate == Gate::ready)
         return status;
-
-    supervise::stop(run);
-    const std::string words = last_words(context, jail, since);
-    throw Error(ErrorKind::unhealthy, jail.name,
-                fmt::format("the service did not get ready: {}{}",
-                            status.reason.empty() ? status.last_probe : status.reason,
-                            words.empty() ? "" : fmt::format(" (last output: {})", words)),
-                fmt::format("pkgjail logs {} has everything it wrote", jail.name));
+    context.reporter.doing("watch " + jail.name);
+    return watch_quiet(context, jail, status, service.health.quiet, since);
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

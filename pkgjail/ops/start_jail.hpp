@@ -1,4 +1,4 @@
-// Starting and stopping within an operation: what `install`, `start`, `restart`, `remove` share.
+// Starting and stopping within an operation: what `install`, `start`, `restart`, `upgrade` share.
 #pragma once
 
 #include <string>
@@ -10,9 +10,15 @@ namespace pkgjail::ops {
 
 bool is_running(const supervise::ServiceStatus& status);
 
-/// Launches the supervisor and returns when the service is ready. The caller holds the jail's lock. Throws as
-/// ops::start does; a service that does not get ready is stopped again, so that nothing is left half-running.
-supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail);
+enum class Gate {
+    ready, ///< done when the service is ready
+    quiet, ///< and then stays so for the recipe's quiet period: any exit in it is a failure
+};
+
+/// Launches the supervisor and returns when the service has passed the gate. The caller holds the jail's
+/// lock. Throws as ops::start does; a service that does not get there is stopped again, so that nothing is
+/// left half-running.
+supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready);
 /// False when nothing ran.
 bool stop_jail(Session& session, const catalog::Jail& jail);
 

@@ -1,14 +1,21 @@
 #include "pkgjail/ops/switch_image.hpp"
 
+#include <algorithm>
+
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
 
 void record_image(catalog::Catalog& catalog, const MadeImage& made) {
     if (!made.reused)
@@ -42,32 +49,123 @@ std::string record_of(const catalog::Jail& jail, const catalog::Generation& gene
     return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-catalog::Jail switch_image(Session& session, catalog::Jail jail, const MadeImage& made,
-                           std::vector<std::string> wishes) {
+namespace {
+
+std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
+    std::int64_t last = jail.current;
+    for (const catalog::Generation& generation : jails.generations(jail.id))
+        last = std::max(last, generation.number);
+    return last + 1;
+}
+
+std::string unproven(std::int64_t old) {
+    return fmt::format("start {}", old);
+}
+
+void write_record(Session& session, const catalog::Jail& jail) {
+    if (const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current))
+        base::write_file_atomically(session.context().layout.jail_record(jail.id),
+                                    record_of(jail, *generation));
+}
+
+bool is_to_run(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    const auto recipe = rendered_recipe(context, jail);
+    return jail.wanted_running && recipe && !recipe->services.empty();
+}
+
+/// The old generation current again and running; the new one keeps its number, with what became of it.
+[[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why) {
+    catalog::Jails jails(session.catalog());
+    const std::int64_t failed = jail.current;
+    stop_jail(session, jail);
+    catalog::Transaction transaction(session.catalog().database());
+    jails.set_current(jail.id, old);
+    jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", why.cause()));
+    jails.set_operation(jail.id, "switch");
+    transaction.commit();
+    base::step("switch.put_back");
+    jail.current = old;
+    write_record(session, jail);
+    std::string second = "generation " + std::to_string(old) + " runs again";
+    try {
+        start_jail(session, jail);
+    } catch (const Error& error) {
+        second =
+            fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
+    }
+    jails.set_operation(jail.id, std::nullopt);
+    throw Error(ErrorKind::unhealthy, jail.name,
+                fmt::format("generation {} was rolled back: {}; {}", failed, why.cause(), second),
+                fmt::format("pkgjail logs {} has everything it wrote", jail.name));
+}
+
+} // namespace
+
+Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
+    Switched result;
+    result.jail = jail;
+    if (is_to_run(session, jail)) {
+        try {
+            result.status = start_jail(session, jail, Gate::quiet);
+            result.started = true;
+        } catch (const Error& error) {
+            if (old == jail.current)
+                throw;
+            put_back(session, jail, old, error);
+        }
+    }
+    base::step("switch.proven");
+    catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
+    return result;
+}
+
+Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
+                      std::vector<std::string> wishes) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
+    catalog::Jail jail = before;
+    const std::int64_t next = next_generation(jails, jail);
+    jails.set_operation(jail.id, "switch");
+    base::step("switch.noted");
+    try {
+        stop_jail(session, jail);
+        base::step("switch.stopped");
+        store::extend_generation(context.layout, jail.id, jail.current, next, made.image.id);
+        base::step("switch.configured");
+        catalog::Transaction transaction(session.catalog().database());
+        record_image(session.catalog(), made);
+        jail.current =
+            jails.add_generation(jail.id, generation_of(context, made.image.id, std::move(wishes)));
+        jails.set_operation(jail.id, unproven(before.current));
+        transaction.commit();
+    } catch (...) {
+        // Nothing is current that was not before; the service goes on with it.
+        if (is_to_run(session, before))
+            start_jail(session, before);
+        jails.set_operation(before.id, std::nullopt);
+        throw;
+    }
+    base::step("switch.committed");
+    write_record(session, jail);
+    return prove(session, jail, before.current);
+}
+
+Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
+    catalog::Jails jails(session.catalog());
+    catalog::Jail jail = before;
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
     stop_jail(session, jail);
     base::step("switch.stopped");
-    const std::vector<catalog::Generation> before = jails.generations(jail.id);
-    std::int64_t next = jail.current;
-    for (const catalog::Generation& generation : before)
-        next = std::max(next, generation.number);
-    ++next;
-    store::extend_generation(context.layout, jail.id, jail.current, next, made.image.id);
-    base::step("switch.seeded");
-
-    const catalog::Generation generation = generation_of(context, made.image.id, std::move(wishes));
     catalog::Transaction transaction(session.catalog().database());
-    record_image(session.catalog(), made);
-    jail.current = jails.add_generation(jail.id, generation);
-    // Until the caller has started it: a command killed in between must not leave the service down.
-    jails.set_operation(jail.id, "start");
+    jails.set_current(jail.id, generation);
+    jails.set_operation(jail.id, unproven(before.current));
     transaction.commit();
     base::step("switch.committed");
-    base::write_file_atomically(context.layout.jail_record(jail.id), record_of(jail, generation));
-    return jail;
+    jail.current = generation;
+    write_record(session, jail);
+    return prove(session, jail, before.current);
 }
 
 } // namespace pkgjail::ops

@@ -1,13 +1,23 @@
-// Giving an existing jail another image: what `install -j` and `remove` share. The service is down for the
-// time between the two steps that this writes down.
+// Changing what an existing jail runs: what `install -j`, `remove`, `upgrade` and `rollback` share. The
+// service is down between two steps that are written down, and a new generation that does not pass its gate
+// is put back.
+//
+// The note in the catalog (Jails::set_operation) says how far a command is, for the next one to finish or
+// undo (recover.hpp):
+//     "switch"        the old generation is current, the service may be stopped
+//     "start OLD"     the new generation is current and not proven; OLD is what to go back to
+//     "restart"       a restart is under way
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/session.hpp"
+#include "pkgjail/supervise/service_state.hpp"
 
 namespace pkgjail::ops {
 
@@ -19,10 +29,24 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
 /// jail.json: enough to know the jail again without the catalog.
 std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation);
 
-/// Stops the jail where it runs, adds what the new image's seed has and the jail lacks, makes a new
-/// generation current. Returns the jail as it is then; starting it again (with restart_after_switch) is the caller's. Killed in between,
-/// the next command starts the old generation again (recover.hpp).
-catalog::Jail switch_image(Session& session, catalog::Jail jail, const MadeImage& made,
-                           std::vector<std::string> wishes);
+struct Switched {
+    catalog::Jail jail; ///< as it is now
+    bool started = false;
+    std::optional<supervise::ServiceStatus> status; ///< when it is meant to run
+};
+
+/// Stops the jail where it runs, makes the configuration of a new generation from the present one and the new
+/// image's seed, makes that generation current, and starts it where it ran before or is meant to run. When it
+/// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says
+/// what happened to both.
+Switched switch_image(Session& session, const catalog::Jail& jail, const MadeImage& made,
+                      std::vector<std::string> wishes);
+
+/// The same to a generation that the jail had before: image and configuration, never data.
+Switched switch_back(Session& session, const catalog::Jail& jail, std::int64_t generation);
+
+/// Starts the current generation, which is noted as not proven ("start OLD"), and puts `old` back if it
+/// fails. Also used by recovery.
+Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old);
 
 } // namespace pkgjail::ops

@@ -80,7 +80,7 @@ TEST_CASE("a recipe rendered with its defaults has nothing left to expand", "[ja
           "  restart on-failure backoff 500ms to 30s budget 5 in 1m\n"
           "network host tcp:8080\n"
           "health http http://127.0.0.1:8080/\n"
-          "  grace 10s interval 5s timeout 2s successes 1 failures 3 quiet 2s\n"
+          "  grace 10s interval 5s timeout 2s successes 1 failures 3 quiet 4s\n"
           "file /usr/pkg/etc/nginx/web.conf 0644 root:\n"
           "  |workers 4;\n"
           "  |listen 8080;\n"

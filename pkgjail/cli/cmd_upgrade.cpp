@@ -1,0 +1,139 @@
+// upgrade, rollback, history: generations.
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/plan_words.hpp"
+#include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/upgrade.hpp"
+
+namespace pkgjail::cli {
+
+using base::Error;
+using base::ErrorKind;
+using base::printable;
+
+namespace {
+
+Json upgrade_json(const ops::UpgradeResult& result) {
+    Json json = {{"changed", result.changed},
+                 {"steps", plan_json(result.plan)},
+                 {"download_bytes", result.download_bytes},
+                 {"generation", result.generation},
+                 {"image", result.image},
+                 {"started", result.started},
+                 {"build_warnings", result.warnings}};
+    if (result.status)
+        json["status"] = status_json(*result.status);
+    return json;
+}
+
+std::string upgrade_text(const ops::UpgradeResult& result) {
+    if (result.plan.changes_nothing())
+        return fmt::format("jail {}: nothing to do, generation {} is up to date\n", result.jail,
+                           result.generation);
+    if (!result.changed)
+        return fmt::format("jail {}: would\n{}at most {} to download\n", result.jail, plan_text(result.plan),
+                           jail::format_size(result.download_bytes));
+    std::string text = plan_text(result.plan) + fmt::format("jail {}: generation {}, image {}", result.jail,
+                                                            result.generation, short_id(result.image));
+    if (result.status)
+        text +=
+            ", " + colored(state_text(*result.status), state_color(result.status->state), output_screen());
+    return text + "\n";
+}
+
+std::int64_t generation_option(Environment& environment) {
+    const std::string text = environment.text("generation");
+    if (text.empty())
+        return 0;
+    if (text.size() > 9 || text.find_first_not_of("0123456789") != std::string::npos || std::stol(text) == 0)
+        throw Error(ErrorKind::usage, "rollback",
+                    fmt::format("found \"{}\" as generation, allowed: a number from 1", printable(text)),
+                    "pkgjail history JAIL lists them");
+    return std::stol(text);
+}
+
+} // namespace
+
+int cmd_upgrade(Environment& environment) {
+    bool something = false;
+    const int status = for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
+        ops::UpgradeRequest request;
+        request.jail = jail;
+        request.only = environment.list("package");
+        request.check = environment.has("check");
+        const ops::UpgradeResult result = ops::upgrade(environment.context(), request);
+        something = something || !result.plan.changes_nothing();
+        environment.say(upgrade_text(result));
+        return upgrade_json(result);
+    });
+    return status == exit_done && something && environment.has("check") ? exit_finding : status;
+}
+
+int cmd_rollback(Environment& environment) {
+    if (!environment.has("jail"))
+        throw Error(ErrorKind::usage, "rollback", "no jail given", "pkgjail rollback JAIL [GENERATION]");
+    const ops::RollbackResult result =
+        ops::rollback(environment.context(), environment.text("jail"), generation_option(environment));
+    const bool dry_run = environment.context().dry_run;
+    if (environment.json()) {
+        Json json = {{"jail", result.jail},
+                     {"from", result.from},
+                     {"to", result.to},
+                     {"dry_run", dry_run},
+                     {"started", result.started}};
+        if (result.status)
+            json["status"] = status_json(*result.status);
+        environment.print_json(json);
+        return exit_done;
+    }
+    if (result.from == result.to)
+        environment.say(fmt::format("jail {}: generation {} is current already\n", result.jail, result.to));
+    else
+        environment.say(fmt::format("jail {}: {} from generation {} to {}{}\n", result.jail,
+                                    dry_run ? "would go" : "went", result.from, result.to,
+                                    result.status ? ", " + state_text(*result.status) : ""));
+    return exit_done;
+}
+
+int cmd_history(Environment& environment) {
+    if (!environment.has("jail"))
+        throw Error(ErrorKind::usage, "history", "no jail given", "pkgjail history JAIL");
+    const std::string jail = environment.text("jail");
+    const auto entries = ops::history(environment.context(), jail);
+    if (environment.json()) {
+        Json list = Json::array();
+        for (const ops::HistoryEntry& entry : entries)
+            list.push_back({{"generation", entry.generation.number},
+                            {"current", entry.current},
+                            {"created_at", base::format_time(base::from_unix(entry.generation.created_at))},
+                            {"command", entry.generation.command},
+                            {"outcome", entry.generation.outcome},
+                            {"image", entry.generation.image_id},
+                            {"changes", entry.changes}});
+        environment.print_json({{"jail", jail}, {"generations", list}});
+        return exit_done;
+    }
+    std::string text;
+    for (const ops::HistoryEntry& entry : entries) {
+        text += colored(fmt::format("{}{:>3}  {}  {}", entry.current ? "*" : " ", entry.generation.number,
+                                    base::format_time(base::from_unix(entry.generation.created_at)),
+                                    printable(entry.generation.command)),
+                        entry.current ? Color::bold : Color::none, output_screen()) +
+                "\n";
+        if (entry.generation.outcome != "done")
+            text += "      " + printable(entry.generation.outcome) + "\n";
+        for (const std::string& change : entry.changes)
+            text += "      " + printable(change) + "\n";
+    }
+    environment.say(text);
+    return exit_done;
+}
+
+} // namespace pkgjail::cli
