@@ -23,8 +23,19 @@ __KERNEL_RCSID(0, "pkgjail_net.c");
 
 static uint16_t *pj_claims;	/* pj_lock: claims of each port */
 
-/* What a socket wants to bind. */
+/*
+ * What a socket wants to bind.
+ *
+ * When the kernel picks a port itself, for bind(2) with port 0 and for
+ * connect(2) and listen(2) on an unbound socket, it first asks for port 0 and
+ * then for each candidate.  For a candidate (portalgo.c) the length and family of
+ * the address may be whatever was on the stack, and the port is in the order of
+ * the host.  An explicit bind cannot look like the first, because the protocols
+ * check length and family before they ask; of the second one cannot be sure.
+ */
 struct pj_endpoint {
+	bool		e_candidate;	/* not a valid address: the kernel's own */
+	uint16_t	e_raw;		/* the port, taken as in host order */
 	uint16_t	e_port;
 	uint8_t		e_protocol;	/* mask of PKGJAIL_PROTO_* */
 	uint8_t		e_family;	/* PKGJAIL_FAMILY_* */
@@ -184,26 +195,28 @@ pj_unclaim(struct pj_jail *j)
 	pj_claims_add(j, -1);
 }
 
-/* False for an address family that we do not judge. */
+/* False where there is no address at all. */
 static bool
 pj_endpoint(struct socket *so, struct sockaddr *sa, struct pj_endpoint *e)
 {
-	const struct sockaddr_in *sin;
-	const struct sockaddr_in6 *sin6;
+	const struct sockaddr_in *sin = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)sa;
 
 	memset(e, 0, sizeof(*e));
 	if (sa == NULL)
 		return false;
-	switch (sa->sa_family) {
-	case AF_INET:
-		sin = (const struct sockaddr_in *)sa;
+	e->e_protocol = PKGJAIL_PROTO_ANY;
+	if (so != NULL && so->so_type == SOCK_STREAM)
+		e->e_protocol = PKGJAIL_PROTO_TCP;
+	else if (so != NULL && so->so_type == SOCK_DGRAM)
+		e->e_protocol = PKGJAIL_PROTO_UDP;
+	/* The port is at the same place in both families. */
+	e->e_raw = sin->sin_port;
+	e->e_port = ntohs(sin->sin_port);
+	if (sa->sa_family == AF_INET && sa->sa_len == sizeof(*sin)) {
 		e->e_family = PKGJAIL_FAMILY_INET;
-		e->e_port = ntohs(sin->sin_port);
 		memcpy(e->e_address, &sin->sin_addr, 4);
-		break;
-	case AF_INET6:
-		sin6 = (const struct sockaddr_in6 *)sa;
-		e->e_port = ntohs(sin6->sin6_port);
+	} else if (sa->sa_family == AF_INET6 && sa->sa_len == sizeof(*sin6)) {
 		if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
 			e->e_family = PKGJAIL_FAMILY_INET;
 			memcpy(e->e_address, &sin6->sin6_addr.s6_addr[12], 4);
@@ -211,46 +224,42 @@ pj_endpoint(struct socket *so, struct sockaddr *sa, struct pj_endpoint *e)
 			e->e_family = PKGJAIL_FAMILY_INET6;
 			memcpy(e->e_address, &sin6->sin6_addr, 16);
 		}
-		break;
-	default:
-		return false;
-	}
+	} else
+		e->e_candidate = true;
+	/* A candidate's address was judged with port 0; any, to be careful. */
 	e->e_any = pj_iszero(e->e_address, sizeof(e->e_address));
-	e->e_protocol = PKGJAIL_PROTO_ANY;
-	if (so != NULL && so->so_type == SOCK_STREAM)
-		e->e_protocol = PKGJAIL_PROTO_TCP;
-	else if (so != NULL && so->so_type == SOCK_DGRAM)
-		e->e_protocol = PKGJAIL_PROTO_UDP;
 	return true;
 }
 
-/* The jail has claimed this port for this protocol. */
+/* The jail has claimed a port for this protocol. */
 static bool
-pj_claims_port(const struct pj_jail *j, const struct pj_endpoint *e)
+pj_claims_port(const struct pj_jail *j, const struct pj_endpoint *e,
+    uint16_t port)
 {
 	u_int i;
 
 	for (i = 0; i < j->j_nports; i++) {
 		if ((j->j_ports[i].protocol & e->e_protocol) != 0 &&
-		    j->j_ports[i].first <= e->e_port &&
-		    e->e_port <= j->j_ports[i].last)
+		    j->j_ports[i].first <= port && port <= j->j_ports[i].last)
 			return true;
 	}
 	return false;
 }
 
-/* A jail other than the given one owns the port on this address. */
+/* A jail other than the given one owns a port on this address. */
 static bool
-pj_owned_by_other(const struct pj_jail *j, const struct pj_endpoint *e)
+pj_owned_by_other(const struct pj_jail *j, const struct pj_endpoint *e,
+    uint16_t port)
 {
 	struct pj_jail *other;
 	bool mine;
 
-	mine = j != NULL && pj_claims_port(j, e);
-	if (pj_claims[e->e_port] == (mine ? 1 : 0))
+	mine = j != NULL && pj_claims_port(j, e, port);
+	if (pj_claims[port] == (mine ? 1 : 0))
 		return false;
 	LIST_FOREACH(other, &pj_jails, j_list) {
-		if (other != j && pj_claims_port(other, e) && (e->e_any ||
+		if (other != j && pj_claims_port(other, e, port) &&
+		    (e->e_any ||
 		    pj_has_address(other, e->e_family, e->e_address)))
 			return true;
 	}
@@ -258,31 +267,44 @@ pj_owned_by_other(const struct pj_jail *j, const struct pj_endpoint *e)
 }
 
 /*
- * A bind by a process inside.  Port 0 is also what the kernel asks before an
- * implicit bind of connect(2) or listen(2), and it then asks again for each
- * port that it picked, which looks just like an explicit bind; so ports of the
- * anonymous range that nobody claims are free.  pj_lock is held.
+ * The kernel may have picked this port itself: a candidate, or a valid address
+ * whose port lies in the anonymous range in one order or the other.  A refusal
+ * makes the kernel try the next one.  An explicit bind of an unclaimed port that
+ * only looks like a candidate passes too; it takes nothing from anybody.
  */
+static bool
+pj_maybe_picked(const struct pj_jail *j, const struct pj_endpoint *e)
+{
+
+	if (!e->e_candidate && e->e_port < IPPORT_ANONMIN &&
+	    (e->e_raw < IPPORT_ANONMIN || e->e_port < IPPORT_RESERVED))
+		return false;
+	return !pj_owned_by_other(j, e, e->e_raw);
+}
+
+/* A bind by a process inside.  pj_lock is held. */
 bool
-pj_bind_allowed(struct pj_jail *j, struct socket *so, struct sockaddr *sa)
+pj_bind_allowed(struct pj_jail *j, bool low, struct socket *so,
+    struct sockaddr *sa)
 {
 	struct pj_endpoint e;
+	bool picked;
 
 	KASSERT(mutex_owned(&pj_lock));
 	if (!pj_endpoint(so, sa, &e))
 		return false;
-	if (!e.e_any) {
-		if (!pj_has_address(j, e.e_family, e.e_address))
-			return false;
-	} else if (j->j_naddresses != 0 && e.e_port != 0 &&
-	    e.e_port < IPPORT_ANONMIN &&
+	if (!e.e_candidate && !e.e_any &&
+	    !pj_has_address(j, e.e_family, e.e_address))
+		return false;
+	if (!e.e_candidate && e.e_port == 0)
+		return true;
+	if (pj_owned_by_other(j, &e, e.e_port))
+		return false;
+	picked = !low && pj_maybe_picked(j, &e);
+	if (e.e_any && !e.e_candidate && !picked && j->j_naddresses != 0 &&
 	    (j->j_policy & PKGJAIL_ALLOW_ANYADDR) == 0)
 		return false;
-	if (e.e_port == 0)
-		return true;
-	if (pj_owned_by_other(j, &e))
-		return false;
-	if (pj_claims_port(j, &e) || e.e_port >= IPPORT_ANONMIN)
+	if (picked || pj_claims_port(j, &e, e.e_port))
 		return true;
 	return e.e_port >= IPPORT_RESERVED &&
 	    (j->j_policy & PKGJAIL_ALLOW_ANYPORT) != 0;
@@ -295,6 +317,9 @@ pj_bind_reserved(struct socket *so, struct sockaddr *sa)
 	struct pj_endpoint e;
 
 	KASSERT(mutex_owned(&pj_lock));
-	return pj_endpoint(so, sa, &e) && e.e_port != 0 &&
-	    pj_owned_by_other(NULL, &e);
+	if (!pj_endpoint(so, sa, &e))
+		return false;
+	if (e.e_candidate && pj_owned_by_other(NULL, &e, e.e_raw))
+		return true;
+	return e.e_port != 0 && pj_owned_by_other(NULL, &e, e.e_port);
 }

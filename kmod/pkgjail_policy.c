@@ -280,7 +280,9 @@ pj_ask_network(struct pj_jail *j, uint32_t id, const struct pj_question *q,
 	case KAUTH_NETWORK_BIND:
 		return (req == KAUTH_REQ_NETWORK_BIND_PORT ||
 		    req == KAUTH_REQ_NETWORK_BIND_PRIVPORT) &&
-		    pj_bind_allowed(j, q->q_arg1, q->q_arg2);
+		    pj_bind_allowed(j,
+		    req == KAUTH_REQ_NETWORK_BIND_PRIVPORT, q->q_arg1,
+		    q->q_arg2);
 	case KAUTH_NETWORK_INTERFACE:
 		return req == KAUTH_REQ_NETWORK_INTERFACE_GET &&
 		    (j->j_policy & PKGJAIL_ALLOW_NETINFO) != 0;
@@ -378,6 +380,7 @@ pj_deny(struct pj_jail *j, uint32_t id, const struct pj_rule *rule,
     uint16_t count, const struct pj_question *q, const char *scope)
 {
 	char name[PKGJAIL_NAME_SIZE];
+	u_long request;
 	bool tell;
 
 	KASSERT(mutex_owned(&pj_lock));
@@ -387,11 +390,13 @@ pj_deny(struct pj_jail *j, uint32_t id, const struct pj_rule *rule,
 	memcpy(name, j == &pj_nobody ? "(gone)" : j->j_name,
 	    j == &pj_nobody ? sizeof("(gone)") : sizeof(name));
 	mutex_exit(&pj_lock);
-	if (tell)
-		log(LOG_NOTICE, "pkgjail: jail %s (%u): pid %d denied: "
-		    "%s action %u request %lu\n", name, (unsigned)id,
-		    (int)curproc->p_pid, scope, (unsigned)q->q_action,
-		    PJ_REQ(q->q_arg0));
+	if (!tell)
+		return;
+	/* In the process scope arg0 is a pointer, which is nobody's business. */
+	request = PJ_REQ(q->q_arg0) < PAGE_SIZE ? PJ_REQ(q->q_arg0) : 0;
+	log(LOG_NOTICE, "pkgjail: jail %s (%u): pid %d denied: %s action %u "
+	    "request %lu\n", name, (unsigned)id, (int)curproc->p_pid, scope,
+	    (unsigned)q->q_action, request);
 }
 
 /* A request of a process inside; the whole of it runs under pj_lock. */

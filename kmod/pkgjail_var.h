@@ -223,7 +223,8 @@ void	pj_net_fini(void);
 bool	pj_ports_valid(const struct pkgjail_create *);
 int	pj_claim(struct pj_jail *);
 void	pj_unclaim(struct pj_jail *);
-bool	pj_bind_allowed(struct pj_jail *, struct socket *, struct sockaddr *);
+bool	pj_bind_allowed(struct pj_jail *, bool, struct socket *,
+	    struct sockaddr *);
 bool	pj_bind_reserved(struct socket *, struct sockaddr *);
 
 /* pkgjail_ipc.c */

@@ -7,7 +7,8 @@ using namespace kmod_test;
 namespace {
 
 // Tries ENTER after `change` was made by the process itself, and tells the result.
-template <typename Change> std::string enter_after(Kernel& kernel, const Jail& jail, Change change, std::uint64_t keep = 0) {
+template <typename Change>
+std::string enter_after(Kernel& kernel, const Jail& jail, Change change, std::uint64_t keep = 0) {
     int fd = -1;
     proc* process = kernel.prepare(jail, fd);
     {
@@ -85,13 +86,21 @@ TEST_CASE("descriptors that were not named, and directories outside, keep a proc
 
     CHECK(enter_after(kernel, jail, [&](proc*) { world_open(file, &fd); }) == "EBUSY");
     CHECK(fd == 1);
-    CHECK(enter_after(kernel, jail, [&](proc*) { world_open(file, &fd); }, 2) == "ok");
-    CHECK(enter_after(kernel, jail, [&](proc*) { world_open(outside, &fd); }, 2) == "EBUSY");
-    CHECK(enter_after(kernel, jail, [&](proc*) { world_open(world_root(), &fd); }, ~std::uint64_t{0}) == "EBUSY");
-    CHECK(enter_after(kernel, jail, [&](proc*) { world_open(jail.root, &fd); }, 2) == "ok");
-    CHECK(enter_after(kernel, jail, [&](proc*) {
-              for (int i = 0; i < 70; ++i) world_open(file, &fd); // past what a mask can name
-          }, ~std::uint64_t{0}) == "EBUSY");
+    CHECK(enter_after(
+              kernel, jail, [&](proc*) { world_open(file, &fd); }, 2) == "ok");
+    CHECK(enter_after(
+              kernel, jail, [&](proc*) { world_open(outside, &fd); }, 2) == "EBUSY");
+    CHECK(enter_after(
+              kernel, jail, [&](proc*) { world_open(world_root(), &fd); }, ~std::uint64_t{0}) == "EBUSY");
+    CHECK(enter_after(
+              kernel, jail, [&](proc*) { world_open(jail.root, &fd); }, 2) == "ok");
+    CHECK(enter_after(
+              kernel, jail,
+              [&](proc*) {
+                  for (int i = 0; i < 70; ++i)
+                      world_open(file, &fd); // past what a mask can name
+              },
+              ~std::uint64_t{0}) == "EBUSY");
     world_rmdir(outside);
     world_rmdir(file);
 }

@@ -23,7 +23,8 @@ TEST_CASE("a jail of five processes makes four children and no fifth", "[kmod][f
 
     std::vector<proc*> children;
     for (int i = 0; i < 12; ++i)
-        if (proc* child = fork_from(first)) children.push_back(child);
+        if (proc* child = fork_from(first))
+            children.push_back(child);
     CHECK(children.size() == 4);
     CHECK(kernel.stat(jail).processes == 5);
     CHECK(kernel.stat(jail).forks_refused == 8);
@@ -54,7 +55,8 @@ TEST_CASE("a fork that fails after it was admitted keeps one slot, for the next 
     const Jail jail = jail_of(kernel, 3);
     proc* first = kernel.enter(jail);
 
-    for (int i = 0; i < 10; ++i) CHECK(fork_from(first, WORLD_FORK_FAILS) == nullptr);
+    for (int i = 0; i < 10; ++i)
+        CHECK(fork_from(first, WORLD_FORK_FAILS) == nullptr);
     CHECK(kernel.stat(jail).processes == 2); // itself, and the slot
     proc* child = fork_from(first);
     REQUIRE(child != nullptr);
@@ -114,7 +116,8 @@ TEST_CASE("a zombie is not counted, and asking about it is harmless", "[kmod][fo
     CHECK(kernel.stat(jail).processes == 1);
     const As as(first);
     for (std::size_t i = 0; i < world_questions(); ++i)
-        if (world_question_target(i) == WORLD_PROCESS) world_ask(i, child); // the fake stops at a dead lock
+        if (world_question_target(i) == WORLD_PROCESS)
+            world_ask(i, child);                   // the fake stops at a dead lock
     CHECK(name_of(world_kill(child, 15)) == "ok"); // it is of the same jail
     world_reap(child);
 }
@@ -124,19 +127,24 @@ TEST_CASE("a fork storm never passes the limit and comes back to nothing", "[kmo
     const Jail jail = jail_of(kernel, 20);
     std::vector<proc*> living{kernel.enter(jail)};
     unsigned state = 1;
-    const auto random = [&](unsigned below) { return (state = state * 1664525 + 1013904223) / 65536 % below; };
+    const auto random = [&](unsigned below) {
+        return (state = state * 1664525 + 1013904223) / 65536 % below;
+    };
 
     for (int i = 0; i < 20000; ++i) {
         proc* some = living[random(static_cast<unsigned>(living.size()))];
         if (random(3) != 0) {
-            if (proc* child = fork_from(some, static_cast<enum world_fork>(random(4)))) living.push_back(child);
+            if (proc* child = fork_from(some, static_cast<enum world_fork>(random(4))))
+                living.push_back(child);
         } else if (living.size() > 1) {
             living.erase(std::find(living.begin(), living.end(), some));
             exit_and_reap(some);
         }
-        if (living.size() > 20) FAIL("more processes than the limit");
+        if (living.size() > 20)
+            FAIL("more processes than the limit");
     }
     CHECK(kernel.stat(jail).processes_peak == 20);
-    for (proc* process : living) exit_and_reap(process);
+    for (proc* process : living)
+        exit_and_reap(process);
     CHECK(kernel.stat(jail).processes == 0);
 }

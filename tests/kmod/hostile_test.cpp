@@ -27,7 +27,8 @@ class Chaos {
             spec.policy = i == 0 ? PKGJAIL_PROFILE_LOW : PKGJAIL_PROFILE_MEDIUM;
             spec.limits.processes = limit;
             spec.limits.cpu_percent = 40;
-            spec.ports = {tcp(static_cast<std::uint16_t>(8000 + 100 * i), static_cast<std::uint16_t>(8099 + 100 * i))};
+            spec.ports = {
+                tcp(static_cast<std::uint16_t>(8000 + 100 * i), static_cast<std::uint16_t>(8099 + 100 * i))};
             jails_[i] = kernel.create(spec);
             add_entry(i);
         }
@@ -36,19 +37,30 @@ class Chaos {
 
     void step() {
         const unsigned what = pick(100);
-        if (processes_.empty() || what < 2) return add_entry(pick(2));
+        if (processes_.empty() || what < 2)
+            return add_entry(pick(2));
         const auto subject = any();
-        if (processes_.at(subject).zombie) return reap(subject);
-        if (what < 22) return do_fork(subject);
-        if (what < 36) return do_exit(subject);
-        if (what < 50) return change_credential(subject);
-        if (what < 66) return ask(subject);
-        if (what < 76) return kill(subject);
-        if (what < 84) return bind(subject);
-        if (what < 90) return reach_for_control(subject);
-        if (what < 95) return administer();
+        if (processes_.at(subject).zombie)
+            return reap(subject);
+        if (what < 22)
+            return do_fork(subject);
+        if (what < 36)
+            return do_exit(subject);
+        if (what < 50)
+            return change_credential(subject);
+        if (what < 66)
+            return ask(subject);
+        if (what < 76)
+            return kill(subject);
+        if (what < 84)
+            return bind(subject);
+        if (what < 90)
+            return reach_for_control(subject);
+        if (what < 95)
+            return administer();
         world_spin(world_lwp(subject), pick(2) == 0);
-        if (what == 99) run();
+        if (what == 99)
+            run();
     }
 
     // The module's counts against the test's own.
@@ -57,25 +69,30 @@ class Chaos {
             const auto stat = kernel_.stat(jails_[i]);
             std::uint32_t expected = 0;
             for (const auto& [process, known] : processes_)
-                if (known.jail == i && !known.zombie) expected += 1 + known.slot;
+                if (known.jail == i && !known.zombie)
+                    expected += 1 + known.slot;
             if (stat.processes != expected || stat.forks != forks_[i]) {
                 CHECK(stat.processes == expected);
                 CHECK(stat.forks == forks_[i]);
                 std::exit(1);
             }
-            if (stat.processes_peak > limit) FAIL("the limit was passed");
+            if (stat.processes_peak > limit)
+                FAIL("the limit was passed");
         }
     }
 
     void finish() {
         while (!processes_.empty()) {
             const auto process = processes_.begin()->first;
-            if (!processes_.at(process).zombie) do_exit(process);
-            if (processes_.contains(process)) reap(process);
+            if (!processes_.at(process).zombie)
+                do_exit(process);
+            if (processes_.contains(process))
+                reap(process);
         }
         compare();
         exit_and_reap(outsider_);
-        for (const auto& jail : jails_) CHECK(kernel_.destroy(jail) == "ok");
+        for (const auto& jail : jails_)
+            CHECK(kernel_.destroy(jail) == "ok");
     }
 
     std::uint64_t crossed() const { return crossed_; }
@@ -100,11 +117,13 @@ class Chaos {
     std::uint32_t used(std::size_t jail) const {
         std::uint32_t count = 0;
         for (const auto& [process, known] : processes_)
-            if (known.jail == jail && !known.zombie) count += 1 + known.slot;
+            if (known.jail == jail && !known.zombie)
+                count += 1 + known.slot;
         return count;
     }
     void expect(bool right) {
-        if (!right) ++crossed_;
+        if (!right)
+            ++crossed_;
     }
 
     void add_entry(std::size_t jail) {
@@ -129,8 +148,10 @@ class Chaos {
             error = world_fork(kind, &child);
         }
         expect((name_of(error) == "EAGAIN") == !room);
-        if (name_of(error) == "ENOMEM") known.slot = true;
-        if (error != 0) return;
+        if (name_of(error) == "ENOMEM")
+            known.slot = true;
+        if (error != 0)
+            return;
         known.slot = false;
         ++forks_[jail];
         expect(world_jail_of(child) == jails_[jail].ref.id);
@@ -143,17 +164,25 @@ class Chaos {
         processes_.at(subject).slot = false;
     }
     void reap(proc* subject) {
-        if (world_reap(subject) == 0) forget(subject);
+        if (world_reap(subject) == 0)
+            forget(subject);
     }
     void change_credential(proc* subject) {
         const auto id = world_jail_of(subject);
         {
             const As as(subject);
             switch (pick(4)) {
-            case 0: world_setuid(pick(3) * 1000); break;
-            case 1: world_setgroups(); break;
-            case 2: world_exec_setid(pick(2) * 1000); break;
-            default: world_setsid();
+            case 0:
+                world_setuid(pick(3) * 1000);
+                break;
+            case 1:
+                world_setgroups();
+                break;
+            case 2:
+                world_exec_setid(pick(2) * 1000);
+                break;
+            default:
+                world_setsid();
             }
         }
         expect(world_jail_of(subject) == id);
@@ -166,7 +195,8 @@ class Chaos {
         const auto answer = world_ask(question, target);
         ++tried_;
         expect(answer.module != WORLD_ALLOW);
-        if (foreign && world_question_target(question) != WORLD_NOTHING && std::string(world_question(question)) != "process setid")
+        if (foreign && world_question_target(question) != WORLD_NOTHING &&
+            std::string(world_question(question)) != "process setid")
             expect(answer.module == WORLD_DENY && !answer.allowed);
     }
     void kill(proc* subject) {
@@ -175,7 +205,8 @@ class Chaos {
         const As as(subject);
         const int error = world_kill(target, 15);
         ++tried_;
-        if (foreign) expect(name_of(error) == "EPERM");
+        if (foreign)
+            expect(name_of(error) == "EPERM");
     }
     void bind(proc* subject) {
         const std::size_t jail = processes_.at(subject).jail;
@@ -186,10 +217,13 @@ class Chaos {
         const As as(subject);
         const auto answer = world_ask_bind(&endpoint);
         ++tried_;
-        const bool others = endpoint.port >= 8000 + 100 * (1 - jail) && endpoint.port <= 8099 + 100 * (1 - jail);
+        const bool others =
+            endpoint.port >= 8000 + 100 * (1 - jail) && endpoint.port <= 8099 + 100 * (1 - jail);
         const bool own = endpoint.port >= 8000 + 100 * jail && endpoint.port <= 8099 + 100 * jail;
-        if (others) expect(answer.module == WORLD_DENY);
-        if (own) expect(answer.module == WORLD_DEFER);
+        if (others)
+            expect(answer.module == WORLD_DENY);
+        if (own)
+            expect(answer.module == WORLD_DEFER);
     }
     void reach_for_control(proc* subject) {
         int fd = -1;
@@ -201,8 +235,12 @@ class Chaos {
     void administer() {
         const std::size_t jail = pick(2);
         switch (pick(5)) {
-        case 0: kernel_.pause(jails_[jail], pick(2) == 0); break;
-        case 1: kernel_.events(jails_[jail]); break;
+        case 0:
+            kernel_.pause(jails_[jail], pick(2) == 0);
+            break;
+        case 1:
+            kernel_.events(jails_[jail]);
+            break;
         case 2: {
             auto limits = kernel_.stat(jails_[jail]).limits;
             limits.cpu_percent = pick(100);
@@ -211,11 +249,14 @@ class Chaos {
             break;
         }
         case 3:
-            if (used(jail) != 0) expect(kernel_.destroy(jails_[jail]) == "EBUSY");
+            if (used(jail) != 0)
+                expect(kernel_.destroy(jails_[jail]) == "EBUSY");
             break;
-        default: compare();
+        default:
+            compare();
         }
-        if (kernel_.list().size() != 2) FAIL("a jail went away");
+        if (kernel_.list().size() != 2)
+            FAIL("a jail went away");
     }
     void run() { world_run(1 + pick(20)); }
 
@@ -234,8 +275,10 @@ void chaos(unsigned steps, unsigned seed) {
     Chaos chaos(kernel, seed);
     for (unsigned i = 0; i < steps; ++i) {
         chaos.step();
-        if (i % 1000 == 0) chaos.compare();
-        if (chaos.crossed() != 0) FAIL("step " << i << " of seed " << seed << " crossed or drifted");
+        if (i % 1000 == 0)
+            chaos.compare();
+        if (chaos.crossed() != 0)
+            FAIL("step " << i << " of seed " << seed << " crossed or drifted");
     }
     chaos.finish();
     CHECK(chaos.crossed() == 0);
@@ -245,7 +288,8 @@ void chaos(unsigned steps, unsigned seed) {
 } // namespace
 
 TEST_CASE("two hostile jails in twenty thousand random steps do not cross", "[kmod][hostile]") {
-    for (unsigned seed = 1; seed <= 4; ++seed) chaos(5000, seed);
+    for (unsigned seed = 1; seed <= 4; ++seed)
+        chaos(5000, seed);
 }
 
 TEST_CASE("two hostile jails in a million random steps do not cross", "[kmod][hostile][long]") {

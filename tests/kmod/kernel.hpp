@@ -14,10 +14,13 @@
 
 namespace kmod_test {
 
-inline std::string name_of(int error) { return world_error(error); }
+inline std::string name_of(int error) {
+    return world_error(error);
+}
 
 // A structure of the interface with its header filled in.
-template <typename T> T request() {
+template <typename T>
+T request() {
     T value{};
     value.header.version = PKGJAIL_ABI;
     value.header.size = sizeof(T);
@@ -82,22 +85,28 @@ class Kernel {
     ~Kernel() {
         for (const pkgjail_stat& jail : list()) {
             end(jail.ref);
-            for (int tries = 0; tries < 100 && stat(jail.ref).processes > 0; ++tries) world_run(10);
+            for (int tries = 0; tries < 100 && stat(jail.ref).processes > 0; ++tries)
+                world_run(10);
             destroy_ref(jail.ref);
         }
-        if (control >= 0) world_close(control);
+        if (control >= 0)
+            world_close(control);
         const int error = world_loaded() ? world_unload() : 0;
         if (error != 0) {
             std::fprintf(stderr, "the module does not unload: %s\n", world_error(error));
             std::abort();
         }
-        for (vnode* root : roots_) world_rmdir(root);
+        for (vnode* root : roots_)
+            world_rmdir(root);
         world_end();
     }
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
 
-    template <typename T> int call(unsigned long number, T& data) const { return world_ioctl(control, number, &data); }
+    template <typename T>
+    int call(unsigned long number, T& data) const {
+        return world_ioctl(control, number, &data);
+    }
 
     pkgjail_create create_request(const Spec& spec, vnode* root, int& fd) const {
         auto create = request<pkgjail_create>();
@@ -106,9 +115,12 @@ class Kernel {
         create.root = fd;
         create.policy = spec.policy;
         create.limits = spec.limits;
-        for (const auto& device : spec.devices) create.devices[create.ndevices++] = device;
-        for (const auto& range : spec.ports) create.ports[create.nports++] = range;
-        for (const auto& address : spec.addresses) create.addresses[create.naddresses++] = address;
+        for (const auto& device : spec.devices)
+            create.devices[create.ndevices++] = device;
+        for (const auto& range : spec.ports)
+            create.ports[create.nports++] = range;
+        for (const auto& address : spec.addresses)
+            create.addresses[create.naddresses++] = address;
         return create;
     }
     std::string try_create(const Spec& spec, Jail& jail) {
@@ -156,7 +168,8 @@ class Kernel {
             const As as(p);
             world_close(fd);
         }
-        if (process != nullptr) *process = p;
+        if (process != nullptr)
+            *process = p;
         return result;
     }
     proc* enter(const Jail& jail, std::uint32_t uid = 0) const {
@@ -172,7 +185,8 @@ class Kernel {
     pkgjail_stat stat(const pkgjail_ref& ref) const {
         auto query = request<pkgjail_statreq>();
         query.stat.ref = ref;
-        if (call(PKGJAIL_IOC_STAT, query) != 0) return {};
+        if (call(PKGJAIL_IOC_STAT, query) != 0)
+            return {};
         return query.stat;
     }
     pkgjail_stat stat(const Jail& jail) const { return stat(jail.ref); }
@@ -181,7 +195,8 @@ class Kernel {
         auto query = request<pkgjail_list>();
         query.buffer = reinterpret_cast<std::uintptr_t>(jails.data());
         query.capacity = static_cast<std::uint32_t>(jails.size());
-        if (call(PKGJAIL_IOC_LIST, query) != 0) return {};
+        if (call(PKGJAIL_IOC_LIST, query) != 0)
+            return {};
         jails.resize(query.count);
         return jails;
     }
@@ -214,7 +229,8 @@ class Kernel {
         signal.ref = jail.ref;
         signal.signo = signo;
         const int error = call(PKGJAIL_IOC_SIGNAL, signal);
-        if (count != nullptr) *count = signal.count;
+        if (count != nullptr)
+            *count = signal.count;
         return name_of(error);
     }
     std::string end(const pkgjail_ref& ref) const {

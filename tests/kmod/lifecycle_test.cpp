@@ -93,7 +93,8 @@ TEST_CASE("names that are no names are refused", "[kmod][lifecycle]") {
     Kernel kernel;
     Jail ignored;
     Spec spec;
-    for (const char* name : {"", ".", "..", "-rf", "_x", "a/b", "a\nb", "a b", "%n", "aB", "a.b", "\xc3\xa4"}) {
+    for (const char* name :
+         {"", ".", "..", "-rf", "_x", "a/b", "a\nb", "a b", "%n", "aB", "a.b", "\xc3\xa4"}) {
         spec.name = name;
         INFO(name);
         CHECK(kernel.try_create(spec, ignored) == "EINVAL");
@@ -165,12 +166,30 @@ TEST_CASE("every field of CREATE that must be zero or small is checked", "[kmod]
     CHECK(refused([](auto& c) { c.ndevices = 1; }) == "EINVAL"); // a device of no type
     CHECK(refused([](auto& c) { c.nports = PKGJAIL_MAX_PORTS + 1; }) == "EINVAL");
     CHECK(refused([](auto& c) { c.nports = 1; }) == "EINVAL"); // port 0
-    CHECK(refused([](auto& c) { c.nports = 1; c.ports[0] = tcp(10, 9); }) == "EINVAL");
-    CHECK(refused([](auto& c) { c.nports = 1; c.ports[0] = tcp(9); c.ports[0].protocol = 4; }) == "EINVAL");
-    CHECK(refused([](auto& c) { c.nports = 2; c.ports[0] = tcp(9, 20); c.ports[1] = tcp(20); }) == "EINVAL");
+    CHECK(refused([](auto& c) {
+              c.nports = 1;
+              c.ports[0] = tcp(10, 9);
+          }) == "EINVAL");
+    CHECK(refused([](auto& c) {
+              c.nports = 1;
+              c.ports[0] = tcp(9);
+              c.ports[0].protocol = 4;
+          }) == "EINVAL");
+    CHECK(refused([](auto& c) {
+              c.nports = 2;
+              c.ports[0] = tcp(9, 20);
+              c.ports[1] = tcp(20);
+          }) == "EINVAL");
     CHECK(refused([](auto& c) { c.naddresses = PKGJAIL_MAX_ADDRESSES + 1; }) == "EINVAL");
-    CHECK(refused([](auto& c) { c.naddresses = 1; c.addresses[0] = ipv4(0, 0, 0, 0); }) == "EINVAL");
-    CHECK(refused([](auto& c) { c.naddresses = 1; c.addresses[0] = ipv4(1, 2, 3, 4); c.addresses[0].address[4] = 1; }) == "EINVAL");
+    CHECK(refused([](auto& c) {
+              c.naddresses = 1;
+              c.addresses[0] = ipv4(0, 0, 0, 0);
+          }) == "EINVAL");
+    CHECK(refused([](auto& c) {
+              c.naddresses = 1;
+              c.addresses[0] = ipv4(1, 2, 3, 4);
+              c.addresses[0].address[4] = 1;
+          }) == "EINVAL");
     CHECK(refused([](auto& c) {
               c.naddresses = 1;
               c.addresses[0].family = PKGJAIL_FAMILY_INET6;
@@ -210,8 +229,8 @@ TEST_CASE("an unknown request, a shorter and a longer one are not taken", "[kmod
     Kernel kernel;
     std::vector<unsigned char> data(8192);
 
-    for (const unsigned long number :
-         {PKGJAIL_IOC_CREATE ^ 0x00010000UL, PKGJAIL_IOC_STAT & ~0x1fff0000UL, 0xc0084a63UL, 0UL, 0x20004a02UL})
+    for (const unsigned long number : {PKGJAIL_IOC_CREATE ^ 0x00010000UL, PKGJAIL_IOC_STAT & ~0x1fff0000UL,
+                                       0xc0084a63UL, 0UL, 0x20004a02UL})
         CHECK(name_of(world_ioctl(kernel.control, number, data.data())) == "ENOTTY");
 }
 
@@ -221,7 +240,8 @@ TEST_CASE("addresses that fault give EFAULT and change nothing", "[kmod][abi]") 
     std::vector<pkgjail_stat> buffer(4);
     auto query = request<pkgjail_list>();
 
-    for (const std::uint64_t address : {std::uint64_t{0}, std::uint64_t{8}, ~std::uint64_t{0}, std::uint64_t{1} << 60}) {
+    for (const std::uint64_t address :
+         {std::uint64_t{0}, std::uint64_t{8}, ~std::uint64_t{0}, std::uint64_t{1} << 60}) {
         query.buffer = address;
         query.capacity = 4;
         CHECK(name_of(kernel.call(PKGJAIL_IOC_LIST, query)) == "EFAULT");
@@ -347,7 +367,8 @@ TEST_CASE("ending a jail kills all of it and lets nothing in", "[kmod][lifecycle
     Kernel kernel;
     const Jail jail = kernel.create();
     proc* first = kernel.enter(jail);
-    for (int i = 0; i < 5; ++i) REQUIRE(fork_from(first) != nullptr);
+    for (int i = 0; i < 5; ++i)
+        REQUIRE(fork_from(first) != nullptr);
     REQUIRE(kernel.pause(jail, true) == "ok"); // even a paused one
     REQUIRE(kernel.stat(jail).processes == 6);
 

@@ -45,18 +45,23 @@ double share(Kernel& kernel, const Jail& jail, std::uint64_t ms) {
 } // namespace
 
 TEST_CASE("a CPU share holds within two percent of itself, whatever runs inside", "[kmod][limit]") {
-    struct Case { int cpus, processes; std::uint32_t percent; };
+    struct Case {
+        int cpus, processes;
+        std::uint32_t percent;
+    };
     for (const Case& c : {Case{1, 1, 25}, Case{2, 2, 25}, Case{2, 4, 50}, Case{2, 2, 120}, Case{2, 3, 190},
                           Case{1, 1, 1}, Case{4, 8, 3}, Case{4, 8, 250}, Case{2, 1, 90}}) {
         Kernel kernel(c.cpus);
         const Jail jail = jail_with(kernel, cpu(c.percent));
-        for (int i = 0; i < c.processes; ++i) spinner(kernel, jail);
+        for (int i = 0; i < c.processes; ++i)
+            spinner(kernel, jail);
         world_run(3000);
 
         // A round lasts 10 ms on every CPU; the window has to hold a hundred of them to show two percent.
         const auto window = static_cast<std::uint64_t>(c.cpus) * 100 * 10 * 100 / c.percent;
         const double used = share(kernel, jail, std::max<std::uint64_t>(window, 20000));
-        INFO(c.cpus << " CPUs, " << c.processes << " processes, limit " << c.percent << "%, used " << used << "%");
+        INFO(c.cpus << " CPUs, " << c.processes << " processes, limit " << c.percent << "%, used " << used
+                    << "%");
         CHECK(used >= c.percent * 0.98);
         CHECK(used <= c.percent * 1.02);
         CHECK(kernel.stat(jail).cpu_throttles > 0);
@@ -74,7 +79,8 @@ TEST_CASE("short-lived processes do not escape the CPU share", "[kmod][limit]") 
     for (int i = 0; i < 2000; ++i) { // each runs for 5 ms, less than a sampling period
         proc* child = fork_from(parent);
         world_spin(world_lwp(child), true);
-        while (world_cpu_us(child) < 5000) world_run(1);
+        while (world_cpu_us(child) < 5000)
+            world_run(1);
         truly += world_cpu_us(child);
         exit_and_reap(child);
     }
@@ -183,9 +189,13 @@ TEST_CASE("a process with more threads than are remembered is released whole", "
 
 TEST_CASE("memory passes its limit by no more than one round can fill", "[kmod][limit]") {
     // The bound: what the CPUs fill in one period of 10 ms and the tick in which it ends.
-    struct Case { int cpus, processes; std::uint64_t limit, per_ms; };
-    for (const Case& c : {Case{1, 1, 64 * MiB, 500 * 1024}, Case{2, 2, 64 * MiB, MiB}, Case{2, 5, 256 * MiB, 2 * MiB},
-                          Case{4, 4, 128 * MiB, 3 * MiB}, Case{2, 2, 4096 * MiB, 3 * MiB}, Case{1, 1, 16 * MiB, 100 * 1024}}) {
+    struct Case {
+        int cpus, processes;
+        std::uint64_t limit, per_ms;
+    };
+    for (const Case& c : {Case{1, 1, 64 * MiB, 500 * 1024}, Case{2, 2, 64 * MiB, MiB},
+                          Case{2, 5, 256 * MiB, 2 * MiB}, Case{4, 4, 128 * MiB, 3 * MiB},
+                          Case{2, 2, 4096 * MiB, 3 * MiB}, Case{1, 1, 16 * MiB, 100 * 1024}}) {
         Kernel kernel(c.cpus);
         const Jail jail = jail_with(kernel, memory(c.limit));
         std::vector<proc*> processes;
@@ -198,7 +208,8 @@ TEST_CASE("memory passes its limit by no more than one round can fill", "[kmod][
             world_run(1);
             std::uint64_t total = 0;
             for (proc* process : processes)
-                if (!world_is_zombie(process)) total += world_memory(process);
+                if (!world_is_zombie(process))
+                    total += world_memory(process);
             peak = std::max(peak, total);
         }
         const std::uint64_t bound = static_cast<std::uint64_t>(c.cpus) * c.per_ms * 11;
@@ -260,12 +271,14 @@ TEST_CASE("too many threads stop forks, and far too many cost the process that h
     const Jail jail = jail_with(kernel, limits);
     proc* modest = kernel.enter(jail);
     proc* greedy = kernel.enter(jail);
-    for (int i = 0; i < 10; ++i) world_thread(greedy);
+    for (int i = 0; i < 10; ++i)
+        world_thread(greedy);
     world_run(210);
 
     CHECK(kernel.stat(jail).threads == 12);
     CHECK(fork_from(modest) == nullptr);
-    for (int i = 0; i < 12; ++i) world_thread(greedy);
+    for (int i = 0; i < 12; ++i)
+        world_thread(greedy);
     world_run(310);
     CHECK(world_is_zombie(greedy));
     CHECK_FALSE(world_is_zombie(modest));

@@ -118,13 +118,53 @@ TEST_CASE("a jail with addresses binds these, and the wildcard only by policy", 
     CHECK(bind_as(in_medium, endpoint(80)) == "-");
 }
 
+TEST_CASE("ports that the kernel picks itself pass, unless somebody owns them", "[kmod][network]") {
+    Kernel kernel;
+    Spec spec;
+    spec.name = "a";
+    const Jail high = kernel.create(spec);
+    spec.name = "b";
+    spec.ports = {tcp(50000, 50009)};
+    const Jail owner = kernel.create(spec);
+    proc* inside = kernel.enter(high);
+    proc* in_owner = kernel.enter(owner);
+    proc* user = world_process(1000);
+
+    for (const std::uint16_t port : {49152, 49999, 50010, 60000, 65535}) {
+        for (const bool valid : {false, true}) {
+            auto bind = endpoint(port);
+            (valid ? bind.host_order : bind.candidate) = true;
+            INFO(port << (valid ? " as a valid address" : " as the stack has it"));
+            // In the wrong order a few of the candidates look like reserved ports; the kernel then takes the
+            // next.
+            const bool low = valid && ((port & 0xff) << 8 | port >> 8) < 1024;
+            CHECK(bind_as(inside, bind) == (low ? "deny" : "-"));
+            CHECK(bind_as(user, bind) == "-");
+        }
+    }
+    for (const std::uint16_t port : {50000, 50009}) {
+        auto bind = endpoint(port);
+        bind.candidate = true;
+        CHECK(bind_as(inside, bind) == "deny");
+        CHECK(bind_as(user, bind) == "deny");
+        CHECK(bind_as(in_owner, bind) == "-");
+        bind.candidate = false;
+        bind.host_order = true;
+        CHECK(bind_as(inside, bind) == "deny");
+    }
+    CHECK(bind_as(inside, endpoint(4100)) == "deny"); // an explicit bind of what nobody claims
+    CHECK(bind_as(inside, endpoint(8080)) == "deny");
+    CHECK(bind_as(inside, endpoint(1023)) == "deny");
+}
+
 TEST_CASE("devices are opened by number, type and direction", "[kmod][device]") {
     Kernel kernel;
     Spec spec;
     spec.policy = PKGJAIL_PROFILE_LOW;
     pkgjail_device null{world_dev(2, 2), PKGJAIL_DEV_CHR, PKGJAIL_DEV_READ | PKGJAIL_DEV_WRITE};
     pkgjail_device random{world_dev(46, 0), PKGJAIL_DEV_CHR, PKGJAIL_DEV_READ};
-    pkgjail_device pts{world_dev(5, 0), PKGJAIL_DEV_CHR, PKGJAIL_DEV_READ | PKGJAIL_DEV_WRITE | PKGJAIL_DEV_MAJOR};
+    pkgjail_device pts{world_dev(5, 0), PKGJAIL_DEV_CHR,
+                       PKGJAIL_DEV_READ | PKGJAIL_DEV_WRITE | PKGJAIL_DEV_MAJOR};
     spec.devices = {null, random, pts};
     proc* inside = kernel.enter(kernel.create(spec));
     const As as(inside);
@@ -146,7 +186,8 @@ TEST_CASE("a SysV object belongs to the jail that used it first", "[kmod][ipc]")
     Kernel kernel;
     const Jail a = kernel.create("a", PKGJAIL_PROFILE_MEDIUM), b = kernel.create("b", PKGJAIL_PROFILE_MEDIUM),
                high = kernel.create("c", PKGJAIL_PROFILE_HIGH);
-    proc *in_a = kernel.enter(a), *in_b = kernel.enter(b), *in_high = kernel.enter(high), *host = world_process(0);
+    proc *in_a = kernel.enter(a), *in_b = kernel.enter(b), *in_high = kernel.enter(high),
+         *host = world_process(0);
     const auto use = [](proc* who, unsigned object, unsigned short seq) {
         const As as(who);
         return std::string(world_ask_ipc(object, seq).module == WORLD_DENY ? "deny" : "-");
@@ -166,7 +207,8 @@ TEST_CASE("a SysV object belongs to the jail that used it first", "[kmod][ipc]")
     const Jail again = kernel.create("a", PKGJAIL_PROFILE_MEDIUM);
     proc* in_again = kernel.enter(again);
     CHECK(use(in_again, 1, 7) == "-");
-    for (unsigned i = 10; i < 600; ++i) use(in_b, i, 1);
+    for (unsigned i = 10; i < 600; ++i)
+        use(in_b, i, 1);
     CHECK(use(in_b, 599, 1) == "deny"); // the table is full: jails are refused, the host is not
     CHECK(use(host, 599, 1) == "-");
 }
@@ -178,7 +220,8 @@ TEST_CASE("a credential that outlives its jail is held to the strictest policy",
     proc* host = world_process(0);
     std::size_t drop = 0;
     for (std::size_t q = 0; q < world_questions(); ++q)
-        if (std::string(world_question(q)) == "network socket drop") drop = q;
+        if (std::string(world_question(q)) == "network socket drop")
+            drop = q;
     {
         const As as(inside);
         world_exit(); // a zombie still has its credential; so would a socket
@@ -200,7 +243,8 @@ TEST_CASE("a credential that outlives its jail is held to the strictest policy",
                 const std::string name = world_question(q);
                 INFO(name);
                 const bool harmless = name == "system mount get" || name == "device rnd-adddata" ||
-                                      name == "network bind any port" || name == "network bind anonymous port" ||
+                                      name == "network bind any port" ||
+                                      name == "network bind anonymous port" ||
                                       name == "network socket local" || name == "network socket inet" ||
                                       name == "network socket inet6";
                 CHECK((world_ask(q, host).module == WORLD_DEFER) == harmless);

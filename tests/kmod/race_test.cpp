@@ -1,5 +1,5 @@
-// Threads that do everything at once, for ThreadSanitizer and for the fake's own checks of locks. The result that is
-// tested is that the counts come back to nothing.
+// Threads that do everything at once, for ThreadSanitizer and for the fake's own checks of locks. The result
+// that is tested is that the counts come back to nothing.
 
 #include "kernel.hpp"
 
@@ -20,8 +20,10 @@ void live(proc* self, proc* neighbour, unsigned seed, const std::atomic<bool>& s
         proc* child = nullptr;
         if (world_fork(static_cast<enum world_fork>(random() % 4), &child) == 0) {
             world_as(world_lwp(child));
-            if (random() % 2 == 0) world_setuid(random() % 2000);
-            if (random() % 2 == 0) world_setgroups();
+            if (random() % 2 == 0)
+                world_setuid(random() % 2000);
+            if (random() % 2 == 0)
+                world_setgroups();
             world_kill(neighbour, 0);
             world_as(world_lwp(self));
             children.push_back(child);
@@ -49,7 +51,8 @@ void live(proc* self, proc* neighbour, unsigned seed, const std::atomic<bool>& s
 
 } // namespace
 
-TEST_CASE("forks, exits, questions, sampling and administration at once leave the counts right", "[kmod][race]") {
+TEST_CASE("forks, exits, questions, sampling and administration at once leave the counts right",
+          "[kmod][race]") {
     Kernel kernel(2);
     Spec spec;
     spec.limits.cpu_percent = 50;
@@ -85,14 +88,16 @@ TEST_CASE("forks, exits, questions, sampling and administration at once leave th
     residents.emplace_back([&] { live(outside, in_a[1], 3, stop); });
     std::thread waiter([&] {
         world_as(world_lwp(world_init()));
-        while (!stop) kernel.events(a, 5);
+        while (!stop)
+            kernel.events(a, 5);
     });
     std::thread administrator([&] {
         world_as(world_lwp(admin));
         for (unsigned i = 0; i < 150; ++i) {
             kernel.pause(a, i % 2 == 0);
             kernel.stat(b);
-            if (kernel.list().size() < 2) std::abort();
+            if (kernel.list().size() < 2)
+                std::abort();
             auto limits = spec.limits;
             limits.cpu_percent = i % 7 * 20;
             limits.processes = 20 + i % 20;
@@ -116,7 +121,8 @@ TEST_CASE("forks, exits, questions, sampling and administration at once leave th
     });
     administrator.join();
     stop = true;
-    for (auto& resident : residents) resident.join();
+    for (auto& resident : residents)
+        resident.join();
     waiter.join();
     stop_clock = true;
     clock.join();

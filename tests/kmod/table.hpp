@@ -12,8 +12,9 @@ struct Profile {
     const char* name;
     std::uint64_t mask;
 };
-inline constexpr std::array<Profile, 3> profiles{
-    Profile{"high", PKGJAIL_PROFILE_HIGH}, Profile{"medium", PKGJAIL_PROFILE_MEDIUM}, Profile{"low", PKGJAIL_PROFILE_LOW}};
+inline constexpr std::array<Profile, 3> profiles{Profile{"high", PKGJAIL_PROFILE_HIGH},
+                                                 Profile{"medium", PKGJAIL_PROFILE_MEDIUM},
+                                                 Profile{"low", PKGJAIL_PROFILE_LOW}};
 
 // A jail under one profile, another jail, and a process of root and of a user in each place.
 struct Scene {
@@ -57,20 +58,23 @@ inline std::string verdict_of(Scene& scene, std::size_t question, std::size_t pl
     return words[0] == words[1] ? words[0] : words[0] + "/" + words[1];
 }
 
-inline std::string row(const std::string& question, const std::string& place, const std::array<std::string, 3>& cells) {
+inline std::string row(const std::string& question, const std::string& place,
+                       const std::array<std::string, 3>& cells) {
     std::ostringstream line;
     line << question << std::string(question.size() < 34 ? 34 - question.size() : 1, ' ') << place
          << std::string(8 - place.size(), ' ');
     for (std::size_t i = 0; i < cells.size(); ++i)
-        line << cells[i] << (i + 1 < cells.size() ? std::string(cells[i].size() < 8 ? 8 - cells[i].size() : 1, ' ') : "");
+        line << cells[i]
+             << (i + 1 < cells.size() ? std::string(cells[i].size() < 8 ? 8 - cells[i].size() : 1, ' ') : "");
     return line.str() + "\n";
 }
 
-// The whole table. A process or socket that is asked about is of the own jail, of another jail or of the host; rows
-// that are alike are one.
+// The whole table. A process or socket that is asked about is of the own jail, of another jail or of the
+// host; rows that are alike are one.
 inline std::string policy_table() {
     const std::array<const char*, 3> places{"own", "other", "host"};
-    std::vector<std::array<std::array<std::string, 3>, 3>> cells(world_questions()); // [question][place][profile]
+    std::vector<std::array<std::array<std::string, 3>, 3>> cells(
+        world_questions()); // [question][place][profile]
     std::vector<std::string> names;
     std::vector<bool> targeted;
     for (std::size_t p = 0; p < profiles.size(); ++p) {
@@ -95,7 +99,8 @@ inline std::string policy_table() {
             text += row(names[q], "own", c[0]);
             text += row(names[q], "others", c[1]);
         } else
-            for (std::size_t place = 0; place < 3; ++place) text += row(names[q], places[place], c[place]);
+            for (std::size_t place = 0; place < 3; ++place)
+                text += row(names[q], places[place], c[place]);
     }
     return text;
 }

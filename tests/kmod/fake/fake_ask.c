@@ -307,7 +307,8 @@ world_ask_bind(const struct world_bind *b)
 	struct sockaddr_in sin;
 	struct sockaddr_in6 sin6;
 	struct socket so;
-	const uint16_t port = (uint16_t)(b->port >> 8 | b->port << 8);
+	const uint16_t port = b->candidate || b->host_order ? b->port :
+	    (uint16_t)(b->port >> 8 | b->port << 8);
 	const u_long req = b->port != 0 && b->port < IPPORT_RESERVED ?
 	    KAUTH_REQ_NETWORK_BIND_PRIVPORT : KAUTH_REQ_NETWORK_BIND_PORT;
 
@@ -316,13 +317,15 @@ world_ask_bind(const struct world_bind *b)
 	so.so_type = (short)b->type;
 	so.so_cred = curlwp->l_cred;
 	if (b->family == 6) {
-		sin6.sin6_family = AF_INET6;
+		sin6.sin6_len = b->candidate ? 0x37 : sizeof(sin6);
+		sin6.sin6_family = b->candidate ? 0x91 : AF_INET6;
 		sin6.sin6_port = port;
 		memcpy(&sin6.sin6_addr, b->address, 16);
 		return ask_locked("socket lock", N, KAUTH_NETWORK_BIND, V(req),
 		    &so, &sin6, NULL);
 	}
-	sin.sin_family = AF_INET;
+	sin.sin_len = b->candidate ? 0x37 : sizeof(sin);
+	sin.sin_family = b->candidate ? 0x91 : AF_INET;
 	sin.sin_port = port;
 	memcpy(&sin.sin_addr, b->address, 4);
 	return ask_locked("socket lock", N, KAUTH_NETWORK_BIND, V(req), &so,

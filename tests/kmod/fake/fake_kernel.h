@@ -117,6 +117,8 @@ void	*memset(void *, int, size_t);
 int	memcmp(const void *, const void *, size_t);
 int	strcmp(const char *, const char *);
 size_t	strlen(const char *);
+/* Not log(3), which the host has too. */
+#define	log	fk_log
 void	log(int, const char *, ...) __printflike(2, 3);
 #define	LOG_NOTICE	5
 

@@ -116,6 +116,12 @@ struct world_bind {
 	uint8_t	address[16];
 	uint16_t port;
 	int	type;			/* 1 stream, 2 datagram */
+	/*
+	 * The kernel picks a port itself and asks about a candidate: length and
+	 * family are what was on its stack, and the port is in host order.
+	 */
+	bool	candidate;
+	bool	host_order;		/* and the stack held a valid address */
 };
 struct world_answer world_ask_bind(const struct world_bind *);
 struct world_answer world_ask_device(char type, uint64_t dev, int access);
