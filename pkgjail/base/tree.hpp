@@ -110,6 +110,10 @@ class Tree {
     /// A device is Error{corrupt}. Mount points become empty directories. Uses reflinks where the file system
     /// has them.
     void copy_into(const Tree& target) const;
+    /// One entry of this tree, to the same path of `target`, whose parent exists there, as copy_into does it,
+    /// but hard links become files of their own. A directory is made where there is none, and gets owner,
+    /// mode, times and attributes, not what is in it. A FIFO, socket or device is Error{corrupt}.
+    void copy_entry(const Entry& entry, const Tree& target) const;
 
   private:
     class Walk;

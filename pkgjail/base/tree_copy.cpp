@@ -6,15 +6,12 @@
 #include <map>
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #if defined(__linux__) || defined(__NetBSD__)
 #include <sys/xattr.h>
 #endif
-#ifdef __linux__
-#include <linux/fs.h>
-#endif
 
+#include "pkgjail/base/reflink.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
@@ -26,17 +23,6 @@ struct timespec modified(const struct stat& status) {
     return status.st_mtimespec;
 #else
     return status.st_mtim;
-#endif
-}
-
-/// Shares the blocks instead of copying them. False where the file system cannot.
-bool reflink(const Fd& from, const Fd& to) {
-#ifdef FICLONE
-    return ::ioctl(to.get(), FICLONE, from.get()) == 0;
-#else
-    (void)from;
-    (void)to;
-    return false;
 #endif
 }
 
@@ -153,6 +139,15 @@ class Tree::Copy {
         finish_directory(top);
     }
 
+    void run_one(const Entry& entry) {
+        if (!entry.is_directory() && !entry.is_file() && !entry.is_symlink())
+            throw Error(ErrorKind::corrupt, from_.show(entry.path),
+                        "is a FIFO, a socket or a device, which is not copied");
+        copy(entry);
+        if (entry.is_directory())
+            finish_directory(entry);
+    }
+
   private:
     void copy(const Entry& entry) {
         if (entry.is_directory()) {
@@ -251,6 +246,10 @@ class Tree::Copy {
 
 void Tree::copy_into(const Tree& target) const {
     Copy(*this, target).run();
+}
+
+void Tree::copy_entry(const Entry& entry, const Tree& target) const {
+    Copy(*this, target).run_one(entry);
 }
 
 } // namespace pkgjail::base

@@ -167,3 +167,32 @@ TEST_CASE("FIFOs are made again and sockets are left out", "[base][tree][copy]")
     CHECK(S_ISFIFO(at_work.target.stat(at("/fifo"))->status.st_mode));
     CHECK(at_work.target.stat(at("/fifo"))->permissions() == 0622u);
 }
+
+TEST_CASE("one entry is copied with what belongs to it and without what is in it", "[base][tree][copy]") {
+    CopyFixture at_work(GENERATE(false, true));
+    const Tree& tree = at_work.tree;
+    const auto copy = [&](const char* path) {
+        tree.copy_entry(*tree.stat(at(path)), at_work.target);
+        return *at_work.target.stat(at(path));
+    };
+    tree.make_directories(at("/d"));
+    tree.write(at("/d/f"), "content", 04711, me());
+    tree.make_hard_link(tree, at("/d/f"), at("/g"));
+    tree.make_symlink("nowhere", at("/link"));
+    tree.set_modification_time(at("/d/f"), {1000000000, 0});
+    tree.set_permissions(at("/d"), 01555);
+    tree.set_modification_time(at("/d"), {1000000001, 0});
+    REQUIRE(::mkfifo((at_work.top() / "fifo").c_str(), 0600) == 0);
+
+    CHECK(copy("/d").permissions() == 01555u);
+    CHECK(shape(at_work.target) == "/d/\n");
+    CHECK(copy("/d/f").permissions() == 04711u);
+    CHECK(copy("/g").status.st_mtime == 1000000000);
+    CHECK(at_work.target.stat(at("/g"))->status.st_nlink == 1);
+    CHECK(at_work.target.read(at("/g")) == "content");
+    CHECK(copy("/link").link_target == "nowhere");
+    CHECK(copy("/d").status.st_mtime == 1000000001); // again, over what stands there
+    CHECK(outcome_of([&] { copy("/fifo"); }) ==
+          "corrupt: is a FIFO, a socket or a device, which is not copied");
+    CHECK_FALSE(at_work.target.exists(at("/fifo")));
+}
