@@ -3,6 +3,8 @@
 #include <csignal>
 #include <set>
 
+#include <unistd.h>
+
 #include <fmt/core.h>
 
 #include "pkgjail/cli/command.hpp"
@@ -192,6 +194,16 @@ int dispatch(const std::vector<std::string>& words, std::string& verb) {
     return command->run(environment);
 }
 
+/// What is not permitted mostly needs root; who is not is told so.
+Error with_hint(const Error& error) {
+    if (error.kind() != ErrorKind::denied || !error.hint().empty() || ::geteuid() == 0)
+        return error;
+    Error result(error.kind(), error.object(), error.cause(), "run pkgjail as root");
+    for (auto what = error.context().rbegin(); what != error.context().rend(); ++what)
+        result.add_context(*what);
+    return result;
+}
+
 /// The one place where a failure ends: a document with --json, one line and a hint in any case.
 int tell(bool json, const std::string& verb, const Error& error) {
     if (json && error.object() != output_name) {
@@ -223,7 +235,7 @@ int run(int argc, char** argv) {
     try {
         return dispatch(words, verb);
     } catch (const Error& error) {
-        return tell(json, verb, error);
+        return tell(json, verb, with_hint(error));
     } catch (const std::exception& error) {
         return tell(json, verb,
                     Error(ErrorKind::system, "pkgjail", error.what(),

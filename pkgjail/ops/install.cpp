@@ -111,7 +111,9 @@ class Install {
           session_(context, "install", subject_.jail_name), lock_(session_.lock_jail(subject_.jail_name)) {}
 
     InstallResult run() {
-        refresh_if_never_done(session_);
+        // Archives that the operator named need no repository, but may take their dependencies from one.
+        if (!context_.config.repositories.empty() || subject_.local.size() < subject_.wishes.size())
+            refresh_if_never_done(session_);
         const auto existing = catalog::Jails(session_.catalog()).find(subject_.jail_name);
         result_.jail = subject_.jail_name;
         if (existing)

@@ -2,6 +2,10 @@
 #include <cstdlib>
 #include <string>
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/terminal.hpp"
 #include "support/catch.hpp"
@@ -48,7 +52,65 @@ Table packages() {
     return table;
 }
 
+/// Standard output is a terminal as long as this lives.
+class OnTerminal {
+  public:
+    explicit OnTerminal(unsigned short columns)
+        : master_(::posix_openpt(O_RDWR | O_NOCTTY)), before_(::dup(STDOUT_FILENO)) {
+        REQUIRE(master_ >= 0);
+        REQUIRE(::grantpt(master_) == 0);
+        REQUIRE(::unlockpt(master_) == 0);
+        const int terminal = ::open(::ptsname(master_), O_RDWR | O_NOCTTY);
+        REQUIRE(terminal >= 0);
+        struct winsize size {};
+        size.ws_col = columns;
+        REQUIRE(::ioctl(terminal, TIOCSWINSZ, &size) == 0);
+        ::dup2(terminal, STDOUT_FILENO);
+        ::close(terminal);
+    }
+    OnTerminal(const OnTerminal&) = delete;
+    OnTerminal& operator=(const OnTerminal&) = delete;
+    ~OnTerminal() {
+        ::dup2(before_, STDOUT_FILENO);
+        ::close(before_);
+        ::close(master_);
+    }
+
+  private:
+    int master_;
+    int before_;
+};
+
+/// The screen that a program with these variables sees; an empty TERM stands for none.
+Screen screen_with(const char* term, const char* no_color, unsigned short columns = 100) {
+    if (*term == '\0')
+        ::unsetenv("TERM");
+    else
+        ::setenv("TERM", term, 1);
+    if (no_color == nullptr)
+        ::unsetenv("NO_COLOR");
+    else
+        ::setenv("NO_COLOR", no_color, 1);
+    const OnTerminal terminal(columns);
+    return cli::output_screen();
+}
+
 } // namespace
+
+TEST_CASE("a terminal has color unless it cannot or the operator does not want it", "[cli]") {
+    CHECK(screen_with("xterm", nullptr).color);
+    CHECK(screen_with("xterm", "").color);
+    CHECK_FALSE(screen_with("xterm", "1").color);
+    CHECK_FALSE(screen_with("dumb", nullptr).color);
+    CHECK_FALSE(screen_with("", nullptr).color);
+    ::unsetenv("NO_COLOR");
+}
+
+TEST_CASE("a terminal is as wide as it says, and 80 columns where it says nothing", "[cli]") {
+    CHECK(screen_with("xterm", nullptr, 132).columns == 132);
+    CHECK(screen_with("xterm", nullptr, 0).columns == 80);
+    CHECK(screen_with("xterm", nullptr).is_terminal);
+}
 
 TEST_CASE("a table that is not for a terminal is not cut", "[cli][table]") {
     CHECK(packages().render(screen(0)) ==
