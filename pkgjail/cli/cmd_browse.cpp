@@ -79,7 +79,10 @@ int cmd_update(Environment& environment) {
             environment.say(fmt::format("{}: would be asked at {}\n", update.name, printable(update.url)));
         } else {
             environment.say(fmt::format("{}: {} ({} packages)\n", update.name,
-                                        update.changed ? "new index" : "nothing new", update.packages));
+                                        environment.context().dry_run ? "would be asked"
+                                        : update.changed              ? "new index"
+                                                                      : "nothing new",
+                                        update.packages));
         }
         list.push_back(json);
     }

@@ -26,13 +26,18 @@ std::string ports_text(const ops::JailView& view) {
     return text;
 }
 
+/// The package that the jail is there for: the one its recipe is named after, else the last that was asked
+/// for.
 std::string service_package(const ops::JailView& view) {
-    if (!view.image)
-        return "";
-    for (auto package = view.image->packages.rbegin(); package != view.image->packages.rend(); ++package)
-        if (!package->automatic)
-            return package->pkgname;
-    return "";
+    std::string chosen;
+    if (view.image)
+        for (const catalog::ImagePackage& package : view.image->packages) {
+            if (package.pkgname.starts_with(view.jail.recipe + "-") && !view.jail.recipe.empty())
+                return package.pkgname;
+            if (!package.automatic)
+                chosen = package.pkgname;
+        }
+    return chosen;
 }
 
 std::string status_block(const ops::JailView& view) {

@@ -92,6 +92,7 @@ void Session::sweep_if_alone() {
     auto alone = Lock::try_take(context_.layout.store_lock(), LockMode::exclusive, verb_);
     if (!alone)
         return;
+    refuse_lost_catalog();
     catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
@@ -116,6 +117,30 @@ void Session::sweep_if_alone() {
     sweep_temporary_jails();
     alone->downgrade();
     store_lock_ = std::move(*alone);
+}
+
+void Session::refuse_lost_catalog() const {
+    std::error_code error;
+    if (std::filesystem::exists(context_.layout.catalog(), error))
+        return;
+    // Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone.
+    const base::Tree jails = base::Tree::open(context_.layout.jails());
+    const base::Tree images = base::Tree::open(context_.layout.images());
+    const auto left_over = [](const std::string& name) {
+        return store::Layout::is_staging(name) || store::Layout::is_trash(name) ||
+               store::Layout::kept_jail(name).has_value();
+    };
+    bool lost = false;
+    for (const std::string& name : images.list(base::RootPath()))
+        lost = lost || !left_over(name);
+    for (const std::string& name : jails.list(base::RootPath()))
+        lost = lost || (!left_over(name) &&
+                        jails.list(base::RootPath().entry(name)) != std::vector<std::string>{"data"});
+    if (lost)
+        throw Error(ErrorKind::corrupt, context_.layout.catalog().string(),
+                    "is missing, but there are images or jails that it should know; with an empty one they "
+                    "would be removed",
+                    "put the catalog back from a backup, or move images/ and jails/ away to begin anew");
 }
 
 void Session::sweep_temporary_jails() {

@@ -34,6 +34,7 @@ class Session {
   private:
     void open_unchanged();
     void sweep_if_alone();
+    void refuse_lost_catalog() const;
     void sweep_temporary_jails();
 
     const Context& context_;

@@ -80,8 +80,8 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate)
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context, jail);
-    const supervise::SupervisedService service =
-        supervised_service(context, jail, generation->image_id, recipe);
+    supervise::SupervisedService service = supervised_service(context, jail, generation->image_id, recipe);
+    service.attended = true;
     check_ports_free(jail);
 
     context.reporter.doing("start " + jail.name);

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "pkgjail/base/file.hpp"
+
 namespace pkgjail::supervise {
 
 namespace {
@@ -19,6 +21,10 @@ std::string format_announcement(const base::Error* error) {
               {"hint", error->hint()},
               {"context", error->context()}};
     return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void announce(const base::Error* error) {
+    base::write_all(1, format_announcement(error), "announcement");
 }
 
 std::optional<Announcement> parse_announcement(std::string_view line) {

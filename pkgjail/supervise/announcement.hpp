@@ -11,6 +11,8 @@ namespace pkgjail::supervise {
 
 /// With its newline; nullptr: all is well.
 std::string format_announcement(const base::Error* error);
+/// Writes it to standard output, where launch() reads.
+void announce(const base::Error* error);
 
 struct Announcement {
     std::optional<base::Error> error;

@@ -237,7 +237,7 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
 
 void ServiceKeeper::restart_or_fail(const std::string& reason, bool failure) {
     const jail::Restart& rules = service_.service.restart;
-    if (rules.policy == jail::Restart::Policy::never ||
+    if ((service_.attended && !ever_ready_) || rules.policy == jail::Restart::Policy::never ||
         (rules.policy == jail::Restart::Policy::on_failure && !failure)) {
         fail(reason);
         return;

@@ -130,7 +130,8 @@ std::string to_json(const SupervisedService& service) {
                   {"runtime", service.runtime},
                   {"log_file", service.log_file.string()},
                   {"log_max_bytes", service.log_max_bytes},
-                  {"log_files", service.log_files}};
+                  {"log_files", service.log_files},
+                  {"attended", service.attended}};
         return json.dump(1) + "\n";
     } catch (const Json::exception&) {
         throw Error(ErrorKind::configuration, service.spec.jail,
@@ -154,6 +155,7 @@ SupervisedService service_from_json(std::string_view text) {
         service.log_file = json.at("log_file").get<std::string>();
         service.log_max_bytes = json.at("log_max_bytes").get<std::uint64_t>();
         service.log_files = json.at("log_files").get<unsigned>();
+        service.attended = json.at("attended").get<bool>();
         return service;
     } catch (const Json::exception& error) {
         throw Error(ErrorKind::corrupt, "service description", error.what());

@@ -90,9 +90,8 @@ int supervise_or_tell(const base::HostPath& run_directory, const FindDriver& fin
 /// Tells launch() and lets go of its descriptors, so that nothing that reads the command's output waits for
 /// us.
 void announce_and_detach(const base::Error* error) {
-    std::string line = format_announcement(error);
     base::Fd null = base::open_file("/dev/null", O_RDWR);
-    base::write_all(1, line, "announcement");
+    announce(error);
     for (int standard = 0; standard <= 2; ++standard)
         if (::dup2(null.get(), standard) < 0)
             throw base::system_error(errno, "/dev/null", "dup2");

@@ -27,6 +27,9 @@ struct SupervisedService {
     base::HostPath log_file;
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
+    /// Somebody waits for the first start: an end before the service has ever been ready is final, whatever
+    /// the restart policy says.
+    bool attended = false;
 };
 
 /// Starts `program` (pkgjail-supervisor) for this run directory (made 0700 when missing), detached in a
