@@ -1,5 +1,6 @@
 // base::Tree: removing entries. What is removed may be hostile in shape: deeper than a path or the
-// descriptors of a process reach, with names that are no RootPath, with other file systems mounted in it.
+// descriptors of a process reach, with names that are no RootPath, with other file systems mounted in it,
+// with subvolumes in it (which whoever owns a directory on btrfs can make).
 #include "pkgjail/base/tree.hpp"
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/subvolume.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
@@ -22,8 +24,8 @@ class Tree::Removal {
         device_ = top.st_dev;
     }
 
-    /// An entry and everything below it. `parent` stays open meanwhile.
-    void entry(const Fd& parent, const std::string& name, int depth) {
+    /// An entry and everything below it. `parent` stays open meanwhile; `device` is its own.
+    void entry(const Fd& parent, dev_t device, const std::string& name, int depth) {
         // Again when somebody swaps or adds entries while we work; not for ever.
         for (int attempt = 0; attempt < 100; ++attempt) {
             struct stat status {};
@@ -39,10 +41,19 @@ class Tree::Removal {
                     throw failed(name, "unlink");
                 continue;
             }
-            if (depth >= deepest && set_aside(parent, name))
+            if (status.st_dev != device && is_subvolume_in(parent, name)) {
+                // What lies in it has another device number. From the top it is treated as a tree of its own.
+                if (depth > 0 && set_aside(parent, name))
+                    return;
+                const SubvolumeRemoval outcome = remove_subvolume(parent, name, shown_);
+                if (outcome == SubvolumeRemoval::done)
+                    return;
+                device = status.st_dev;
+            } else if (depth >= deepest && set_aside(parent, name)) {
                 return;
-            if (Fd directory = open(parent, name))
-                content(directory, depth + 1, name);
+            }
+            if (Fd directory = open(parent, device, name))
+                content(directory, device, depth + 1, name);
             if (::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
                 return;
             if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
@@ -51,17 +62,18 @@ class Tree::Removal {
         throw Error(ErrorKind::busy, shown_, "entries appear in it while it is being removed");
     }
 
-    void content(const Fd& directory, int depth, const std::string& shown) {
+    void content(const Fd& directory, dev_t device, int depth, const std::string& shown) {
         for (const std::string& name : names_in(directory, shown))
-            entry(directory, name, depth);
+            entry(directory, device, name, depth);
     }
+    dev_t device() const { return device_; }
 
     /// What was moved up because it lay too deep; removing it may move up more.
     void set_aside_entries() {
         while (!aside_.empty()) {
             std::string name = std::move(aside_.back());
             aside_.pop_back();
-            entry(tree_.directory_, name, 0);
+            entry(tree_.directory_, device_, name, 0);
         }
     }
 
@@ -69,8 +81,17 @@ class Tree::Removal {
     /// Levels, and so descriptors, at a time.
     static constexpr int deepest = 64;
 
+    /// False for a mount point, of a subvolume too.
+    bool is_subvolume_in(const Fd& parent, const std::string& name) const {
+        const Fd directory(::openat(parent.get(), name.c_str(),
+                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+        struct stat status {};
+        return directory && ::fstat(directory.get(), &status) == 0 &&
+               !is_mount_point(directory, status.st_dev, name) && is_subvolume(directory, name);
+    }
+
     /// Empty when it is no directory any more.
-    Fd open(const Fd& parent, const std::string& name) const {
+    Fd open(const Fd& parent, dev_t device, const std::string& name) const {
         constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
         int number = ::openat(parent.get(), name.c_str(), flags);
         if (number < 0 && errno == EACCES && ::geteuid() != 0) {
@@ -83,7 +104,7 @@ class Tree::Removal {
         if (number < 0)
             throw failed(name, "open");
         Fd directory(number);
-        if (is_mount_point(directory, device_, name))
+        if (is_mount_point(directory, device, name))
             throw Error(ErrorKind::busy, shown_, "\"" + name + "\" in it is a mount point");
         struct stat status {};
         if (::geteuid() != 0 && ::fstat(number, &status) == 0 && (status.st_mode & 0700u) != 0700u &&
@@ -132,12 +153,15 @@ void Tree::remove_file(const RootPath& path) const {
 void Tree::remove_all(const RootPath& path) const {
     Removal removal(*this, show(path));
     if (path.is_root()) {
-        removal.content(directory_, 0, name_);
+        removal.content(directory_, removal.device(), 0, name_);
     } else {
         std::optional<Fd> parent = try_open_parent(path);
         if (!parent)
             return;
-        removal.entry(*parent, leaf(path), 0);
+        struct stat status {};
+        if (::fstat(parent->get(), &status) != 0)
+            throw failure(errno, path, "fstat");
+        removal.entry(*parent, status.st_dev, leaf(path), 0);
     }
     removal.set_aside_entries();
 }
