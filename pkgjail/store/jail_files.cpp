@@ -11,6 +11,7 @@
 #include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
@@ -114,8 +115,9 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     jails.make_directory(staging, 0700);
     try {
         const Tree top = jails.open_tree(staging);
-        for (const char* directory : {"/config", "/config/1", "/data", "/root"})
+        for (const char* directory : {"/config", "/config/1", "/root"})
             top.make_directory(RootPath::parse(directory), 0755);
+        make_freezable_directory(top, RootPath::parse("/data"));
         const Tree config = top.open_tree(RootPath::parse("/config/1"));
         const Tree data = top.open_tree(RootPath::parse("/data"));
         const Tree seed = Tree::open(layout.image_seed(jail.image_id));
@@ -145,19 +147,24 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
         base::sync_file_system(config.fd());
 }
 
-void extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from, std::int64_t to,
-                       const std::string& image_id) {
-    const Tree seed = Tree::open(layout.image_seed(image_id));
+MergeReport extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from,
+                              std::int64_t to, const std::string& old_image, const std::string& new_image,
+                              const std::set<base::RootPath>& managed) {
+    const RootPath configuration = RootPath::parse("/config");
+    const Tree old_seed = Tree::open(layout.image_seed(old_image)).open_tree(configuration);
+    const Tree new_seed = Tree::open(layout.image_seed(new_image));
     const Tree configs = Tree::open(layout.jail_configs(jail_id));
     const RootPath place = RootPath::parse(std::to_string(to));
     configs.remove_all(place); // of a command that was killed before its commit
     configs.make_directory(place, 0755);
     const Tree config = configs.open_tree(place);
-    configs.open_tree(RootPath::parse(std::to_string(from))).copy_into(config);
-    base::step("generation.copied");
-    add_missing(seed.open_tree(RootPath::parse("/config")), config);
-    add_missing(seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
+    MergeReport report =
+        merge_configuration(old_seed, new_seed.open_tree(configuration),
+                            configs.open_tree(RootPath::parse(std::to_string(from))), config, managed);
+    base::step("generation.merged");
+    add_missing(new_seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
     base::sync_file_system(config.fd()); // before the commit that makes it current
+    return report;
 }
 
 void require_unmounted(const Layout& layout, const std::string& jail_id) {

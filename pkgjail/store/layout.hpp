@@ -4,10 +4,12 @@
 //     cache/                              package archives by digest, indexes while they are read
 //     images/<id>/{tree,seed,manifest,image.json}   sealed images
 //     jails/<id>/{config,data,root,jail.json}       a jail's writable files and its skeleton
+//     snapshots/<id>/{config,data,snapshot.json}    frozen copies of a jail's configuration and data
 //     log/<jail>.log   run/<id>/   run/oci   lock/
 //
-// Beside images and jails, for as long as a command runs: new-<…> is being made, gone-<…> is being removed,
-// keep-<id> holds the data of a jail that goes without it. What a dead command left of them, sweep() clears.
+// Beside images, jails and snapshots, for as long as a command runs: new-<…> is being made, gone-<…> is being
+// removed, keep-<id> holds the data of a jail that goes without it; jails/<id>/new-data is what a restore is
+// about to put in place. What a dead command left of them, sweep() and sweep_snapshots() clear.
 //
 // Configuration belongs to a generation: jails/<id>/config/<number>; data does not. Both mirror the jail's
 // own paths: jails/<id>/config/1/etc, jails/<id>/config/1/usr/pkg/etc, jails/<id>/data/var; so do an image's
@@ -51,6 +53,14 @@ class Layout {
     base::HostPath jail_staging(const std::string& id) const { return jails() / ("new-" + id); }
     base::HostPath jail_trash(const std::string& id) const { return jails() / ("gone-" + id); }
     base::HostPath jail_keeping(const std::string& id) const { return jails() / ("keep-" + id); }
+    /// Data that are to become the jail's.
+    base::HostPath jail_new_data(const std::string& id) const { return jail(id) / "new-data"; }
+    base::HostPath snapshots() const { return state_ / "snapshots"; }
+    base::HostPath snapshot(const std::string& id) const { return snapshots() / id; }
+    base::HostPath snapshot_config(const std::string& id) const { return snapshot(id) / "config"; }
+    base::HostPath snapshot_data(const std::string& id) const { return snapshot(id) / "data"; }
+    base::HostPath snapshot_staging(const std::string& id) const { return snapshots() / ("new-" + id); }
+    base::HostPath snapshot_trash(const std::string& id) const { return snapshots() / ("gone-" + id); }
     static bool is_staging(const std::string& name) { return name.starts_with("new-"); }
     static bool is_trash(const std::string& name) { return name.starts_with("gone-"); }
     /// The jail's id when it is the name of a jail_keeping().

@@ -21,7 +21,8 @@ TEST_CASE("a state directory is made with everything in it, for its owner only",
     layout.create();
 
     CHECK(layout.check());
-    CHECK(shape(base::Tree::open(layout.state())) == "/cache/\n/images/\n/jails/\n/lock/\n/log/\n/run/\n");
+    CHECK(shape(base::Tree::open(layout.state())) ==
+          "/cache/\n/images/\n/jails/\n/lock/\n/log/\n/run/\n/snapshots/\n");
     for (const base::HostPath& path : {layout.state(), layout.images(), layout.jails(), layout.logs()}) {
         struct stat status {};
         REQUIRE(::stat(path.c_str(), &status) == 0);

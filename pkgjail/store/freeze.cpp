@@ -1,0 +1,91 @@
+#include "pkgjail/store/freeze.hpp"
+
+#include <set>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/reflink.hpp"
+#include "pkgjail/base/subvolume.hpp"
+
+namespace pkgjail::store {
+
+using base::Entry;
+using base::Error;
+using base::ErrorKind;
+using base::Fd;
+using base::HostPath;
+using base::RootPath;
+using base::Tree;
+
+std::string_view freeze_means_name(FreezeMeans means) {
+    switch (means) {
+    case FreezeMeans::subvolume:
+        return "subvolume";
+    case FreezeMeans::reflink:
+        return "reflink";
+    case FreezeMeans::copy:
+        return "copy";
+    }
+    return "";
+}
+
+bool can_reflink(const Tree& directory) {
+    const RootPath from = RootPath::parse(".pkgjail-" + base::random_hex(12));
+    const RootPath to = RootPath::parse(".pkgjail-" + base::random_hex(12));
+    try {
+        bool shares = false;
+        {
+            const Fd source = directory.create_file(from);
+            base::write_all(source.get(), "shared or not\n", directory.show(from));
+            shares = base::reflink(source, directory.create_file(to));
+        }
+        directory.remove_file(from);
+        directory.remove_file(to);
+        return shares;
+    } catch (...) {
+        directory.remove_file(from);
+        directory.remove_file(to);
+        throw;
+    }
+}
+
+FreezeMeans freeze(const HostPath& from, const HostPath& to) {
+    const Tree source = Tree::open(from);
+    const Tree parent = Tree::open(to.parent_path());
+    if (base::is_subvolume(source.fd(), source.name())) {
+        if (base::holds_subvolumes(source.fd(), source.name()))
+            throw Error(ErrorKind::conflict, from.string(),
+                        "holds btrfs subvolumes of its own, which a copy of it would leave out",
+                        "replace them by directories");
+        if (base::copy_subvolume(source.fd(), parent.fd(), to.filename().string(), source.name()))
+            return FreezeMeans::subvolume;
+    }
+    parent.make_directory(RootPath::parse(to.filename().string()), 0755);
+    const bool shares = can_reflink(parent);
+    source.copy_into(Tree::open(to));
+    return shares ? FreezeMeans::reflink : FreezeMeans::copy;
+}
+
+void make_freezable_directory(const Tree& parent, const RootPath& path) {
+    const Tree above = parent.open_tree(path.parent());
+    if (!base::make_subvolume(above.fd(), path.name(), above.name()))
+        parent.make_directory(path, 0755);
+}
+
+std::uint64_t size_of(const HostPath& directory) {
+    std::uint64_t sum = 0;
+    std::set<std::pair<dev_t, ino_t>> counted;
+    Tree::open(directory).walk([&](const Entry& entry) {
+        if (entry.is_file() &&
+            (entry.status.st_nlink == 1 || counted.emplace(entry.status.st_dev, entry.status.st_ino).second))
+            sum += static_cast<std::uint64_t>(entry.status.st_size);
+        return true;
+    });
+    return sum;
+}
+
+} // namespace pkgjail::store

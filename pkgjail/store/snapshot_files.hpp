@@ -1,0 +1,51 @@
+// A snapshot's files: frozen, put in place, made a jail's own again, removed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "pkgjail/store/freeze.hpp"
+#include "pkgjail/store/layout.hpp"
+
+namespace pkgjail::store {
+
+/// snapshots/new-<id>, in which a snapshot comes into being. Disappears unless it was placed.
+class SnapshotStaging {
+  public:
+    SnapshotStaging(const Layout& layout, std::string id);
+    SnapshotStaging(const SnapshotStaging&) = delete;
+    SnapshotStaging& operator=(const SnapshotStaging&) = delete;
+    ~SnapshotStaging();
+
+    /// The jail must not run, or be paused.
+    FreezeMeans freeze_data(const std::string& jail_id);
+    void freeze_config(const std::string& jail_id, std::int64_t generation);
+    std::uint64_t size_bytes() const;
+    /// Writes snapshot.json, syncs, renames to snapshots/<id>. The caller's catalog commit follows; until
+    /// then sweep_snapshots() would remove it.
+    void place(const std::string& record);
+
+  private:
+    const Layout& layout_;
+    std::string id_;
+    base::Tree snapshots_;
+    bool placed_ = false;
+};
+
+/// Copies what a snapshot holds into the jail beside what the jail uses: the configuration of generation
+/// `generation`, which the catalog does not know yet, and jails/<id>/new-data. Synced.
+void prepare_restore(const Layout& layout, const std::string& snapshot_id, const std::string& jail_id,
+                     std::int64_t generation);
+/// Removes what prepare_restore made. Missing is fine.
+void discard_restore(const Layout& layout, const std::string& jail_id, std::int64_t generation);
+/// The jail's data become the snapshot's: jails/<jail>/data is renamed to snapshots/<snapshot>/data.
+void set_data_aside(const Layout& layout, const std::string& jail_id, const std::string& snapshot_id);
+/// jails/<id>/new-data becomes jails/<id>/data, which must be free.
+void place_restored_data(const Layout& layout, const std::string& jail_id);
+/// Undoes set_data_aside and place_restored_data from wherever they were cut, and removes the snapshot.
+void take_data_back(const Layout& layout, const std::string& jail_id, const std::string& snapshot_id);
+
+/// Removes snapshots/<id>, which the catalog has forgotten. Missing is fine.
+void remove_snapshot(const Layout& layout, const std::string& id);
+
+} // namespace pkgjail::store
