@@ -1,6 +1,7 @@
 #include "pkgjail/ops/switch_image.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -68,6 +69,22 @@ void write_record(Session& session, const catalog::Jail& jail) {
                                     record_of(jail, *generation));
 }
 
+std::vector<store::MergeConflict> merge_configuration_for(Session& session, const catalog::Jail& jail,
+                                                          std::int64_t next, const std::string& new_image) {
+    const Context& context = session.context();
+    const auto current = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
+    if (!current)
+        throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
+                    "pkgjail doctor checks the catalog");
+    std::set<base::RootPath> managed;
+    if (const auto recipe = rendered_recipe(context, jail))
+        for (const jail::RenderedRecipe::File& file : recipe->files)
+            managed.insert(file.path);
+    return store::extend_generation(context.layout, jail.id, jail.current, next, current->image_id, new_image,
+                                    managed)
+        .conflicts;
+}
+
 bool is_to_run(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     const auto recipe = rendered_recipe(context, jail);
@@ -128,10 +145,11 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     const std::int64_t next = next_generation(jails, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
+    std::vector<store::MergeConflict> conflicts;
     try {
         stop_jail(session, jail);
         base::step("switch.stopped");
-        store::extend_generation(context.layout, jail.id, jail.current, next, made.image.id);
+        conflicts = merge_configuration_for(session, jail, next, made.image.id);
         base::step("switch.configured");
         catalog::Transaction transaction(session.catalog().database());
         record_image(session.catalog(), made);
@@ -147,6 +165,11 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         throw;
     }
     base::step("switch.committed");
+    for (const store::MergeConflict& conflict : conflicts)
+        context.reporter.warn(fmt::format(
+            "jail {}: {}: {}; yours is kept, the new version's is in {}", jail.name, conflict.path.str(),
+            conflict.what,
+            (context.layout.image_seed(made.image.id) / "config" / conflict.path.relative()).string()));
     write_record(session, jail);
     return prove(session, jail, before.current);
 }

@@ -6,6 +6,7 @@
 
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/store/layout.hpp"
+#include "pkgjail/store/merge.hpp"
 #include "pkgjail/store/root.hpp"
 
 namespace pkgjail::store {
@@ -32,11 +33,12 @@ void create_jail(const Layout& layout, const NewJail& jail);
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
 
-/// Makes the configuration of generation `to`, which the catalog does not know yet: a copy of `from`'s, and
-/// what the new image's seed has and that lacks. Data gets what it lacks as well (with owner and mode);
-/// nothing that exists is touched.
-void extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from, std::int64_t to,
-                       const std::string& image_id);
+/// Makes the configuration of generation `to`, which the catalog does not know yet: the old image's seed, the
+/// new one's and the configuration of `from` merged three ways (merge.hpp, `managed` as there). Data gets
+/// what the new seed has and it lacks, with owner and mode; what exists is not touched.
+MergeReport extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from,
+                              std::int64_t to, const std::string& old_image, const std::string& new_image,
+                              const std::set<base::RootPath>& managed);
 
 /// Throws Error{busy} naming the mount point when anything is mounted in the jail's directory.
 void require_unmounted(const Layout& layout, const std::string& jail_id);

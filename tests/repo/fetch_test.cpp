@@ -90,7 +90,8 @@ TEST_CASE("a connection that cannot be made says why", "[repo][fetch]") {
     }
 
     CHECK(show(fetch_one(download_to(dir / "x", closed + "/x"))) == "failed 0 bytes: connection refused");
-    CHECK(show(fetch_one(download_to(dir / "x", "http://nowhere.invalid/x"))) ==
+    // Longer than a label can be: refused before any name server is asked.
+    CHECK(show(fetch_one(download_to(dir / "x", "http://" + std::string(64, 'x') + "/x"))) ==
           "failed 0 bytes: no such host");
     CHECK(show(fetch_one(download_to(dir / "x", "ftp://127.0.0.1/x"))).substr(0, 16) == "failed 0 bytes: ");
     CHECK(names_in(dir.path()).empty());

@@ -182,7 +182,8 @@ TEST_CASE("an entry that is swapped all the time leads no write out of the jail"
         const std::string outcome = at_work.outcome([&] {
             at_work.write("/usr/pkg/etc/svc/file", "overwritten");
             if (i % 8 == 0)
-                store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id);
+                store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, at_work.image_id,
+                                         {});
         });
         ++outcomes[outcome.substr(0, outcome.find(':'))];
     }
@@ -220,7 +221,7 @@ TEST_CASE("a new generation has the old one's configuration and what the new see
     fs::remove_all(at_work.data() / "var/log");
 
     const std::string before = state_of_tree(at_work.config());
-    store::extend_generation(at_work.layout, "aa01", 1, 2, image);
+    store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, image, {});
 
     CHECK(state_of_tree(at_work.config()) == before);
 
@@ -244,7 +245,7 @@ TEST_CASE("a generation that a dead command left half made is made anew", "[stor
     fs::create_directories(at_work.config(2) / "etc");
     base::write_file_atomically(at_work.config(2) / "etc/left-over", "old");
 
-    store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id);
+    store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, at_work.image_id, {});
 
     CHECK_FALSE(fs::exists(at_work.config(2) / "etc/left-over"));
     CHECK(base::read_file(at_work.config(2) / "usr/pkg/etc/svc/svc.conf") == "from the recipe\n");
