@@ -79,10 +79,7 @@ int cmd_update(Environment& environment) {
             environment.say(fmt::format("{}: would be asked at {}\n", update.name, printable(update.url)));
         } else {
             environment.say(fmt::format("{}: {} ({} packages)\n", update.name,
-                                        environment.context().dry_run ? "would be asked"
-                                        : update.changed              ? "new index"
-                                                                      : "nothing new",
-                                        update.packages));
+                                        update.changed ? "new index" : "nothing new", update.packages));
         }
         list.push_back(json);
     }
