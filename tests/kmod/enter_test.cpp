@@ -120,6 +120,22 @@ TEST_CASE("an entering process is refused when the jail is full, and takes nothi
     CHECK(kernel.try_enter(jail) == "ok");
 }
 
+TEST_CASE("a process whose limits cannot be set stays outside and takes nothing", "[kmod][enter]") {
+    Kernel kernel;
+    Spec spec;
+    spec.limits.rlimit_mask = 1U << PKGJAIL_RLIMIT_NOFILE;
+    spec.limits.rlimit[PKGJAIL_RLIMIT_NOFILE] = 256;
+    const Jail jail = kernel.create(spec);
+
+    world_fail_setrlimit(true);
+    proc* refused = nullptr;
+    CHECK(kernel.try_enter(jail, &refused) == "EPERM");
+    world_fail_setrlimit(false);
+    CHECK(world_jail_of(refused) == 0);
+    CHECK(kernel.stat(jail).processes == 0);
+    CHECK(kernel.destroy(jail) == "ok");
+}
+
 TEST_CASE("the jail's process limits are set on entering and inherited", "[kmod][enter]") {
     Kernel kernel;
     Spec spec;

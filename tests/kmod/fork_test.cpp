@@ -122,6 +122,25 @@ TEST_CASE("a zombie is not counted, and asking about it is harmless", "[kmod][fo
     world_reap(child);
 }
 
+TEST_CASE("a process in creation is counted, and not touched by sampling", "[kmod][fork]") {
+    Kernel kernel;
+    Spec spec;
+    spec.limits.processes = 3;
+    spec.limits.cpu_percent = 10;
+    spec.limits.memory_bytes = 1 << 20;
+    const Jail jail = kernel.create(spec);
+    proc* first = kernel.enter(jail);
+    world_spin(world_lwp(first), true);
+    world_slow_forks(200); // many rounds look at a child without memory, descriptors or threads
+
+    proc* child = fork_from(first);
+    REQUIRE(child != nullptr);
+    CHECK(kernel.stat(jail).processes == 2);
+    REQUIRE(kernel.end(jail.ref) == "ok");
+    world_run(50);
+    CHECK(kernel.stat(jail).processes == 0);
+}
+
 TEST_CASE("a fork storm never passes the limit and comes back to nothing", "[kmod][fork]") {
     Kernel kernel;
     const Jail jail = jail_of(kernel, 20);

@@ -135,3 +135,28 @@ TEST_CASE("forks, exits, questions, sampling and administration at once leave th
     CHECK(kernel.list().size() == 2);
     exit_and_reap(admin);
 }
+
+TEST_CASE("a jail that is destroyed ends the waits for it", "[kmod][race]") {
+    Kernel kernel(1);
+    const Jail jail = kernel.create();
+    world_threads(true);
+    std::atomic<bool> waiting{false};
+    std::string result;
+    std::thread waiter([&] {
+        world_as(world_lwp(world_init()));
+        auto wait = request<pkgjail_wait>();
+        wait.ref = jail.ref;
+        wait.timeout_ms = 3600000; // the clock stands still: only the end of the jail ends it
+        waiting = true;
+        result = name_of(kernel.call(PKGJAIL_IOC_WAIT, wait));
+        world_as(nullptr);
+    });
+    while (!waiting)
+        std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+
+    CHECK(kernel.destroy(jail) == "ok");
+    waiter.join();
+    CHECK(result == "ESRCH");
+    world_threads(false);
+}

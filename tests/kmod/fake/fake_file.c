@@ -706,6 +706,8 @@ world_unload(void)
 			    (unsigned long long)fk_nblocks);
 		if (fk_cdevsw != NULL || fk_nnodes != 0)
 			FK_FAIL("unloading leaves a device or sysctl nodes");
+		if (fk_exithooks_left() || fk_kauth_left())
+			FK_FAIL("unloading leaves a hook, a listener or a key");
 	}
 	return error;
 }

@@ -464,6 +464,30 @@ secmodel_eval(const char *id, const char *what, void *arg, void *ret)
 	return EINVAL;
 }
 
+bool
+fk_kauth_left(void)
+{
+	size_t i, k;
+
+	for (i = 0; i < __arraycount(fk_scopes); i++) {
+		for (k = 0; k < FK_LISTENERS; k++) {
+			if (fk_scopes[i].listeners[k].used &&
+			    !fk_scopes[i].listeners[k].builtin)
+				return true;
+		}
+	}
+	for (i = 0; i < __arraycount(fk_secmodels); i++) {
+		if (fk_secmodels[i].used)
+			return true;
+	}
+	for (k = 0; k < FK_KEYS; k++) {
+		if (fk_kauth_domain->used[k] || fk_proc_domain->used[k] ||
+		    fk_lwp_domain->used[k])
+			return true;
+	}
+	return false;
+}
+
 void
 fk_kauth_begin(void)
 {

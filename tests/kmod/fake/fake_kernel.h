@@ -379,6 +379,7 @@ struct proc {
 	struct pstats	pf_stats;
 	struct plimit	pf_limit;
 	uint64_t	pf_fill;	/* bytes written to fresh memory a ms */
+	uint64_t	pf_linger_us;	/* does not die before */
 };
 
 typedef struct lwp {

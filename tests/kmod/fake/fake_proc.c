@@ -17,6 +17,8 @@ static struct {
 	void		(*function)(struct proc *, void *);
 	void		*arg;
 } fk_exithooks[FK_HOOKS];
+static u_int	fk_fork_ms;		/* how long a fork takes in the middle */
+static bool	fk_rlimit_fails;
 static _Thread_local struct lwp *fk_cur;
 
 struct lwp *
@@ -234,11 +236,20 @@ static struct proc *
 fk_child(struct proc *parent, enum world_fork kind)
 {
 	struct proc *p = host_alloc(sizeof(*p));
-	struct cwdinfo *cwdi;
 
 	fk_proc_init(p, parent);
-	if (kind == WORLD_VFORK) {
+	if (kind == WORLD_VFORK)
 		p->p_lflag |= PL_PPWAIT;
+	return p;
+}
+
+/* What a process in creation does not have yet when its credential is there. */
+static void
+fk_furnish(struct proc *parent, struct proc *p)
+{
+	struct cwdinfo *cwdi;
+
+	if ((p->p_lflag & PL_PPWAIT) != 0) {
 		p->p_vmspace = parent->p_vmspace;
 		p->p_vmspace->vm_refcnt++;
 	} else {
@@ -258,7 +269,6 @@ fk_child(struct proc *parent, enum world_fork kind)
 	if (cwdi->cwdi_rdir != NULL)
 		vref(cwdi->cwdi_rdir);
 	p->p_cwdi = cwdi;
-	return p;
 }
 
 /* From here on the fork cannot fail; the child is on no list yet. */
@@ -273,8 +283,11 @@ fk_adopt(struct proc *parent, struct proc *p)
 
 /* Its memory and descriptors exist before its state says so. */
 static void
-fk_start(struct proc *p)
+fk_start(struct proc *parent, struct proc *p)
 {
+	if (fk_fork_ms != 0 && !fk_threads)
+		world_run(fk_fork_ms);
+	fk_furnish(parent, p);
 	(void)fk_lwp_new(p);
 	mutex_enter(&proc_lock);
 	p->p_pid = fk_next_pid++;
@@ -306,7 +319,7 @@ world_fork(enum world_fork kind, struct proc **childp)
 		rw_exit(&parent->p_reflock);
 	} else
 		fk_adopt(parent, p);
-	fk_start(p);
+	fk_start(parent, p);
 	if (childp != NULL)
 		*childp = p;
 	return 0;
@@ -618,6 +631,8 @@ dosetrlimit(struct lwp *l, struct proc *p, int which, struct rlimit *rl)
 	fk_may_sleep("dosetrlimit");
 	if (which < 0 || which >= RLIM_NLIMITS || rl->rlim_cur > rl->rlim_max)
 		return EINVAL;
+	if (fk_rlimit_fails)
+		return EPERM;
 	if (kauth_authorize_action(KAUTH_SCOPE_PROCESS, l->l_cred,
 	    KAUTH_PROCESS_RLIMIT, p,
 	    (void *)(uintptr_t)KAUTH_REQ_PROCESS_RLIMIT_SET, rl,
@@ -750,6 +765,7 @@ fk_proc_tick(void)
 		LIST_FOREACH(p, &fk_allproc, p_list) {
 			mutex_enter(p->p_lock);
 			if (p->p_stat == SACTIVE && p != fk_init &&
+			    p->pf_linger_us <= world_now_us() &&
 			    sigismember(&p->p_sigpend.sp_set, SIGKILL)) {
 				LIST_FOREACH(l, &p->p_lwps, l_sibling) {
 					if (l->l_stat == LSRUN ||
@@ -948,6 +964,8 @@ fk_proc_begin(void)
 	fk_next_pid = 1;
 	fk_next_lid = 0;
 	fk_turn = 0;
+	fk_fork_ms = 0;
+	fk_rlimit_fails = false;
 	memset(fk_exithooks, 0, sizeof(fk_exithooks));
 	fk_vmspace0.vm_refcnt = 1;
 	fk_vmspace0.vm_pages = 10000;
@@ -962,7 +980,7 @@ fk_proc_begin(void)
 	fk_lwp0 = fk_lwp_new(&proc0);
 	fk_init = fk_child(&proc0, WORLD_FORK);
 	fk_adopt(&proc0, fk_init);
-	fk_start(fk_init);
+	fk_start(&proc0, fk_init);
 	fk_cur = world_lwp(fk_init);
 	(void)world_setsid();
 }
@@ -987,6 +1005,42 @@ fk_proc_end(void)
 	rw_destroy(&proc0.p_reflock);
 	mutex_destroy(&proc0.pf_lock);
 	mutex_destroy(&proc_lock);
+}
+
+/* A sampling round may come while a process is being made. */
+void
+world_slow_forks(unsigned ms)
+{
+	fk_fork_ms = ms;
+}
+
+/* The next limits of a process cannot be set. */
+void
+world_fail_setrlimit(bool fails)
+{
+	fk_rlimit_fails = fails;
+}
+
+/* A killed process takes its time to go. */
+void
+world_linger(struct proc *p, uint64_t ms)
+{
+	mutex_enter(p->p_lock);
+	p->pf_linger_us = world_now_us() + ms * 1000;
+	mutex_exit(p->p_lock);
+}
+
+/* Nothing of an unloaded module may be left hooked up. */
+bool
+fk_exithooks_left(void)
+{
+	size_t i;
+
+	for (i = 0; i < FK_HOOKS; i++) {
+		if (fk_exithooks[i].function != NULL)
+			return true;
+	}
+	return false;
 }
 
 /* For a thread of the host that acts for a process: has it been killed? */

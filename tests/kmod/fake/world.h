@@ -58,6 +58,9 @@ enum world_fork {
 int	world_fork(enum world_fork, struct proc **);
 void	world_exit(void);
 int	world_reap(struct proc *);
+void	world_slow_forks(unsigned ms);
+void	world_linger(struct proc *, uint64_t ms);
+void	world_fail_setrlimit(bool);
 int	world_kill(struct proc *, int signo);
 int	world_setuid(uint32_t uid);
 int	world_setgroups(void);
