@@ -43,7 +43,8 @@ struct Command {
     std::vector<int> keep;
     /// Makes the child the leader of a session of its own.
     bool new_session = false;
-    /// Linux: the kernel kills the child when the thread that started it ends, also when that is killed itself.
+    /// Linux: the kernel kills the child when the thread that started it ends, also when that is killed
+    /// itself.
     bool end_with_parent = false;
 };
 

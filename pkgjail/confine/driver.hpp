@@ -1,7 +1,9 @@
-// One interface over the kernel. `oci` on Linux (the host's OCI runtime), `kmod` on NetBSD (our module); tests have a fake.
+// One interface over the kernel. `oci` on Linux (the host's OCI runtime), `kmod` on NetBSD (our module);
+// tests have a fake.
 //
-// Life of a jail in the kernel: create → (start → processes run → their end) → remove. The process that calls create() gets the jail's
-// first process as its child (it must be a subreaper; become_reaper()) and waits for it itself.
+// Life of a jail in the kernel: create → (start → processes run → their end) → remove. The process that calls
+// create() gets the jail's first process as its child (it must be a subreaper; become_reaper()) and waits for
+// it itself.
 #pragma once
 
 #include <chrono>
@@ -46,8 +48,8 @@ struct ExecRequest {
 
 /// What confines on this host, for doctor and status.
 struct DriverInfo {
-    std::string name;      ///< "oci", "kmod"
-    std::string detail;    ///< "runc 1.1.5, cgroup v1 (hybrid)"
+    std::string name;               ///< "oci", "kmod"
+    std::string detail;             ///< "runc 1.1.5, cgroup v1 (hybrid)"
     std::vector<std::string> notes; ///< what is missing or was tried in vain, a line each
 };
 
@@ -56,38 +58,49 @@ class Driver {
     virtual ~Driver() = default;
     virtual const DriverInfo& info() const = 0;
 
-    /// Makes the jail with its first process stopped just before exec. Whatever an earlier jail with the same handle left is removed first.
-    /// Everything done is undone when it throws. `run_directory` is the jail's own (0700), for the driver's files.
-    virtual base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory, const Streams& streams) = 0;
+    /// Makes the jail with its first process stopped just before exec. Whatever an earlier jail with the same
+    /// handle left is removed first. Everything done is undone when it throws. `run_directory` is the jail's
+    /// own (0700), for the driver's files.
+    virtual base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
+                                   const Streams& streams) = 0;
     /// Lets the first process go on into its command.
     virtual void start(const JailSpec& spec, const base::HostPath& run_directory) = 0;
-    /// Kills every process of the jail, unmounts and forgets it. Nothing there: nothing done. Returns when the kernel has no trace of it any more.
+    /// Kills every process of the jail, unmounts and forgets it. Nothing there: nothing done. Returns when
+    /// the kernel has no trace of it any more.
     virtual void remove(const std::string& handle, const base::HostPath& run_directory) = 0;
 
-    /// Every jail made from this state directory that is still known to the kernel or the runtime: running, ended, or left half-made by a command that was
-    /// killed. For sweeping: remove() takes each, with any run directory. A driver that keeps nothing beyond its own life has none to tell.
+    /// Every jail made from this state directory that is still known to the kernel or the runtime: running,
+    /// ended, or left half-made by a command that was killed. For sweeping: remove() takes each, with any run
+    /// directory. A driver that keeps nothing beyond its own life has none to tell.
     virtual std::vector<std::string> handles() const { return {}; }
     virtual bool exists(const std::string& handle, const base::HostPath& run_directory) const = 0;
     /// To every process in the jail.
-    virtual void signal_all(const std::string& handle, const base::HostPath& run_directory, int signal_number) = 0;
+    virtual void signal_all(const std::string& handle, const base::HostPath& run_directory,
+                            int signal_number) = 0;
     virtual void pause(const std::string& handle, const base::HostPath& run_directory) = 0;
     virtual void resume(const std::string& handle, const base::HostPath& run_directory) = 0;
-    virtual std::vector<pid_t> processes(const std::string& handle, const base::HostPath& run_directory) const = 0;
+    virtual std::vector<pid_t> processes(const std::string& handle,
+                                         const base::HostPath& run_directory) const = 0;
 
     /// Runs a further process inside, with our own descriptors 0-2, and waits. Returns its exit.
-    virtual base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory, const ExecRequest& request) = 0;
+    virtual base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
+                            const ExecRequest& request) = 0;
 
     /// Reads every wanted limit back from the kernel.
-    virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec, const base::HostPath& run_directory) const = 0;
+    virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
+                                                        const base::HostPath& run_directory) const = 0;
     virtual Usage usage(const std::string& handle, const base::HostPath& run_directory) const = 0;
 };
 
-/// The driver of this host, probed: on Linux the first OCI runtime (the configured one, else crun, runc, youki in /usr/bin …) that really
-/// makes and removes a tiny jail here, remembered in `state_directory`/run/driver.json until runtime or kernel change. Throws Error{denied} that says what
-/// was tried, why each failed and what to install.
-std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory, const std::string& configured_runtime = {});
+/// The driver of this host, probed: on Linux the first OCI runtime (the configured one, else crun, runc,
+/// youki in /usr/bin …) that really makes and removes a tiny jail here, remembered in
+/// `state_directory`/run/driver.json until runtime or kernel change. Throws Error{denied} that says what was
+/// tried, why each failed and what to install.
+std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,
+                                    const std::string& configured_runtime = {});
 
-/// Makes the calling process the one that inherits orphans below it (PR_SET_CHILD_SUBREAPER; nothing to do where jails are our children anyway).
+/// Makes the calling process the one that inherits orphans below it (PR_SET_CHILD_SUBREAPER; nothing to do
+/// where jails are our children anyway).
 void become_reaper();
 
 } // namespace pkgjail::confine

@@ -1,5 +1,6 @@
-// What a jail is for the kernel: one complete description, made by ops from catalog, recipe and store, carried out by a Driver. Plain values;
-// spec_json turns them into text and back, because the supervisor is a program of its own.
+// What a jail is for the kernel: one complete description, made by ops from catalog, recipe and store,
+// carried out by a Driver. Plain values; spec_json turns them into text and back, because the supervisor is a
+// program of its own.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ namespace pkgjail::confine {
 struct Mount {
     enum class Kind { bind, tmpfs };
     Kind kind = Kind::bind;
-    base::HostPath source;    ///< bind: a directory or file of the host's
-    base::RootPath target;    ///< exists in the root's skeleton or in an earlier mount
+    base::HostPath source; ///< bind: a directory or file of the host's
+    base::RootPath target; ///< exists in the root's skeleton or in an earlier mount
     bool writable = false;
     bool no_exec = false;
     std::uint64_t size_bytes = 0; ///< tmpfs: ceiling
@@ -34,9 +35,10 @@ struct Identity {
 };
 
 struct JailSpec {
-    std::string handle; ///< unique on this host while it exists: what the kernel side calls the jail ("pkgjail-<jail id>", "pkgjail-build-<random>")
-    std::string jail;   ///< the jail's name, its host name inside
-    base::HostPath root; ///< skeleton of mount points, read-only for the jail
+    std::string handle;        ///< unique on this host while it exists: what the kernel side calls the jail
+                               ///< ("pkgjail-<jail id>", "pkgjail-build-<random>")
+    std::string jail;          ///< the jail's name, its host name inside
+    base::HostPath root;       ///< skeleton of mount points, read-only for the jail
     std::vector<Mount> mounts; ///< fresh /dev, /proc and /sys are the driver's own and not in the list
     std::vector<std::string> command;
     std::map<std::string, std::string> environment; ///< the whole of it

@@ -44,7 +44,7 @@ struct Downloaded {
     std::uint64_t bytes = 0; ///< of bodies, transferred now, all tries together
     int http_status = 0;     ///< the last one; 0: none came
     std::string error;       ///< unless complete or not_modified: the cause, in words ("no byte for 30s",
-                       ///< "connection refused", "HTTP 403 Forbidden", "size is 12 instead of 900")
+                             ///< "connection refused", "HTTP 403 Forbidden", "size is 12 instead of 900")
 };
 
 /// Called a few times a second: bytes so far and expected in all (0: unknown), files done.
