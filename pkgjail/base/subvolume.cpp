@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #ifdef __linux__
 #include <linux/btrfs.h>
@@ -38,6 +39,14 @@ bool set_name(char (&field)[Size], const std::string& name) {
     return true;
 }
 
+/// The directory for ioctl, which takes none that was opened only to pass through.
+Fd opened(const Fd& directory, std::string_view shown_as) {
+    Fd own(::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!own)
+        throw system_error(errno, std::string(shown_as), "open");
+    return own;
+}
+
 bool means_cannot(int error) {
     return error == EPERM || error == EACCES || error == ENOTTY || error == EOPNOTSUPP || error == EXDEV ||
            error == EINVAL;
@@ -54,8 +63,9 @@ bool is_subvolume(const Fd& directory, std::string_view shown_as) {
 
 bool holds_subvolumes(const Fd& subvolume, std::string_view shown_as) {
     struct btrfs_ioctl_get_subvol_rootref_args references {};
+    const Fd directory = opened(subvolume, shown_as);
     // EOVERFLOW: there are more than one answer holds.
-    if (::ioctl(subvolume.get(), BTRFS_IOC_GET_SUBVOL_ROOTREF, &references) != 0) {
+    if (::ioctl(directory.get(), BTRFS_IOC_GET_SUBVOL_ROOTREF, &references) != 0) {
         if (errno == EOVERFLOW)
             return true;
         throw system_error(errno, std::string(shown_as), "list the subvolumes in");
@@ -69,7 +79,8 @@ bool make_subvolume(const Fd& parent, const std::string& name, std::string_view 
     struct btrfs_ioctl_vol_args arguments {};
     if (!set_name(arguments.name, name))
         return false;
-    if (::ioctl(parent.get(), BTRFS_IOC_SUBVOL_CREATE, &arguments) == 0)
+    const Fd directory = opened(parent, shown_as);
+    if (::ioctl(directory.get(), BTRFS_IOC_SUBVOL_CREATE, &arguments) == 0)
         return true;
     if (means_cannot(errno))
         return false;
@@ -80,10 +91,12 @@ bool copy_subvolume(const Fd& source, const Fd& parent, const std::string& name,
     if (!on_btrfs(parent, shown_as))
         return false;
     struct btrfs_ioctl_vol_args_v2 arguments {};
-    arguments.fd = source.get();
+    const Fd from = opened(source, shown_as);
+    arguments.fd = from.get();
     if (!set_name(arguments.name, name))
         return false;
-    if (::ioctl(parent.get(), BTRFS_IOC_SNAP_CREATE_V2, &arguments) == 0)
+    const Fd directory = opened(parent, shown_as);
+    if (::ioctl(directory.get(), BTRFS_IOC_SNAP_CREATE_V2, &arguments) == 0)
         return true;
     if (means_cannot(errno))
         return false;
@@ -96,7 +109,8 @@ SubvolumeRemoval remove_subvolume(const Fd& parent, const std::string& name, std
     struct btrfs_ioctl_vol_args arguments {};
     if (!set_name(arguments.name, name))
         return SubvolumeRemoval::no;
-    if (::ioctl(parent.get(), BTRFS_IOC_SNAP_DESTROY, &arguments) == 0 || errno == ENOENT)
+    const Fd directory = opened(parent, shown_as);
+    if (::ioctl(directory.get(), BTRFS_IOC_SNAP_DESTROY, &arguments) == 0 || errno == ENOENT)
         return SubvolumeRemoval::done;
     if (errno == ENOTEMPTY)
         return SubvolumeRemoval::not_empty;

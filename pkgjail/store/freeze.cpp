@@ -39,9 +39,9 @@ bool can_reflink(const Tree& directory) {
     try {
         bool shares = false;
         {
-            const Fd source = directory.create_file(from);
-            base::write_all(source.get(), "shared or not\n", directory.show(from));
-            shares = base::reflink(source, directory.create_file(to));
+            const Fd written = directory.create_file(from);
+            base::write_all(written.get(), "shared or not\n", directory.show(from));
+            shares = base::reflink(directory.open_regular(from), directory.create_file(to));
         }
         directory.remove_file(from);
         directory.remove_file(to);
