@@ -31,7 +31,9 @@ endfunction()
 function(pkgjail_warnings target)
     target_compile_options(${target} PRIVATE
         $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wconversion>
-        $<$<AND:$<BOOL:${PKGJAIL_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
+        $<$<AND:$<BOOL:${PKGJAIL_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>
+        # GCC 12 sees std::optional's storage read before it is set where it is not (GCC bug 80635).
+        $<$<AND:$<BOOL:${PKGJAIL_WERROR}>,$<CXX_COMPILER_ID:GNU>>:-Wno-error=maybe-uninitialized>)
     if(PKGJAIL_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${PKGJAIL_SANITIZE} -fno-omit-frame-pointer)
         target_link_options(${target} PUBLIC -fsanitize=${PKGJAIL_SANITIZE})

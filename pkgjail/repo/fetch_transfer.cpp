@@ -290,8 +290,12 @@ bool Transfer::accept_range() {
     const std::size_t slash = range.find('/');
     const bool whole = asked_range_ && range.substr(0, 6) == "bytes " && dash != std::string_view::npos &&
                        slash != std::string_view::npos && dash < slash;
-    const auto first = whole ? number(trim(range.substr(6, dash - 6))) : std::nullopt;
-    const auto total = whole ? number(trim(range.substr(slash + 1))) : std::nullopt;
+    std::optional<std::uint64_t> first;
+    std::optional<std::uint64_t> total;
+    if (whole) {
+        first = number(trim(range.substr(6, dash - 6)));
+        total = number(trim(range.substr(slash + 1)));
+    }
     const Validators& ours = part_->validators();
     const Validators& theirs = response_.validators;
     const bool same = (theirs.etag.empty() || ours.etag.empty() || theirs.etag == ours.etag) &&
