@@ -66,7 +66,7 @@ fk_class(const char *name)
 {
 	u_int i;
 
-	for (i = 0; i < atomic_load_relaxed(&fk_nclasses); i++) {
+	for (i = 0; i < __atomic_load_n(&fk_nclasses, __ATOMIC_ACQUIRE); i++) {
 		if (strcmp(fk_classes[i].name, name) == 0)
 			return i;
 	}
