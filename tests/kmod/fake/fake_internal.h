@@ -14,7 +14,7 @@ void	fk_assert_no_locks(const char *);
 void	fk_assert_held(const kmutex_t *, const char *);
 void	fk_settle(void);
 void	fk_clock_tick(void);
-extern volatile bool fk_threads;
+extern bool fk_threads;			/* atomic */
 extern uint64_t	fk_now_us;		/* atomic */
 /* Set while a listener runs that must not sleep. */
 extern _Thread_local int fk_in_listener;

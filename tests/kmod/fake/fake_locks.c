@@ -5,7 +5,7 @@
 #define	FK_CLASSES	64
 #define	FK_HELD		16
 
-volatile bool	fk_threads;
+bool	fk_threads;			/* atomic */
 uint64_t	fk_now_us;
 int		hz = 100;
 int		ncpu = 1;
@@ -345,7 +345,7 @@ fk_wake(struct fk_waiter *w, bool timed_out)
 void
 fk_settle(void)
 {
-	if (fk_threads)
+	if (atomic_load_relaxed(&fk_threads))
 		return;
 	host_lock(fk_sched);
 	while (fk_nasleep != fk_nkthreads)
@@ -359,7 +359,7 @@ fk_sleep(kcondvar_t *cv, kmutex_t *m, int ticks)
 	struct lwp *l = fk_curlwp_or_null();
 	struct fk_waiter w = { .cv = cv, .cond = host_cond() };
 	const uint64_t tick_us = 1000000 / (uint64_t)hz;
-	const bool driver = !fk_threads && (l == NULL || !l->lf_kthread);
+	const bool driver = !atomic_load_relaxed(&fk_threads) && (l == NULL || !l->lf_kthread);
 	u_int patience = 0;
 
 	if (ticks > 0)
@@ -504,7 +504,7 @@ world_run(uint64_t ms)
 {
 	while (ms-- > 0)
 		fk_clock_tick();
-	if (fk_threads)
+	if (atomic_load_relaxed(&fk_threads))
 		host_yield();
 }
 
@@ -517,7 +517,7 @@ world_now_us(void)
 void
 world_threads(bool on)
 {
-	fk_threads = on;
+	atomic_store_relaxed(&fk_threads, on);
 }
 
 void
@@ -611,7 +611,7 @@ fk_locks_begin(void)
 	}
 	/* Not from 0: nothing may rest on that. */
 	fk_now_us = 5000000;
-	fk_threads = false;
+	atomic_store_relaxed(&fk_threads, false);
 	LIST_INIT(&fk_waiters);
 	fk_nkthreads = fk_nasleep = 0;
 }

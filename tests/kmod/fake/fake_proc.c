@@ -285,7 +285,7 @@ fk_adopt(struct proc *parent, struct proc *p)
 static void
 fk_start(struct proc *parent, struct proc *p)
 {
-	if (fk_fork_ms != 0 && !fk_threads)
+	if (fk_fork_ms != 0 && !atomic_load_relaxed(&fk_threads))
 		world_run(fk_fork_ms);
 	fk_furnish(parent, p);
 	(void)fk_lwp_new(p);
@@ -757,7 +757,7 @@ fk_proc_tick(void)
 		mutex_exit(p->p_lock);
 	}
 	mutex_exit(&proc_lock);
-	if (fk_threads)
+	if (atomic_load_relaxed(&fk_threads))
 		return;
 	do {
 		dying = NULL;
