@@ -31,7 +31,7 @@ std::string setting(const std::string& option, const char* variable) {
 
 /// The supervisor lies in libexec of an installation, beside pkgjail in a build directory.
 HostPath supervisor_program() {
-    const HostPath installed = beside_program("libexec/pkgjail-supervisor");
+    HostPath installed = beside_program("libexec/pkgjail-supervisor");
     std::error_code error;
     if (std::filesystem::exists(installed, error))
         return installed;

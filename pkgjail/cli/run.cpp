@@ -36,7 +36,7 @@ Split split(const std::vector<std::string>& words) {
     std::size_t i = 0;
     for (; i < words.size() && words[i].starts_with("-") && words[i] != "--"; ++i) {
         result.options.push_back(words[i]);
-        if (valued_globals.count(words[i]) != 0 && i + 1 < words.size())
+        if (valued_globals.contains(words[i]) && i + 1 < words.size())
             result.options.push_back(words[++i]);
     }
     if (i == words.size())
@@ -51,7 +51,7 @@ Split split(const std::vector<std::string>& words) {
     for (; i < words.size(); ++i) {
         const bool is_option = words[i].starts_with("-") && words[i].size() > 1;
         result.options.push_back(words[i]);
-        if (is_option && (words[i] == "-u" || words[i] == "--user" || valued_globals.count(words[i]) != 0) &&
+        if (is_option && (words[i] == "-u" || words[i] == "--user" || valued_globals.contains(words[i])) &&
             i + 1 < words.size())
             result.options.push_back(words[++i]);
         else if (!is_option) { // the jail; the rest is the command's
@@ -186,7 +186,7 @@ int dispatch(const std::vector<std::string>& words, std::string& verb) {
         throw Error(ErrorKind::usage, parts.verb, "there is no such command",
                     no_such_command_hint(parts.verb));
     const Parsed parsed = parse(*command, parts);
-    if (parsed.values.count("help") != 0) {
+    if (parsed.values.contains("help")) {
         print(help_of(*command));
         return exit_done;
     }

@@ -26,7 +26,7 @@ class Pattern {
   public:
     static constexpr std::size_t max_length = 4096;
     static constexpr std::size_t max_branches = 1024;
-    static constexpr std::size_t max_expanded = 64 * 1024;
+    static constexpr std::size_t max_expanded = std::size_t{64} * 1024;
 
     /// Throws Error{corrupt}, with the column, where braces do not balance; where expanding the alternates
     /// would give more than 1024 branches or 64 KiB; for more than 4096 bytes.

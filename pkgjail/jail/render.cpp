@@ -177,7 +177,7 @@ void check_set(const Recipe& recipe, const Values& set) {
     for (const auto& [name, value] : recipe.set)
         names.push_back(name);
     for (const auto& [name, value] : set) {
-        if (recipe.set.count(name) == 0)
+        if (!recipe.set.contains(name))
             throw base::Error(
                 base::ErrorKind::usage, "--set " + name,
                 fmt::format("recipe \"{}\" has no such value, allowed: {}", recipe.name, enumerate(names)),

@@ -58,7 +58,7 @@ std::string SectionReader::required(const std::string& key) {
     if (setting == nullptr) {
         std::string hint;
         for (const Setting& other : section_.settings)
-            if (nearest(key, {other.key}) && known_.count(other.key) == 0)
+            if (nearest(key, {other.key}) && !known_.contains(other.key))
                 hint = fmt::format("line {} has \"{}\"", other.where.line, other.key);
         throw base::Error(base::ErrorKind::configuration, section_.where.str(),
                           fmt::format("found no key \"{}\" in {}", key, section_.title()), hint);

@@ -213,7 +213,7 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
     std::vector<repo::WantedArchive> wanted;
     std::set<std::string> told;
     for (const solve::Plan::Member& member : plan.result)
-        if (!(member.package.repository == local_files && local.count(member.package.pkgname) != 0))
+        if (!(member.package.repository == local_files && local.contains(member.package.pkgname)))
             wanted.push_back(wanted_of(context, packages, member.package, present, told));
 
     context.reporter.doing(fmt::format("fetch and check {} packages", wanted.size()));
@@ -227,7 +227,7 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
     auto next = fetched.begin();
     for (const solve::Plan::Member& member : plan.result) {
         const std::string& pkgname = member.package.pkgname;
-        const bool is_local = member.package.repository == local_files && local.count(pkgname) != 0;
+        const bool is_local = member.package.repository == local_files && local.contains(pkgname);
         repo::CheckedArchive archive =
             is_local ? repo::check_local_archive(local.at(pkgname)) : std::move(*next++);
         if (is_local)

@@ -93,7 +93,7 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate)
     // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
     // only bounds a hang.
     const auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
-    const ServiceStatus status = supervise::wait_until_settled(run, patience);
+    ServiceStatus status = supervise::wait_until_settled(run, patience);
     base::step("start.settled");
     if (status.state != ServiceState::ready)
         give_up(context, jail, since,

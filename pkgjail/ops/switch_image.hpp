@@ -39,11 +39,11 @@ struct Switched {
 /// image's seed, makes that generation current, and starts it where it ran before or is meant to run. When it
 /// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says
 /// what happened to both.
-Switched switch_image(Session& session, const catalog::Jail& jail, const MadeImage& made,
+Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
                       std::vector<std::string> wishes);
 
 /// The same to a generation that the jail had before: image and configuration, never data.
-Switched switch_back(Session& session, const catalog::Jail& jail, std::int64_t generation);
+Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation);
 
 /// Starts the current generation, which is noted as not proven ("start OLD"), and puts `old` back if it
 /// fails. Also used by recovery.

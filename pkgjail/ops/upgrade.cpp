@@ -42,7 +42,7 @@ std::vector<std::string> changes_between(const std::optional<catalog::Image>& be
             changes.push_back(old->second + " -> " + pkgname);
     }
     for (const auto& [pkgbase, pkgname] : old_packages)
-        if (new_packages.count(pkgbase) == 0)
+        if (!new_packages.contains(pkgbase))
             changes.push_back("-" + pkgname);
     return changes;
 }

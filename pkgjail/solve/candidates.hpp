@@ -44,7 +44,7 @@ class Candidates {
     std::vector<const Candidate*> replacements(const Present& present);
 
     const Present* present(const std::string& base) const;
-    bool is_removed(const std::string& base) const { return removed_.count(base) != 0; }
+    bool is_removed(const std::string& base) const { return removed_.contains(base); }
     bool is_upgraded(const std::string& base) const;
     /// Every base on offer or present, sorted.
     const std::vector<std::string>& all_bases();

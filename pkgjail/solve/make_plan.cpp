@@ -44,7 +44,7 @@ class PlanMaker {
         }
         // Wishes that something satisfies which was chosen for another reason.
         for (const std::string& text : request_.install)
-            if (const KnownPattern& pattern = patterns_.get(text); decided.count(&pattern) == 0)
+            if (const KnownPattern& pattern = patterns_.get(text); !decided.contains(&pattern))
                 if (const Candidate* candidate = search_.satisfying(pattern))
                     requested_.insert(candidate->base);
         explicit_ = requested_;
@@ -82,7 +82,7 @@ class PlanMaker {
     }
 
     void add_member(Plan& plan, const Candidate& candidate) {
-        const bool automatic = explicit_.count(candidate.base) == 0;
+        const bool automatic = !explicit_.contains(candidate.base);
         plan.result.push_back({*candidate.offer, automatic, candidate.is_present});
         const Present* before = candidates_.present(candidate.base);
         if (before == nullptr) {
@@ -116,7 +116,7 @@ class PlanMaker {
     }
 
     std::string why_installed(const Candidate& candidate) {
-        if (requested_.count(candidate.base) != 0)
+        if (requested_.contains(candidate.base))
             return "requested";
         if (const Present* old = superseded_by(candidate))
             return "supersedes " + old->package.pkgname;
@@ -143,7 +143,7 @@ class PlanMaker {
     }
 
     std::string why_explicit(const Candidate& candidate) {
-        if (requested_.count(candidate.base) != 0)
+        if (requested_.contains(candidate.base))
             return "requested, was automatic";
         const Present* old = superseded_by(candidate);
         return old != nullptr ? "supersedes " + old->package.pkgname : "wanted for itself";

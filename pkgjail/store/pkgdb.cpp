@@ -82,7 +82,7 @@ void write_required_by(const Tree& tree, const std::vector<PkgdbPackage>& packag
     for (const auto& [pkgname, dependents] : required_by) {
         std::string text;
         for (const PkgdbPackage& package : packages) // in installation order, as pkg_add appends
-            if (dependents.count(package.pkgname) != 0)
+            if (dependents.contains(package.pkgname))
                 text += package.pkgname + "\n";
         tree.write(pkgdb_directory(pkgname) / "+REQUIRED_BY", text, metadata_mode("+REQUIRED_BY"),
                    permitted_owner());

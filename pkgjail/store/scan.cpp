@@ -155,9 +155,9 @@ class Scan {
     void note_strangers(const ManifestEntry& line) {
         if (::geteuid() != 0)
             return;
-        if (!is_platform_number(false, line.uid) && uids_.count(line.uid) == 0)
+        if (!is_platform_number(false, line.uid) && !uids_.contains(line.uid))
             note_stranger(fmt::format("uid {}", line.uid), line);
-        if (!is_platform_number(true, line.gid) && gids_.count(line.gid) == 0)
+        if (!is_platform_number(true, line.gid) && !gids_.contains(line.gid))
             note_stranger(fmt::format("gid {}", line.gid), line);
     }
     void note_stranger(const std::string& whom, const ManifestEntry& line) {

@@ -56,7 +56,7 @@ SignalPipe::SignalPipe() {
 
 SignalPipe::~SignalPipe() {
     for (int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGPIPE})
-        ::signal(number, SIG_DFL);
+        static_cast<void>(::signal(number, SIG_DFL)); // fails only for numbers that do not exist
     handler_fd = -1;
 }
 
@@ -70,8 +70,9 @@ int SignalPipe::take() noexcept {
         if (count <= 0)
             return asked;
         for (ssize_t i = 0; i < count; ++i)
-            if (bytes[i] == SIGTERM || bytes[i] == SIGINT)
-                asked = bytes[i];
+            if (const int number = static_cast<unsigned char>(bytes[i]);
+                number == SIGTERM || number == SIGINT)
+                asked = number;
     }
 }
 
