@@ -101,10 +101,10 @@ std::string command_line_of(const Command& command, const po::parsed_options& pa
         if (!positional)
             text += " --" + option.string_key;
         for (const std::string& value : option.value)
-            text += " " + quoted(value);
+            text.append(" ").append(quoted(value));
     }
     for (const std::string& word : inner)
-        text += " " + quoted(word);
+        text.append(" ").append(quoted(word));
     return text;
 }
 

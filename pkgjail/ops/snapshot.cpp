@@ -49,12 +49,12 @@ std::string name_of_time(catalog::Catalog& catalog, const catalog::Jail& jail, c
             digits += '-';
         else if (c >= '0' && c <= '9')
             digits += c;
-    const std::string name = prefix + digits;
+    std::string name = prefix + digits;
     catalog::Snapshots snapshots(catalog);
     if (!snapshots.find(jail.id, name))
         return name;
     for (int number = 2;; ++number)
-        if (const std::string next = fmt::format("{}-{}", name, number); !snapshots.find(jail.id, next))
+        if (std::string next = fmt::format("{}-{}", name, number); !snapshots.find(jail.id, next))
             return next;
 }
 

@@ -280,7 +280,7 @@ class Merge {
         conflicts_.push_back(fmt::format("{}: {}", name, what));
     }
 
-    static constexpr std::string_view nobody_known = "";
+    static constexpr std::string_view nobody_known{};
 
     const AccountFormat& format_;
     Table old_;
