@@ -52,11 +52,13 @@ TEST_CASE("FIFOs, sockets and devices are left out, and nothing waits for them",
     const std::string report = trees.merge({at("/m")});
 
     CHECK(report ==
-          "removed /gone\nkept /own\n" + std::string(has_device ? "" : "kept /d\n") +
-              "conflict /a: is a FIFO, which is not kept: the new version's takes its place\n"
-              "conflict /b: is a socket, which is not kept: the new version's takes its place\n" +
-              (has_device ? "conflict /d: is a device, which is not kept: the new version's takes its place\n"
-                          : "") +
+          "removed /gone\nkept /own\n"
+          "conflict /a: is a FIFO, which is not kept: the new version's takes its place\n"
+          "conflict /b: is a socket, which is not kept: the new version's takes its place\n" +
+              std::string(
+                  has_device
+                      ? "conflict /d: is a device, which is not kept: the new version's takes its place\n"
+                      : "conflict /d: removed by you, changed by the new version\n") +
               "conflict /gone/x: is a FIFO, which is not kept\n"
               "conflict /new: is a FIFO, which is not kept: the new version's takes its place\n"
               "conflict /own/dir/fifo: is a FIFO, which is not kept\n"
@@ -99,7 +101,7 @@ TEST_CASE("a tree of paths as long as they can be is merged", "[store][merge][ho
     MergeTrees trees;
     base::RootPath deep;
     while (deep.str().size() < 3990) {
-        deep = deep.entry("directory");
+        deep = deep.entry(std::string(60, 'd'));
         for (const base::Tree* tree : {&trees.old_seed, &trees.new_seed, &trees.mine})
             tree->make_directory(deep, 0755);
     }
