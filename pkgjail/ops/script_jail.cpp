@@ -1,5 +1,6 @@
 #include "pkgjail/ops/script_jail.hpp"
 
+#include <charconv>
 #include <csignal>
 
 #include <fcntl.h>
@@ -159,10 +160,21 @@ class ScriptJail : public store::ScriptRunner {
             const std::size_t at = received.find(token + " ");
             const std::size_t end = at == std::string::npos ? at : received.find('\n', at);
             if (end != std::string::npos)
-                return std::atoi(received.c_str() + at + token.size() + 1);
+                return status_of(script,
+                                 std::string_view(received).substr(0, end).substr(at + token.size() + 1));
             if (received.size() > (64u << 10))
                 received.erase(0, received.size() - 1024); // somebody else writes here; only our token counts
         }
+    }
+
+    static int status_of(const Script& script, std::string_view answer) {
+        int status = 0;
+        const auto [end, error] = std::from_chars(answer.data(), answer.data() + answer.size(), status);
+        if (error != std::errc{} || end != answer.data() + answer.size())
+            throw Error(ErrorKind::corrupt, script.pkgname,
+                        fmt::format("the build jail answered \"{}\" where the script's exit status belongs",
+                                    base::printable(answer)));
+        return status;
     }
 
     /// Kills whatever the script left in the background, so that nothing touches the tree while the host
