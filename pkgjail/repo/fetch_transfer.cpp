@@ -290,12 +290,11 @@ bool Transfer::accept_range() {
     const std::size_t slash = range.find('/');
     const bool whole = asked_range_ && range.substr(0, 6) == "bytes " && dash != std::string_view::npos &&
                        slash != std::string_view::npos && dash < slash;
-    std::optional<std::uint64_t> first;
-    std::optional<std::uint64_t> total;
-    if (whole) {
-        first = number(trim(range.substr(6, dash - 6)));
-        total = number(trim(range.substr(slash + 1)));
-    }
+    const auto part_of_range = [&](std::size_t from, std::size_t to) {
+        return whole ? number(trim(range.substr(from, to - from))) : std::nullopt;
+    };
+    const std::optional<std::uint64_t> first = part_of_range(6, dash);
+    const std::optional<std::uint64_t> total = part_of_range(slash + 1, range.size());
     const Validators& ours = part_->validators();
     const Validators& theirs = response_.validators;
     const bool same = (theirs.etag.empty() || ours.etag.empty() || theirs.etag == ours.etag) &&

@@ -26,7 +26,7 @@ std::vector<const Present*> staying(const Request& request, const std::set<std::
     std::vector<const Present*> stay;
     std::vector<const Present*> others;
     for (const Present& present : request.present) {
-        const bool gone = removed.count(base_string(present)) != 0;
+        const bool gone = removed.contains(base_string(present));
         const bool needless = request.remove_unneeded && present.automatic && !present.held;
         if (!gone)
             (needless ? others : stay).push_back(&present);
@@ -135,7 +135,7 @@ void check_dependants(const Request& request, const std::set<std::string>& remov
             if (!is_lost(pattern, stay))
                 continue;
             for (const Present& gone : request.present)
-                if (removed.count(base_string(gone)) != 0 && pattern.selects(gone.package.pkgname))
+                if (removed.contains(base_string(gone)) && pattern.selects(gone.package.pkgname))
                     needed_by[gone.package.pkgname].push_back(
                         fmt::format("{} ({})", present->package.pkgname, text));
         }
