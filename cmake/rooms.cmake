@@ -34,6 +34,10 @@ function(pkgjail_warnings target)
         $<$<AND:$<BOOL:${PKGJAIL_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>
         # GCC 12 sees std::optional's storage read before it is set where it is not (GCC bug 80635).
         $<$<AND:$<BOOL:${PKGJAIL_WERROR}>,$<CXX_COMPILER_ID:GNU>>:-Wno-error=maybe-uninitialized>)
+    # GCC 12 takes the prepending of a literal to a temporary std::string for overlapping memory (its bug 105329).
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+        target_compile_options(${target} PRIVATE $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<CONFIG:Debug>>>:-Wno-restrict>)
+    endif()
     if(PKGJAIL_SANITIZE)
         target_compile_options(${target} PRIVATE -fsanitize=${PKGJAIL_SANITIZE} -fno-omit-frame-pointer)
         target_link_options(${target} PUBLIC -fsanitize=${PKGJAIL_SANITIZE})
