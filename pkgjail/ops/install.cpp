@@ -95,15 +95,6 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     return subject;
 }
 
-void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail) {
-    for (const catalog::PortClaimRow& claim : jail.claims)
-        for (const std::string& other : catalog::Jails(catalog).claimants(claim))
-            if (other != jail.name)
-                throw Error(ErrorKind::conflict, fmt::format("port {}:{}", claim.protocol, claim.port),
-                            fmt::format("is claimed by jail {} already", other),
-                            fmt::format("choose another one, for example --set port={}", claim.port + 1));
-}
-
 class Install {
   public:
     Install(const Context& context, const InstallRequest& request)
@@ -177,7 +168,7 @@ class Install {
             switch_generation(jail, *generation, *before);
     }
 
-    void switch_generation(catalog::Jail jail, const catalog::Generation& generation,
+    void switch_generation(const catalog::Jail& jail, const catalog::Generation& generation,
                            const catalog::Image& before) {
         const MadeImage made = image(digests_of(before));
         std::vector<std::string> wishes = generation.wishes;

@@ -184,6 +184,15 @@ void require_service(const Context& context, const catalog::Jail& jail) {
     check_service(jail, rendered_recipe(context, jail));
 }
 
+void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail) {
+    for (const catalog::PortClaimRow& claim : jail.claims)
+        for (const std::string& other : catalog::Jails(catalog).claimants(claim))
+            if (other != jail.name)
+                throw Error(ErrorKind::conflict, fmt::format("port {}:{}", claim.protocol, claim.port),
+                            fmt::format("is claimed by jail {} already", other),
+                            fmt::format("choose another one, for example --set port={}", claim.port + 1));
+}
+
 void check_ports_free(const catalog::Jail& jail) {
     if (jail.network != jail::network_mode_name(jail::NetworkMode::host))
         return;

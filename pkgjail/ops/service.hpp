@@ -46,6 +46,8 @@ std::map<std::string, std::string> jail_environment(const std::string& prefix, c
 /// "http://127.0.0.1:8080/" for an http probe, "tcp:6379" for a claimed port.
 std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe);
 
+/// Throws Error{conflict} naming port and jail where another jail claims a port of this one's.
+void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail);
 /// Throws Error{conflict} naming the port where another program of this host has it bound already.
 void check_ports_free(const catalog::Jail& jail);
 

@@ -1,0 +1,219 @@
+#include "pkgjail/ops/clone.hpp"
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/jail/name.hpp"
+#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/snapshot.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/clone_files.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+/// Both names, always in the same order, so that two commands cannot wait for each other.
+class TwoLocks {
+  public:
+    TwoLocks(Session& session, const std::string& one, const std::string& other)
+        : first_(session.lock_jail(std::min(one, other))), second_(session.lock_jail(std::max(one, other))) {}
+
+  private:
+    std::optional<base::Lock> first_;
+    std::optional<base::Lock> second_;
+};
+
+class Clone {
+  public:
+    Clone(const Context& context, const CloneRequest& request)
+        : context_(context), request_(checked(request)), session_(context, "clone", request.jail),
+          locks_(session_, request.source, request.jail),
+          source_(require_jail(session_.catalog(), request.source)) {}
+
+    CloneResult run() {
+        if (catalog::Jails(session_.catalog()).find(request_.jail))
+            throw Error(ErrorKind::conflict, request_.jail, "there is a jail of this name",
+                        "give the clone another name");
+        const catalog::Snapshot state = frozen_state();
+        const catalog::Jail jail = new_jail();
+        check_claims(session_.catalog(), jail);
+        jail_limits(context_, jail, recipe_);
+        if (jail.wanted_running)
+            check_ports_free(jail);
+        result_ = {jail.name, source_.name, request_.snapshot,  state.image_id, "",
+                   {},        {},           addresses(recipe_), false,          {}};
+        if (context_.dry_run)
+            return result_;
+        make(jail, state);
+        if (jail.wanted_running) {
+            result_.status = start_jail(session_, jail);
+            result_.started = true;
+        }
+        session_.finish();
+        return result_;
+    }
+
+  private:
+    static const CloneRequest& checked(const CloneRequest& request) {
+        jail::check_name("jail", request.jail);
+        if (request.jail == request.source)
+            throw Error(ErrorKind::usage, request.jail, "a jail cannot be a clone of itself",
+                        "give the clone another name");
+        return request;
+    }
+
+    /// The snapshot, or what one would hold that was made now.
+    catalog::Snapshot frozen_state() {
+        return request_.snapshot.empty() ? snapshot_now(session_, source_, "")
+                                         : require_snapshot(session_.catalog(), source_, request_.snapshot);
+    }
+
+    catalog::Jail new_jail() {
+        catalog::Jail jail = source_;
+        jail.id = base::random_hex(8);
+        jail.name = request_.jail;
+        jail.claims.clear();
+        jail.operation.reset();
+        jail.created_at = base::to_unix(base::wall_now());
+        jail.current = 1;
+        if (source_.recipe.empty() && !request_.set.empty())
+            throw Error(ErrorKind::usage, "--set", "needs a recipe, and jail " + source_.name + " has none");
+        for (const auto& [key, value] : request_.set)
+            jail.settings[key] = value;
+        recipe_ = rendered_recipe(context_, jail);
+        if (recipe_)
+            for (const jail::PortClaim& claim : recipe_->claims)
+                jail.claims.push_back({claim.protocol, claim.address, claim.port});
+        jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
+        return jail;
+    }
+
+    void make(const catalog::Jail& jail, const catalog::Snapshot& state) {
+        const store::Layout& layout = context_.layout;
+        const std::string& prefix = context_.config.prefix;
+        store::CloneStaging staging(layout, jail.id);
+        context_.reporter.doing(fmt::format("copy configuration and data of {}", source_.name));
+        if (request_.snapshot.empty()) {
+            PausedJail paused(session_, source_);
+            result_.method = store::freeze_means_name(
+                staging.copy(layout.jail_config(source_.id, source_.current), layout.jail_data(source_.id)));
+            paused.resume();
+        } else {
+            result_.method = store::freeze_means_name(
+                staging.copy(layout.snapshot_config(state.id), layout.snapshot_data(state.id)));
+        }
+        if (recipe_) {
+            const auto before = rendered_recipe(context_, source_);
+            for (const base::RootPath& path :
+                 staging.write_recipe_files(prefix, before->files, recipe_->files, source_.name))
+                result_.kept.push_back(path.str());
+        }
+        for (const base::RootPath& path : staging.renew_identity(prefix, source_.name, jail.name))
+            result_.renewed.push_back(path.str());
+        staging.make_root(store::configured_base(context_.config.base), prefix,
+                          recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
+        catalog::Generation first = generation_of(context_, state.image_id, state.wishes);
+        first.number = 1;
+        first.reason = fmt::format("clone of {}{}", source_.name,
+                                   request_.snapshot.empty() ? "" : "@" + request_.snapshot);
+        staging.place(record_of(jail, first));
+        catalog::Jails(session_.catalog()).add(jail, first);
+        base::step("clone.committed");
+    }
+
+    const Context& context_;
+    const CloneRequest& request_;
+    Session session_;
+    TwoLocks locks_;
+    catalog::Jail source_;
+    std::optional<jail::RenderedRecipe> recipe_;
+    CloneResult result_;
+};
+
+constexpr std::string_view rename_note = "rename ";
+
+/// "web.log" and "web.log.1", "web.build.log": whatever is the log of this name, as renames to another one.
+std::vector<std::pair<base::HostPath, base::HostPath>>
+log_renames(const store::Layout& layout, const std::string& from, const std::string& to) {
+    std::vector<std::pair<base::HostPath, base::HostPath>> renames;
+    const base::Tree logs = base::Tree::open(layout.logs());
+    for (const std::string& name : logs.list(base::RootPath()))
+        for (const char* kind : {".log", ".build.log"})
+            if (name == from + kind || name.starts_with(from + kind + "."))
+                renames.emplace_back(layout.logs() / name, layout.logs() / (to + name.substr(from.size())));
+    return renames;
+}
+
+} // namespace
+
+CloneResult clone(const Context& context, const CloneRequest& request) {
+    return Clone(context, request).run();
+}
+
+void rename(const Context& context, const std::string& name, const std::string& new_name) {
+    jail::check_name("jail", new_name);
+    Session session(context, "rename", name);
+    if (name == new_name) {
+        require_jail(session.catalog(), name);
+        session.finish();
+        return;
+    }
+    const TwoLocks locks(session, name, new_name);
+    catalog::Jails jails(session.catalog());
+    catalog::Jail jail = require_jail(session.catalog(), name);
+    if (jails.find(new_name))
+        throw Error(ErrorKind::conflict, new_name, "there is a jail of this name");
+    if (is_running(supervise::read_status(context.layout.run(jail.id))))
+        throw Error(ErrorKind::conflict, name, "is running, and its processes know its name",
+                    "pkgjail stop " + name);
+    const auto renames = log_renames(context.layout, name, new_name);
+    for (const auto& [from, to] : renames)
+        if (std::filesystem::exists(to))
+            throw Error(ErrorKind::conflict, to.string(), "is in the way, the log of an earlier jail",
+                        "move it away");
+    if (context.dry_run)
+        return;
+    jails.set_operation(jail.id, std::string(rename_note) + new_name);
+    base::step("rename.noted");
+    try {
+        for (const auto& [from, to] : renames) {
+            base::rename_durably(from, to);
+            base::step("rename.log_renamed");
+        }
+        catalog::Transaction transaction(session.catalog().database());
+        jails.rename(jail.id, new_name);
+        jails.set_operation(jail.id, std::nullopt);
+        transaction.commit();
+    } catch (...) {
+        undo_rename(session, jail, new_name);
+        throw;
+    }
+    base::step("rename.committed");
+    jail.name = new_name;
+    if (const auto generation = jails.generation(jail.id, jail.current))
+        base::write_file_atomically(context.layout.jail_record(jail.id), record_of(jail, *generation));
+    session.finish();
+}
+
+std::optional<std::string> renamed_to(const std::string& note) {
+    if (!note.starts_with(rename_note))
+        return std::nullopt;
+    return note.substr(rename_note.size());
+}
+
+void undo_rename(Session& session, const catalog::Jail& jail, const std::string& new_name) {
+    // No jail and no log had the new name before, so whatever has it now was the jail's.
+    for (const auto& [from, to] : log_renames(session.context().layout, new_name, jail.name))
+        base::rename_durably(from, to);
+    catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
+}
+
+} // namespace pkgjail::ops

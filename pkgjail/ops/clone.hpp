@@ -1,0 +1,48 @@
+// clone: a new jail from a jail or a snapshot of it. rename: another name for a jail.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+
+namespace pkgjail::ops {
+
+struct CloneRequest {
+    std::string source;
+    std::string snapshot;                   ///< empty: the jail as it is
+    std::string jail;                       ///< to be made
+    std::map<std::string, std::string> set; ///< over the source's settings
+    bool start = true;
+};
+
+struct CloneResult {
+    std::string jail;
+    std::string source;
+    std::string snapshot;
+    std::string image;
+    std::string method;                 ///< how data was copied; empty in a dry run
+    std::vector<std::string> renewed;   ///< paths inside, of what may not be the same in two jails
+    std::vector<std::string> kept;      ///< edited files of the recipe, kept beside the new ones
+    std::vector<std::string> addresses; ///< where it answers
+    bool started = false;
+    std::optional<supervise::ServiceStatus> status; ///< when it was started
+};
+
+/// A jail on the same image with copies of configuration and data. Nothing is copied when the name is taken
+/// or a port that it would claim is (Error{conflict}); a running source is paused for the copy.
+CloneResult clone(const Context& context, const CloneRequest& request);
+
+/// Moves nothing on disk but the log. Error{conflict} while the jail runs (its processes know its name), and
+/// when the new name, or a log of that name, is taken.
+void rename(const Context& context, const std::string& jail, const std::string& new_name);
+
+/// The note of a rename: "rename NEW". The new name; nullopt for any other note.
+std::optional<std::string> renamed_to(const std::string& note);
+/// What the next command does about a dead one's note: the log has its old name again.
+void undo_rename(Session& session, const catalog::Jail& jail, const std::string& new_name);
+
+} // namespace pkgjail::ops
