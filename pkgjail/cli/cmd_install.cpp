@@ -79,7 +79,8 @@ void tell(Environment& environment, const ops::InstallResult& result) {
     environment.say(text);
 }
 
-/// "port=8081" → port, 8081.
+} // namespace
+
 std::map<std::string, std::string> settings(const std::vector<std::string>& texts) {
     std::map<std::string, std::string> result;
     for (const std::string& text : texts) {
@@ -91,8 +92,6 @@ std::map<std::string, std::string> settings(const std::vector<std::string>& text
     }
     return result;
 }
-
-} // namespace
 
 int cmd_install(Environment& environment) {
     ops::InstallRequest request;

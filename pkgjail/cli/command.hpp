@@ -71,6 +71,9 @@ int for_each_jail(Environment& environment, const std::vector<std::string>& jail
 /// JAIL… of the command line, or every jail with --all. Error{usage} for neither or both.
 std::vector<std::string> named_jails(Environment& environment);
 
+/// --set: "port=8081" → port, 8081.
+std::map<std::string, std::string> settings(const std::vector<std::string>& texts);
+
 /// A document as it is printed. Nothing but ASCII, so that no text of a stranger can steer a terminal.
 std::string json_text(const Json& document);
 /// The hint for a verb that there is not.
@@ -101,6 +104,8 @@ int cmd_snapshot(Environment&);
 int cmd_snapshots(Environment&);
 int cmd_drop(Environment&);
 int cmd_restore(Environment&);
+int cmd_clone(Environment&);
+int cmd_rename(Environment&);
 int cmd_destroy(Environment&);
 int cmd_doctor(Environment&);
 int cmd_help(Environment&);

@@ -20,6 +20,11 @@ void install_options(po::options_description& options) {
         "set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
         "value of the recipe, for example port=8081; may be repeated")("no-start", "install only");
 }
+void clone_options(po::options_description& options) {
+    options.add_options()("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+                          "another value of the recipe, for example port=8081; may be repeated")(
+        "no-start", "make it only");
+}
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
@@ -135,6 +140,14 @@ const std::vector<Command>& commands() {
          false,
          cmd_restore},
         {"drop", "JAIL NAME", "remove a snapshot; asks first", no_options, {"jail", "name"}, false, cmd_drop},
+        {"clone",
+         "SRC[@SNAPSHOT] DST [--set K=V]… [--no-start]",
+         "a new jail with a copy of another one's data",
+         clone_options,
+         {"source", "jail"},
+         false,
+         cmd_clone},
+        {"rename", "JAIL NAME", "another name for a jail", no_options, {"jail", "name"}, false, cmd_rename},
         {"destroy",
          "JAIL…|--all [--with-data]",
          "remove jails; their data stays unless told",

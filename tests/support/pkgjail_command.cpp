@@ -25,7 +25,8 @@ base::Output curl(std::vector<std::string> arguments) {
 
 } // namespace
 
-Host::Host(const std::filesystem::path& repository) : state_(directory_ / "state"), etc_(directory_ / "etc") {
+Host::Host(const std::filesystem::path& repository, const std::filesystem::path& state)
+    : state_(state.empty() ? directory_ / "state" : state), etc_(directory_ / "etc") {
     std::filesystem::create_directories(etc_);
     if (!repository.empty())
         write_config("repositories.conf",

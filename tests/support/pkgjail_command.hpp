@@ -24,7 +24,8 @@ struct CommandResult {
 class Host {
   public:
     /// `repository` is a directory with archives and a summary; empty: none is configured.
-    explicit Host(const std::filesystem::path& repository = {});
+    /// `state`: where the state directory is to be, when not beside the configuration.
+    explicit Host(const std::filesystem::path& repository = {}, const std::filesystem::path& state = {});
     ~Host();
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;

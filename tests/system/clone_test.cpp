@@ -1,0 +1,192 @@
+// clone and rename: with the real redis and nginx.
+#include <fstream>
+#include <set>
+
+#include "system/support.hpp"
+
+using namespace pkgjail;
+using test::CommandResult;
+using test::Host;
+
+namespace {
+
+std::string url(int port) {
+    return "http://127.0.0.1:" + std::to_string(port) + "/";
+}
+
+std::string redis(const Host& host, const std::string& jail, const std::string& port,
+                  std::vector<std::string> words) {
+    words.insert(words.begin(), {"exec", jail, "redis-cli", "-p", port});
+    const CommandResult result = host.run(words);
+    return result.status == 0 ? result.out : "status " + std::to_string(result.status) + " " + result.err;
+}
+
+/// The one directory in jails/ that is none of `others`.
+std::filesystem::path new_jail(const Host& host, const std::set<std::filesystem::path>& others) {
+    for (const auto& entry : std::filesystem::directory_iterator(host.state() / "jails"))
+        if (others.count(entry.path()) == 0)
+            return entry.path();
+    return {};
+}
+
+std::string content(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+} // namespace
+
+TEST_CASE("a clone answers on its own port with its own data", "[system][clone][root]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const std::string first = std::to_string(test::free_port());
+    REQUIRE(host.run({"install", "redis", "--set", "port=" + first}).status == 0);
+    REQUIRE(redis(host, "redis", first, {"set", "greeting", "hello"}) == "OK\n");
+    REQUIRE(redis(host, "redis", first, {"save"}) == "OK\n");
+    REQUIRE(host.run({"snapshot", "redis", "then"}).status == 0);
+    REQUIRE(redis(host, "redis", first, {"set", "greeting", "later"}) == "OK\n");
+    REQUIRE(redis(host, "redis", first, {"save"}) == "OK\n");
+    const std::string second = std::to_string(test::free_port());
+
+    const CommandResult cloned = host.run({"clone", "redis", "copy", "--set", "port=" + second, "--json"});
+
+    INFO(cloned.out << cloned.err);
+    REQUIRE(cloned.status == 0);
+    CHECK(cloned.json()["started"] == true);
+    CHECK(redis(host, "copy", second, {"get", "greeting"}) == "later\n");
+    CHECK(redis(host, "copy", second, {"set", "greeting", "own"}) == "OK\n");
+    CHECK(redis(host, "redis", first, {"get", "greeting"}) == "later\n");
+    const std::string third = std::to_string(test::free_port());
+    REQUIRE(host.run({"clone", "redis@then", "older", "--set", "port=" + third}).status == 0);
+    CHECK(redis(host, "older", third, {"get", "greeting"}) == "hello\n");
+    CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "images"),
+                        std::filesystem::directory_iterator()) == 1);
+    CHECK(host.run({"destroy", "redis", "--with-data", "--yes"}).status == 0);
+    CHECK(redis(host, "copy", second, {"get", "greeting"}) == "own\n");
+    CHECK(host.run({"doctor", "--json"}).status == 0);
+}
+
+TEST_CASE("a clone that would take a port or a name of another is refused before anything is copied",
+          "[system][clone][root]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const int port = test::free_port();
+    REQUIRE(host.run({"install", "nginx", "--set", "port=" + std::to_string(port)}).status == 0);
+
+    const CommandResult clash = host.run({"clone", "nginx", "web2"});
+
+    CHECK(clash.status == 6);
+    CHECK_THAT(clash.err, ContainsSubstring("--set port=" + std::to_string(port + 1)));
+    CHECK(host.run({"clone", "nginx", "nginx"}).status == 64);
+    CHECK(host.run({"clone", "nginx@none", "web2", "--set", "port=1"}).status == 5);
+    CHECK(host.run({"clone", "apache", "web2"}).status == 5);
+    CHECK(host.run({"clone", "nginx", "web2", "--set", "colour=red"}).status == 64);
+    CHECK(host.run({"clone", "nginx", "web2", "--set", "port=" + std::to_string(test::free_port()), "-n"})
+              .status == 0);
+    CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "jails"),
+                        std::filesystem::directory_iterator()) == 1);
+    CHECK(test::http_status(url(port)) == 200);
+}
+
+TEST_CASE("a clone has an identity of its own, and the operator's edits", "[system][clone][root]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const int port = test::free_port();
+    REQUIRE(host.run({"install", "nginx", "--no-start", "--set", "port=" + std::to_string(port)}).status ==
+            0);
+    const auto source = new_jail(host, {});
+    const auto etc = source / "config/1";
+    std::ofstream(etc / "etc/hostname") << "nginx\n";
+    std::ofstream(etc / "etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
+    std::filesystem::create_directories(etc / "usr/pkg/etc/ssh");
+    std::ofstream(etc / "usr/pkg/etc/ssh/ssh_host_ed25519_key") << "secret\n";
+    std::ofstream(etc / "usr/pkg/etc/ssh/sshd_config") << "kept\n";
+    const std::string rendered = content(etc / "usr/pkg/etc/nginx/nginx.conf");
+    std::ofstream(etc / "usr/pkg/etc/nginx/nginx.conf") << rendered << "# edited\n";
+    const int other = test::free_port();
+
+    const CommandResult cloned =
+        host.run({"clone", "nginx", "web2", "--set", "port=" + std::to_string(other), "--json"});
+
+    INFO(cloned.out << cloned.err);
+    REQUIRE(cloned.status == 0);
+    CHECK(test::http_status(url(other)) == 200);
+    const auto clone = new_jail(host, {source}) / "config/1";
+    CHECK(content(clone / "etc/hostname") == "web2\n");
+    CHECK(content(clone / "etc/machine-id").size() == 33);
+    CHECK(content(clone / "etc/machine-id") != content(etc / "etc/machine-id"));
+    CHECK_FALSE(std::filesystem::exists(clone / "usr/pkg/etc/ssh/ssh_host_ed25519_key"));
+    CHECK(content(clone / "usr/pkg/etc/ssh/sshd_config") == "kept\n");
+    CHECK(content(clone / "usr/pkg/etc/nginx/nginx.conf.from-nginx") == rendered + "# edited\n");
+    CHECK(cloned.json()["kept"][0] == "/usr/pkg/etc/nginx/nginx.conf.from-nginx");
+    CHECK(content(etc / "usr/pkg/etc/ssh/ssh_host_ed25519_key") == "secret\n");
+    CHECK_THAT(host.run({"exec", "web2", "hostname"}).out, ContainsSubstring("web2"));
+}
+
+TEST_CASE("a clone killed at any step is a jail or nothing, and its source runs",
+          "[system][clone][root][crash]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const int port = test::free_port();
+    REQUIRE(host.run({"install", "nginx", "--set", "port=" + std::to_string(port)}).status == 0);
+    const int other = test::free_port();
+    const std::vector<std::string> clone = {"clone", "nginx", "web2", "--set",
+                                            "port=" + std::to_string(other)};
+    const auto log = host.etc() / "steps";
+    REQUIRE(host.run(clone, {{"PKGJAIL_STEP_LOG", log.string()}}).status == 0);
+    std::set<std::string> steps;
+    std::ifstream lines(log);
+    for (std::string step; std::getline(lines, step);)
+        steps.insert(step);
+    REQUIRE(steps.size() >= 10);
+    REQUIRE(host.run({"destroy", "web2", "--with-data", "--yes"}).status == 0);
+
+    for (const std::string& step : steps) {
+        INFO("killed at " << step);
+        CHECK(host.run(clone, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+
+        const CommandResult next = host.run({"start", "nginx"});
+        INFO(next.out << next.err);
+        CHECK(next.status == 0);
+        CHECK(test::http_status(url(port)) == 200);
+        const int start = host.run({"start", "web2"}).status;
+        CHECK((start == 0 || start == 5));
+        CHECK(test::http_status(url(other)) == (start == 0 ? 200 : 0));
+        CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "jails"),
+                            std::filesystem::directory_iterator()) == (start == 0 ? 2 : 1));
+        if (start == 0)
+            CHECK(host.run({"destroy", "web2", "--with-data", "--yes"}).status == 0);
+    }
+}
+
+TEST_CASE("a renamed jail takes its log along, and is refused while it runs", "[system][clone][root]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const int port = test::free_port();
+    REQUIRE(host.run({"install", "nginx", "--set", "port=" + std::to_string(port)}).status == 0);
+    CHECK(host.run({"rename", "nginx", "web"}).status == 6);
+    REQUIRE(host.run({"stop", "nginx"}).status == 0);
+    for (const std::string step : {"rename.noted", "rename.log_renamed"}) {
+        INFO("killed at " << step);
+        CHECK(host.run({"rename", "nginx", "web"}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+        CHECK(host.run({"stop", "nginx"}).status == 0);
+        CHECK(std::filesystem::exists(host.state() / "log/nginx.log"));
+        CHECK_FALSE(std::filesystem::exists(host.state() / "log/web.log"));
+    }
+
+    const CommandResult renamed = host.run({"rename", "nginx", "web"});
+
+    INFO(renamed.out << renamed.err);
+    REQUIRE(renamed.status == 0);
+    CHECK(std::filesystem::exists(host.state() / "log/web.log"));
+    CHECK_FALSE(std::filesystem::exists(host.state() / "log/nginx.log"));
+    CHECK(host.run({"status", "nginx"}).status == 5);
+    CHECK(host.run({"start", "web"}).status == 0);
+    CHECK(test::http_status(url(port)) == 200);
+    CHECK_THAT(content(new_jail(host, {}) / "jail.json"), ContainsSubstring("\"web\""));
+}
