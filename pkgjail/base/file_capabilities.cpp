@@ -18,7 +18,7 @@ namespace {
 constexpr const char* attribute = "security.capability";
 
 bool means_none(int error) {
-    return error == ENODATA || error == ENOTSUP || error == EOPNOTSUPP;
+    return error == ENODATA || error == ENOTSUP;
 }
 
 } // namespace

@@ -60,6 +60,7 @@ struct Preparation {
 
 std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
     std::vector<char*> pointers;
+    pointers.reserve(strings.size() + 1);
     for (const std::string& text : strings)
         pointers.push_back(const_cast<char*>(text.c_str()));
     pointers.push_back(nullptr);
@@ -198,7 +199,7 @@ void check(const Command& command) {
     if (std::any_of(command.argv.begin(), command.argv.end(), has_nul) ||
         std::any_of(command.environment.begin(), command.environment.end(), has_nul) ||
         has_nul(command.working_directory))
-        throw Error(ErrorKind::usage, command.argv[0].c_str(),
+        throw Error(ErrorKind::usage, command.argv[0].substr(0, command.argv[0].find('\0')),
                     "has a NUL byte in its command line or environment");
     if (std::any_of(command.keep.begin(), command.keep.end(), [](int number) { return number < 3; }))
         throw Error(ErrorKind::usage, command.argv[0], "is to keep a descriptor below 3");

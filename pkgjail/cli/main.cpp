@@ -24,6 +24,6 @@ int main(int argc, char** argv) {
     fill_standard_descriptors();
     // A reader of our output that goes away (pkgjail list | head) must not end a command in the middle of its
     // work.
-    std::signal(SIGPIPE, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
     return pkgjail::cli::run(argc, argv);
 }

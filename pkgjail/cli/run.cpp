@@ -123,7 +123,7 @@ Parsed parse(const Command& command, const Split& words) {
             positional.add(name.c_str(), 1);
         }
     }
-    const auto fail = [&](const std::string& object, const std::string& cause, std::string hint = {}) {
+    const auto fail = [&](const std::string& object, const std::string& cause, const std::string& hint = {}) {
         const char* space = *command.arguments == '\0' ? "" : " ";
         throw Error(ErrorKind::usage, object, cause,
                     hint.empty() ? fmt::format("pkgjail {}{}{}", command.name, space, command.arguments)

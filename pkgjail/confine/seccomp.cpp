@@ -120,11 +120,9 @@ void add_socket_rules(std::vector<SyscallRule>& rules, jail::Profile profile) {
             continue;
         }
         rules.push_back({{"socketpair"}, linux_eafnosupport, {is_family}});
-        if (family == inet || family == inet6)
-            rules.push_back({{"socket"}, 0, {is_family}});
-        else if (family == netlink && profile == jail::Profile::high)
+        if (family == netlink && profile == jail::Profile::high)
             rules.push_back({{"socket"}, 0, {is_family, {2, low_word, netlink_route}}});
-        else if (family == netlink)
+        else if (family == inet || family == inet6 || family == netlink)
             rules.push_back({{"socket"}, 0, {is_family}});
         else
             rules.push_back({{"socket"}, linux_eafnosupport, {is_family}});

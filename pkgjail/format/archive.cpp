@@ -159,7 +159,7 @@ struct ArchiveReader::State {
     }
 
     void skip_rest() {
-        std::array<char, 16 * 1024> buffer{};
+        std::array<char, std::size_t{16} * 1024> buffer{};
         while (read(buffer.data(), buffer.size()) != 0) {
         }
     }

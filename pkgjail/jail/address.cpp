@@ -94,8 +94,8 @@ bool hides_secret(std::string_view url) {
 }
 
 std::string url_problem(std::string_view url, bool with_files) {
-    const std::string form = with_files ? "https://HOST/PATH, http://HOST/PATH or file:///PATH"
-                                        : "http://HOST:PORT or https://HOST:PORT";
+    std::string form = with_files ? "https://HOST/PATH, http://HOST/PATH or file:///PATH"
+                                  : "http://HOST:PORT or https://HOST:PORT";
     if (url.find_first_of(" \t\"<>\\^`{|}") != std::string_view::npos || !is_plain_text(url))
         return form + ", without blanks, quotes and braces";
     if (url.find_first_of("?#") != std::string_view::npos)

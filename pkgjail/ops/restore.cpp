@@ -135,7 +135,7 @@ class Restore {
 
     supervise::ServiceStatus start() {
         try {
-            const supervise::ServiceStatus status = start_jail(session_, jail_);
+            supervise::ServiceStatus status = start_jail(session_, jail_);
             jails_.set_operation(jail_.id, std::nullopt);
             return status;
         } catch (const Error& error) {
