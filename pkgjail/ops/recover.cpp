@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/ops/clone.hpp"
 #include "pkgjail/ops/paused_jail.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -37,6 +38,8 @@ void put_in_place(Session& session, const catalog::Jail& jail) {
         PausedJail::resume_after_crash(session, jail);
     else if (const auto snapshot = set_aside_by_restore(*jail.operation))
         undo_restore(session, jail, *snapshot);
+    else if (const auto new_name = renamed_to(*jail.operation))
+        undo_rename(session, jail, *new_name);
 }
 
 } // namespace
