@@ -272,6 +272,7 @@ std::vector<AvailablePackage> Packages::search(const std::vector<std::string>& w
     Database& database = catalog_.database();
     const ReadTransaction one_state(database);
     std::vector<std::string> wanted;
+    wanted.reserve(words.size());
     for (const std::string& word : words)
         wanted.push_back(lower(word));
 

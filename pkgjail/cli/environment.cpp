@@ -81,7 +81,7 @@ const ops::Context& Environment::context() {
     return *context_;
 }
 
-void Environment::print_json(Json document) {
+void Environment::print_json(const Json& document) {
     report_.clear();
     Json all = {{"schema", "pkgjail." + verb_ + "/1"}};
     all.update(document);
