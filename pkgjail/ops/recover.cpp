@@ -1,6 +1,6 @@
 #include "pkgjail/ops/recover.hpp"
 
-#include <cstdlib>
+#include <charconv>
 
 #include <fmt/core.h>
 
@@ -14,6 +14,17 @@ namespace pkgjail::ops {
 
 namespace {
 
+std::int64_t noted_generation(const catalog::Jail& jail, std::string_view digits) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc{} || end != digits.data() + digits.size())
+        throw base::Error(
+            base::ErrorKind::corrupt, "jail " + jail.name,
+            fmt::format("its interrupted operation is noted as \"{}\", which names no generation",
+                        *jail.operation));
+    return number;
+}
+
 /// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
 /// one is started again.
 void settle(Session& session, const catalog::Jail& jail) {
@@ -22,7 +33,7 @@ void settle(Session& session, const catalog::Jail& jail) {
     constexpr std::string_view unproven = "start ";
     std::int64_t old = jail.current;
     if (jail.operation->starts_with(unproven))
-        old = std::atoll(jail.operation->c_str() + unproven.size());
+        old = noted_generation(jail, std::string_view(*jail.operation).substr(unproven.size()));
     else if (status.state == supervise::ServiceState::ready) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
