@@ -151,11 +151,17 @@ void Session::sweep_temporary_jails() {
             left.push_back(name);
     if (left.empty())
         return;
-    const auto driver = confine::open_driver(context_.layout.state(), context_.config.runtime);
-    for (const std::string& handle : left) {
-        driver->remove(handle, context_.layout.run(handle));
-        runs.remove_all(base::RootPath::parse(handle));
-        context_.reporter.warn("ended what an interrupted command left: jail " + handle);
+    try {
+        const auto driver = confine::open_driver(context_.layout.state(), context_.config.runtime);
+        for (const std::string& handle : left) {
+            driver->remove(handle, context_.layout.run(handle));
+            runs.remove_all(base::RootPath::parse(handle));
+            context_.reporter.warn("ended what an interrupted command left: jail " + handle);
+        }
+    } catch (const Error& error) {
+        // The present command may well do without a runtime; a later one tries again.
+        context_.reporter.warn(
+            fmt::format("what an interrupted command left could not be ended: {}", error.what()));
     }
 }
 
