@@ -93,6 +93,7 @@ void Session::sweep_if_alone() {
     if (!alone)
         return;
     refuse_lost_catalog();
+    sweep_temporary_jails(); // first: a script that still runs would go on writing to what is removed below
     catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
@@ -114,7 +115,6 @@ void Session::sweep_if_alone() {
         for (const std::string& failed : swept.failed)
             context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
     }
-    sweep_temporary_jails();
     alone->downgrade();
     store_lock_ = std::move(*alone);
 }
