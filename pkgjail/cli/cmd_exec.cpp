@@ -125,8 +125,8 @@ int cmd_logs(Environment& environment) {
     for (const JailRecord& line : records)
         show(environment, line, several);
     if (environment.has("follow")) {
-        std::signal(SIGINT, interrupt);
-        std::signal(SIGTERM, interrupt);
+        static_cast<void>(std::signal(SIGINT, interrupt));
+        static_cast<void>(std::signal(SIGTERM, interrupt));
         supervise::follow_log(
             ops::log_file(environment.context(), jails.front()),
             [&](const supervise::LogRecord& record) {
