@@ -37,9 +37,9 @@ Screen screen_of(int fd) {
 
 bool utf8_locale() {
     for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"})
-        if (is_set(name)) {
-            const std::string value = std::getenv(name);
-            return value.find("UTF-8") != std::string::npos || value.find("utf8") != std::string::npos;
+        if (const char* value = std::getenv(name); value != nullptr && *value != '\0') {
+            const std::string_view text = value;
+            return text.find("UTF-8") != text.npos || text.find("utf8") != text.npos;
         }
     return false;
 }

@@ -139,9 +139,7 @@ std::vector<CgroupHierarchy> find_cgroup_hierarchies(std::string_view mountinfo,
             }
         } else {
             for (const auto& option : split(after[2], ','))
-                if (known.contains(option))
-                    hierarchy.controllers.push_back(option);
-                else if (option.starts_with("name="))
+                if (known.contains(option) || option.starts_with("name="))
                     hierarchy.controllers.push_back(option);
         }
         const std::string identity =

@@ -9,7 +9,7 @@
 namespace pkgjail::format {
 namespace {
 
-constexpr std::size_t piece_size = 128 * 1024;
+constexpr std::size_t piece_size = std::size_t{128} * 1024;
 
 } // namespace
 
