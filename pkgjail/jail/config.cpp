@@ -181,7 +181,7 @@ bool is_possible_prefix(const base::RootPath& path) {
     if (path.is_root() || path.str() == "/usr" || path.str() == "/opt")
         return false;
     const std::vector<std::string> components = path.components();
-    const std::string first = components.front();
+    const std::string& first = components.front();
     if (first.starts_with("lib"))
         return false;
     for (const std::string_view taken : {"bin", "sbin", "libexec", "etc", "var", "home", "root", "dev",

@@ -19,7 +19,7 @@ namespace pkgjail::repo {
 
 namespace {
 
-constexpr std::int64_t day_seconds = 24 * 3600;
+constexpr std::int64_t day_seconds = 86'400;
 
 /// What lies directly in the directory; nothing when there is no such directory.
 std::vector<base::Entry> entries(const base::HostPath& directory) {

@@ -120,7 +120,7 @@ void Assembly::place_file(const BuildPackage& package, const Tree& from, const R
 
 /// The directories above `path`. What another package has put in the place of one is a conflict of the two.
 void Assembly::make_parents(const BuildPackage& package, const RootPath& path) {
-    if (parents_.count(path.parent().str()) != 0)
+    if (parents_.contains(path.parent().str()))
         return;
     for (RootPath above = path.parent(); !above.is_root(); above = above.parent())
         if (const auto there = package_of_.find(above.str()); there != package_of_.end())

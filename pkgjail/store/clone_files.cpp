@@ -10,7 +10,6 @@
 
 namespace pkgjail::store {
 
-using base::Entry;
 using base::HostPath;
 using base::RootPath;
 using base::Tree;

@@ -133,7 +133,7 @@ ProbeProcess::~ProbeProcess() {
 void ProbeProcess::run(const ProbeTarget& target, const std::function<void()>& in_child) noexcept {
     ::setpgid(0, 0);
     for (int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGPIPE, SIGALRM})
-        ::signal(number, SIG_DFL);
+        static_cast<void>(::signal(number, SIG_DFL)); // fails only for numbers that do not exist
     sigset_t none;
     ::sigemptyset(&none);
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
