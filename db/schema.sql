@@ -165,6 +165,31 @@ CREATE TABLE generation_wish (
     FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- How the configuration of a generation came out of the one before: numbers of paths. No row: it was not merged.
+CREATE TABLE generation_merge (
+    jail_id  TEXT NOT NULL,                   -- whose
+    number   INTEGER NOT NULL,                -- of the generation
+    added    INTEGER NOT NULL,                -- new with the new version
+    replaced INTEGER NOT NULL,                -- left alone by the operator, the new version's now
+    removed  INTEGER NOT NULL,                -- left alone by the operator, gone with the new version
+    kept     INTEGER NOT NULL,                -- the operator's
+    merged   INTEGER NOT NULL,                -- account files with the changes of both
+    PRIMARY KEY (jail_id, number),
+    FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Paths of a generation's configuration that operator and new version had both changed; the operator's was kept.
+CREATE TABLE generation_conflict (
+    jail_id  TEXT NOT NULL,                   -- whose
+    number   INTEGER NOT NULL,                -- of the generation
+    position INTEGER NOT NULL,                -- from 0, in byte order of the paths; a path may come several times
+    path     TEXT NOT NULL,                   -- as seen inside
+    what     TEXT NOT NULL,                   -- "changed by you and by the new version"
+    decision TEXT NOT NULL CHECK (decision IN ('', 'kept', 'taken')), -- whose it is to be; empty: nobody has said
+    PRIMARY KEY (jail_id, number, position),
+    FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 -- Values given with --set.
 CREATE TABLE jail_setting (
     jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose

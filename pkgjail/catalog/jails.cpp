@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/address_overlap.hpp"
+#include "pkgjail/catalog/generation_merge.hpp"
 
 #define JAIL_COLUMNS                                                                                         \
     "jail_id, name, recipe, profile, network, limits_template, wanted_running, created_at,"                  \
@@ -81,6 +82,7 @@ void insert_generation(Database& database, const std::string& jail_id, const Gen
     std::int64_t position = 0;
     for (const std::string& text : generation.wishes)
         wish.use()(jail_id)(generation.number)(position++)(text).execute();
+    insert_merge(database, jail_id, generation);
 }
 
 Generation read_generation(Database& database, const std::string& jail_id, const Statement::Use& row) {
@@ -97,6 +99,7 @@ Generation read_generation(Database& database, const std::string& jail_id, const
     wish(jail_id)(generation.number);
     while (wish.next())
         generation.wishes.push_back(wish.text(0));
+    read_merge(database, jail_id, generation);
     return generation;
 }
 
@@ -231,6 +234,16 @@ void Jails::set_outcome(const std::string& id, std::int64_t number, const std::s
     if (database.changes() == 0)
         throw Error(ErrorKind::not_found, "generation " + std::to_string(number),
                     "jail " + id + " has no such generation");
+}
+
+bool Jails::decide(const std::string& id, std::int64_t number, const std::string& path,
+                   const std::string& decision) {
+    Database& database = catalog_.database();
+    Statement(database, "UPDATE generation_conflict SET decision = ? WHERE jail_id = ? AND number = ?"
+                        " AND path = ? AND decision = ''")
+        .use()(decision)(id)(number)(path)
+        .execute();
+    return database.changes() > 0;
 }
 
 std::optional<Generation> Jails::generation(const std::string& id, std::int64_t number) {

@@ -10,6 +10,23 @@
 
 namespace pkgjail::catalog {
 
+/// A path of the configuration that operator and new version had both changed. The operator's was kept.
+struct ConfigConflict {
+    std::string path;     ///< as seen inside; any bytes but NUL
+    std::string what;     ///< "changed by you and by the new version"
+    std::string decision; ///< "kept", "taken"; empty: nobody has said
+    bool is_open() const { return decision.empty(); }
+};
+
+/// How a generation's configuration came out of the one before, in numbers of paths.
+struct ConfigMerge {
+    std::int64_t added = 0;
+    std::int64_t replaced = 0;
+    std::int64_t removed = 0;
+    std::int64_t kept = 0;   ///< the operator's
+    std::int64_t merged = 0; ///< account files with the changes of both
+};
+
 struct Generation {
     std::int64_t number = 0;
     std::string image_id;
@@ -17,7 +34,9 @@ struct Generation {
     std::int64_t created_at = 0;
     std::string command; ///< "install nginx -j web"
     std::string reason;
-    std::string outcome; ///< "done", "rolled back: …"
+    std::string outcome;                   ///< "done", "rolled back: …"
+    std::optional<ConfigMerge> merge;      ///< none: its configuration was not merged
+    std::vector<ConfigConflict> conflicts; ///< decided ones too; a path may come several times
 };
 
 struct PortClaimRow {
@@ -62,6 +81,9 @@ class Jails {
     std::int64_t add_generation(const std::string& id, Generation generation);
     void set_current(const std::string& id, std::int64_t number);
     void set_outcome(const std::string& id, std::int64_t number, const std::string& outcome);
+    /// Every conflict at this path, "kept" or "taken". False when there was none that nobody had decided.
+    bool decide(const std::string& id, std::int64_t number, const std::string& path,
+                const std::string& decision);
     std::optional<Generation> generation(const std::string& id, std::int64_t number);
     std::vector<Generation> generations(const std::string& id); ///< oldest first
     void set_operation(const std::string& id, const std::optional<std::string>& stage);

@@ -1,6 +1,7 @@
 #include "pkgjail/catalog/images.hpp"
 
 #include "catalog/fixture.hpp"
+#include "pkgjail/catalog/image_changes.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::catalog;
@@ -178,4 +179,28 @@ TEST_CASE("an image in use stays, and is told by whom; an unused one goes with e
     jails.remove("j1");
     CHECK(show(images.unreferenced()) == "i1");
     CHECK(fixture.catalog.check().empty());
+}
+
+TEST_CASE("what differs between two images is counted both ways", "[catalog][images][history]") {
+    Fixture fixture;
+    Images images(fixture.catalog);
+    jail::ManifestEntry directory;
+    directory.path = base::RootPath::parse("/tree/only");
+    directory.type = jail::EntryType::directory;
+    images.add(image("i1"), {{file_entry("/tree/gone", "01", 5), file_entry("/tree/mode", "02", 10, 0755),
+                              file_entry("/tree/same", "03", 20), file_entry("/tree/text", "04", 30)}});
+    images.add(image("i2"), {{file_entry("/tree/mode", "02", 10, 0700), file_entry("/tree/new1", "05", 1),
+                              file_entry("/tree/new2", "05", 1), directory,
+                              file_entry("/tree/same", "03", 20), file_entry("/tree/text", "06", 30)}});
+    const auto show_changes = [&](const std::string& before, const std::string& after) {
+        const ImageChanges changes = image_changes(fixture.catalog, before, after);
+        return std::to_string(changes.added) + " added, " + std::to_string(changes.removed) + " removed, " +
+               std::to_string(changes.changed) + " changed, " + std::to_string(changes.size_bytes) + " bytes";
+    };
+
+    CHECK(show_changes("i1", "i2") == "2 added, 1 removed, 2 changed, -3 bytes");
+    CHECK(show_changes("i2", "i1") == "1 added, 2 removed, 2 changed, 3 bytes");
+    CHECK(show_changes("i1", "i1") == "0 added, 0 removed, 0 changed, 0 bytes");
+    CHECK(show_changes("", "i1") == "4 added, 0 removed, 0 changed, 65 bytes");
+    CHECK(error_of([&] { show_changes("i1", "i9"); })->kind() == ErrorKind::not_found);
 }

@@ -275,3 +275,50 @@ TEST_CASE("those who claim a port are named once each, by name", "[catalog][jail
     CHECK(test::show(fixture.jails.claimants({"udp", "::", 80})) == "dns");
     CHECK(test::show(fixture.jails.claimants({"tcp", "", 81})).empty());
 }
+
+TEST_CASE("a generation keeps what its merge came to, each conflict until it is decided",
+          "[catalog][jails][config]") {
+    WithImages fixture;
+    fixture.jails.add(jail_named("web", "j1"), generation_of("i1"));
+    Generation second = generation_of("i2");
+    second.merge = ConfigMerge{1, 2, 3, 4, 5};
+    const std::string odd = "/etc/\xff\n'";
+    second.conflicts = {{"/etc/a", "changed by both", ""},
+                        {"/etc/group", "svc: changed", ""},
+                        {"/etc/group", "adm: changed", ""},
+                        {odd, "is a FIFO", ""}};
+    fixture.jails.add_generation("j1", second);
+    const auto show_conflicts = [&](std::int64_t number) {
+        std::string text;
+        const auto generation = fixture.jails.generation("j1", number); // outlives the loop
+        for (const ConfigConflict& conflict : generation->conflicts)
+            text += conflict.path + ": " + conflict.what +
+                    (conflict.is_open() ? "" : ", " + conflict.decision) + "\n";
+        return text;
+    };
+
+    CHECK(show_conflicts(1).empty());
+    CHECK_FALSE(fixture.jails.generation("j1", 1)->merge);
+    CHECK(show_conflicts(2) ==
+          "/etc/a: changed by both\n/etc/group: svc: changed\n/etc/group: adm: changed\n" + odd +
+              ": is a FIFO\n");
+    const auto merge = fixture.jails.generations("j1").back().merge;
+    REQUIRE(merge);
+    CHECK(merge->added == 1);
+    CHECK(merge->replaced == 2);
+    CHECK(merge->removed == 3);
+    CHECK(merge->kept == 4);
+    CHECK(merge->merged == 5);
+
+    CHECK(fixture.jails.decide("j1", 2, "/etc/group", "taken"));
+    CHECK(fixture.jails.decide("j1", 2, odd, "kept"));
+    CHECK_FALSE(fixture.jails.decide("j1", 2, "/etc/group", "kept"));
+    CHECK_FALSE(fixture.jails.decide("j1", 2, "/etc/b", "kept"));
+    CHECK_FALSE(fixture.jails.decide("j1", 1, "/etc/a", "kept"));
+
+    CHECK(show_conflicts(2) == "/etc/a: changed by both\n/etc/group: svc: changed, taken\n"
+                               "/etc/group: adm: changed, taken\n" +
+                                   odd + ": is a FIFO, kept\n");
+    fixture.jails.remove("j1");
+    CHECK(fixture.catalog.check().empty());
+}
