@@ -1,9 +1,8 @@
-// upgrade, rollback, history: generations.
+// upgrade, rollback: new generations, and the way back.
 #include <algorithm>
 
 #include <fmt/core.h>
 
-#include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
@@ -99,40 +98,6 @@ int cmd_rollback(Environment& environment) {
         environment.say(fmt::format("jail {}: {} from generation {} to {}{}\n", result.jail,
                                     dry_run ? "would go" : "went", result.from, result.to,
                                     result.status ? ", " + state_text(*result.status) : ""));
-    return exit_done;
-}
-
-int cmd_history(Environment& environment) {
-    if (!environment.has("jail"))
-        throw Error(ErrorKind::usage, "history", "no jail given", "pkgjail history JAIL");
-    const std::string jail = environment.text("jail");
-    const auto entries = ops::history(environment.context(), jail);
-    if (environment.json()) {
-        Json list = Json::array();
-        for (const ops::HistoryEntry& entry : entries)
-            list.push_back({{"generation", entry.generation.number},
-                            {"current", entry.current},
-                            {"created_at", base::format_time(base::from_unix(entry.generation.created_at))},
-                            {"command", entry.generation.command},
-                            {"outcome", entry.generation.outcome},
-                            {"image", entry.generation.image_id},
-                            {"changes", entry.changes}});
-        environment.print_json({{"jail", jail}, {"generations", list}});
-        return exit_done;
-    }
-    std::string text;
-    for (const ops::HistoryEntry& entry : entries) {
-        text += colored(fmt::format("{}{:>3}  {}  {}", entry.current ? "*" : " ", entry.generation.number,
-                                    base::format_time(base::from_unix(entry.generation.created_at)),
-                                    printable(entry.generation.command)),
-                        entry.current ? Color::bold : Color::none, output_screen()) +
-                "\n";
-        if (entry.generation.outcome != "done")
-            text += "      " + printable(entry.generation.outcome) + "\n";
-        for (const std::string& change : entry.changes)
-            text += "      " + printable(change) + "\n";
-    }
-    environment.say(text);
     return exit_done;
 }
 

@@ -34,6 +34,10 @@ void upgrade_options(po::options_description& options) {
                           "only this package and what it needs; may be repeated")(
         "check", "only say what there is to do; exit status 2 when there is something");
 }
+void history_options(po::options_description& options) {
+    options.add_options()("acts", "who did what to the jail, instead of its generations")(
+        "lines", po::value<std::string>()->value_name("N"), "the last N acts; default 50, 0 for all");
+}
 void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
@@ -51,6 +55,9 @@ void logs_options(po::options_description& options) {
                                                            "the last N records; default 100, 0 for all")(
         "since", po::value<std::string>()->value_name("TIME"),
         "records after a time (2026-11-21T23:40:00Z) or of the last 10m, 2h, 1d")(
+        "until", po::value<std::string>()->value_name("TIME"),
+        "records up to such a time")("grep", po::value<std::string>()->value_name("RE"),
+                                     "records whose text matches an extended regular expression")(
         "raw", "text as the service wrote it, without time and stream");
 }
 
@@ -90,7 +97,13 @@ const std::vector<Command>& commands() {
          {"jail", "generation"},
          false,
          cmd_rollback},
-        {"history", "JAIL", "a jail's generations", no_options, {"jail"}, false, cmd_history},
+        {"history",
+         "[JAIL]",
+         "a jail's generations; without JAIL, who did what on this host",
+         history_options,
+         {"jail"},
+         false,
+         cmd_history},
         {"list", "", "jails, a line each", no_options, {}, false, cmd_list},
         {"status",
          "[JAIL…]",
@@ -118,7 +131,7 @@ const std::vector<Command>& commands() {
          cmd_exec},
         {"shell", "[-u USER] JAIL", "a shell in a jail", exec_options, {"jail"}, false, cmd_shell},
         {"logs",
-         "[JAIL…] [-f] [--lines N] [--since TIME]",
+         "[JAIL…] [-f] [--lines N] [--since TIME] [--until TIME] [--grep RE]",
          "what services wrote",
          logs_options,
          {"jail…"},

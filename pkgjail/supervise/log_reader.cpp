@@ -117,20 +117,24 @@ class RecordReader {
 
 } // namespace
 
-std::vector<LogRecord> read_log(const base::HostPath& file, std::optional<base::WallTime> since,
-                                std::size_t last_count) {
+bool LogQuery::takes(const LogRecord& record) const {
+    return !(since && record.time < *since) && !(until && record.time > *until) &&
+           (!wanted || wanted(record));
+}
+
+std::vector<LogRecord> read_log(const base::HostPath& file, const LogQuery& query) {
     // Newest file first, so that the last ten lines of a large log need one file.
     std::vector<std::vector<LogRecord>> found;
     std::size_t total = 0;
+    const std::size_t last_count = query.last_count;
     for (const Part& part : open_parts(file)) {
         std::vector<LogRecord>& records = found.emplace_back();
         bool older = false;
         RecordReader reader;
         RecordReader::Take take = [&](LogRecord&& record) {
-            if (since && record.time < *since) {
-                older = true;
+            older = older || (query.since && record.time < *query.since);
+            if (!query.takes(record))
                 return;
-            }
             records.push_back(std::move(record));
             // Twice as many at most are held; erased in large pieces to stay linear.
             if (last_count > 0 && records.size() >= 2 * last_count)
@@ -150,40 +154,56 @@ std::vector<LogRecord> read_log(const base::HostPath& file, std::optional<base::
     return records;
 }
 
+struct LogFollower::Place {
+    base::HostPath file;
+    RecordReader reader;
+    std::optional<Part> current;
+};
+
+LogFollower::LogFollower(base::HostPath file, Begin begin)
+    : place_(std::make_unique<Place>(Place{std::move(file), {}, {}})) {
+    if (begin == Begin::at_the_oldest)
+        return;
+    std::vector<Part> parts = open_parts(place_->file);
+    if (!parts.empty())
+        place_->current = std::move(parts.front());
+    if (place_->current && ::lseek(place_->current->fd.get(), 0, SEEK_END) < 0)
+        throw base::system_error(errno, place_->file.string(), "lseek");
+}
+LogFollower::LogFollower(LogFollower&&) noexcept = default;
+LogFollower& LogFollower::operator=(LogFollower&&) noexcept = default;
+LogFollower::~LogFollower() = default;
+
+void LogFollower::poll(const std::function<void(LogRecord&& record)>& take) {
+    auto& [file, reader, current] = *place_;
+    for (;;) {
+        if (current)
+            reader.read(current->fd, take);
+        const std::optional<Part> named = open_part(file);
+        if (!named || (current && named->is(*current)))
+            return;
+        // Several rotations may have passed since the last look: every file newer than ours, oldest first.
+        std::vector<Part> newer = open_parts(file, current ? &*current : nullptr);
+        // Nobody writes to ours any more, but something may have come since it was read above.
+        if (current)
+            reader.read(current->fd, take);
+        for (auto part = newer.rbegin(); part != newer.rend(); ++part) {
+            reader.end_of_file(take);
+            current = std::move(*part);
+            reader.read(current->fd, take);
+        }
+    }
+}
+
 void follow_log(const base::HostPath& file, const std::function<void(const LogRecord&)>& take,
                 const std::function<bool()>& keep_going, std::optional<base::WallTime> after) {
     constexpr std::chrono::milliseconds look_again(100);
-    RecordReader reader;
-    RecordReader::Take give = [&](LogRecord&& record) {
-        if (!after || record.time > *after)
-            take(record);
-    };
-    std::optional<Part> current;
-    if (!after) {
-        std::vector<Part> parts = open_parts(file);
-        if (!parts.empty())
-            current = std::move(parts.front());
-        if (current && ::lseek(current->fd.get(), 0, SEEK_END) < 0)
-            throw base::system_error(errno, file.string(), "lseek");
-    }
+    LogFollower follower(file, after ? LogFollower::Begin::at_the_oldest : LogFollower::Begin::at_the_end);
     for (;;) {
-        if (current)
-            reader.read(current->fd, give);
-        std::optional<Part> named = open_part(file);
-        if (named && (!current || !named->is(*current))) {
-            // Several rotations may have passed since the last look: every file newer than ours, oldest
-            // first.
-            std::vector<Part> newer = open_parts(file, current ? &*current : nullptr);
-            // Nobody writes to ours any more, but something may have come since it was read above.
-            if (current)
-                reader.read(current->fd, give);
-            for (auto part = newer.rbegin(); part != newer.rend(); ++part) {
-                reader.end_of_file(give);
-                current = std::move(*part);
-                reader.read(current->fd, give);
-            }
-            continue;
-        }
+        follower.poll([&](LogRecord&& record) {
+            if (!after || record.time > *after)
+                take(record);
+        });
         if (!keep_going())
             return;
         std::this_thread::sleep_for(look_again);

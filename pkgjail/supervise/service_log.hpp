@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -96,10 +97,38 @@ class LineCutter {
     std::string rest_;
 };
 
-/// Reads records of one jail over rotated files, oldest first; `since` and the last `last_count` (0: all) as
-/// filters. A damaged line becomes a record with stream "?" and the time of the record before it.
-std::vector<LogRecord> read_log(const base::HostPath& file, std::optional<base::WallTime> since,
-                                std::size_t last_count);
+/// Which records of a log.
+struct LogQuery {
+    std::optional<base::WallTime> since;
+    std::optional<base::WallTime> until;               ///< not later than that
+    std::function<bool(const LogRecord&)> wanted = {}; ///< empty: every one
+    std::size_t last_count = 0;                        ///< of those, the last so many; 0: all
+    bool takes(const LogRecord& record) const;         ///< whatever last_count says
+};
+
+/// Reads records of one jail over rotated files, oldest first. A damaged line becomes a record with stream
+/// "?" and the time of the record before it.
+std::vector<LogRecord> read_log(const base::HostPath& file, const LogQuery& query);
+inline std::vector<LogRecord> read_log(const base::HostPath& file, std::optional<base::WallTime> since,
+                                       std::size_t last_count) {
+    return read_log(file, LogQuery{since, std::nullopt, {}, last_count});
+}
+
+/// A log as it grows, through rotation. Never waits.
+class LogFollower {
+  public:
+    enum class Begin { at_the_oldest, at_the_end };
+    LogFollower(base::HostPath file, Begin begin);
+    LogFollower(LogFollower&&) noexcept;
+    LogFollower& operator=(LogFollower&&) noexcept;
+    ~LogFollower();
+    /// Every record that has come since the last call.
+    void poll(const std::function<void(LogRecord&& record)>& take);
+
+  private:
+    struct Place;
+    std::unique_ptr<Place> place_;
+};
 
 /// Follows a log as it grows, through rotation; returns when `keep_going` says no (asked about ten times a
 /// second). Begins at the log's end, or with `after` at the first record later than that.

@@ -46,8 +46,9 @@ TEST_CASE("a command line that cannot be understood is refused with what is allo
         host, {"logs", "--since", "yesterday"}, 64,
         "pkgjail: logs: --since: found \"yesterday\", allowed: a time such as 2026-11-21T23:40:00Z, or "
         "a duration such as 10m, 2h\n");
-    check_fails(host, {"logs", "-f"}, 64,
-                "pkgjail: logs: --follow: follows one jail at a time\nhint: pkgjail logs -f JAIL\n");
+    check_fails(host, {"logs", "-f"}, 5,
+                "pkgjail: logs: --follow: there are no jails to follow\n"
+                "hint: pkgjail install PACKAGE makes the first one\n");
     check_fails(host, {"exec", "web"}, 64,
                 "pkgjail: exec: no command given\n"
                 "hint: pkgjail exec JAIL COMMAND…, or pkgjail shell JAIL\n");

@@ -1,0 +1,34 @@
+#include "pkgjail/ops/acts.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "pkgjail/base/accounts.hpp"
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/ops/session.hpp"
+
+namespace pkgjail::ops {
+
+std::vector<Act> acts(const Context& context, const std::string& jail, std::size_t count) {
+    std::vector<Act> result;
+    auto catalog = open_for_reading(context);
+    if (catalog) {
+        std::map<std::int64_t, std::string> names;
+        const std::optional<std::string> target = jail.empty() ? std::nullopt : std::optional(jail);
+        for (catalog::Action& action : catalog::Actions(*catalog).latest(target, count)) {
+            std::string& name = names[action.uid];
+            if (name.empty())
+                name = base::host_user_name(static_cast<std::uint32_t>(action.uid));
+            result.push_back({std::move(action), name});
+        }
+    }
+    if (!jail.empty() && result.empty()) {
+        if (!catalog)
+            throw base::Error(base::ErrorKind::not_found, jail, "there is no jail of this name");
+        require_jail(*catalog, jail);
+    }
+    std::reverse(result.begin(), result.end());
+    return result;
+}
+
+} // namespace pkgjail::ops

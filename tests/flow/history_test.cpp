@@ -1,0 +1,74 @@
+// history: the audit trail of the host.
+#include "flow/flow.hpp"
+#include "flow/recorded.hpp"
+#include "pkgjail/catalog/actions.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::check_fails;
+using test::Host;
+
+namespace {
+
+void record_acts(const Host& host) {
+    catalog::Catalog catalog = test::open_catalog(host);
+    catalog::Actions actions(catalog);
+    const auto record = [&](std::int64_t at, const std::string& verb, const std::string& target,
+                            const std::string& outcome, int status) {
+        catalog::Action action;
+        action.at = at;
+        action.verb = verb;
+        action.target = target;
+        action.command_line = verb + " " + target;
+        const std::int64_t id = actions.begin(action);
+        if (!outcome.empty())
+            actions.finish(id, outcome, status);
+    };
+    record(1'700'000'000, "install", "web", "done", 0);
+    record(1'700'000'060, "upgrade", "web", "failed", 1);
+    record(1'700'000'120, "destroy", "db\x1b[2J", "done", 0);
+    record(1'700'000'180, "upgrade", "web", "", 0);
+}
+
+} // namespace
+
+TEST_CASE("history without a jail tells who did what, and how it ended", "[flow][history]") {
+    const Host host;
+    record_acts(host);
+
+    CHECK(host.run({"history"}).out == "2023-11-14T22:13:20Z  root     install web\n"
+                                       "2023-11-14T22:14:20Z  root     upgrade web\n"
+                                       "      failed\n"
+                                       "2023-11-14T22:15:20Z  root     destroy db\\x1b[2J\n"
+                                       "2023-11-14T22:16:20Z  root     upgrade web\n"
+                                       "      under way, or killed\n");
+    CHECK(host.run({"history", "--lines", "1"}).out == "2023-11-14T22:16:20Z  root     upgrade web\n"
+                                                       "      under way, or killed\n");
+}
+
+TEST_CASE("a jail's acts outlive the jail", "[flow][history]") {
+    const Host host;
+    record_acts(host);
+
+    const auto acts = host.run({"history", "--acts", "web", "--json"}).json()["acts"];
+
+    REQUIRE(acts.size() == 3);
+    CHECK(acts[1]["at"] == "2023-11-14T22:14:20Z");
+    CHECK(acts[1]["uid"] == 0);
+    CHECK(acts[1]["command"] == "upgrade web");
+    CHECK(acts[1]["outcome"] == "failed");
+    CHECK(acts[1]["exit_status"] == 1);
+    check_fails(host, {"history", "--acts", "nobody"}, 5,
+                "pkgjail: history: nobody: there is no jail of this name\n"
+                "hint: pkgjail list shows the jails there are\n");
+    check_fails(host, {"history", "web", "--lines", "3"}, 64,
+                "pkgjail: history: --lines: is for acts; a jail's generations are all shown\n"
+                "hint: pkgjail history --acts JAIL\n");
+}
+
+TEST_CASE("a host where nothing was done has no acts", "[flow][history]") {
+    const Host host;
+
+    CHECK(host.run({"history"}).out == "nothing was done yet\n");
+    CHECK(host.run({"history", "--json"}).json()["acts"].empty());
+}
