@@ -96,6 +96,14 @@ struct Recipe {
         limit_overrides; ///< [limits] inside the recipe: name (or "require") → text
 };
 
+/// How data are made whole before they are copied: by commands inside the jail, or by standing still.
+struct SnapshotCommands {
+    std::vector<std::string> before;           ///< `pre-snapshot`; empty: none
+    std::vector<std::string> after;            ///< `post-snapshot`
+    std::chrono::milliseconds timeout{30'000}; ///< of each of the two
+    bool pause = true; ///< no process runs while files are copied; with `before` only if it is asked for
+};
+
 /// Everything known, nothing left to expand.
 struct RenderedRecipe {
     std::string name;
@@ -110,6 +118,7 @@ struct RenderedRecipe {
     std::vector<PortClaim> claims;
     Health health;
     std::vector<base::RootPath> data_paths;
+    SnapshotCommands snapshot;
     std::vector<std::string> requires_; ///< jails that must be ready first
     struct File {
         base::RootPath path; ///< in /etc or PREFIX/etc

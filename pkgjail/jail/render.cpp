@@ -18,7 +18,8 @@ namespace {
 
 /// Taken as they stand in the file; a command's words are expanded one by one.
 bool is_taken_as_written(std::string_view key) {
-    return key == "command" || key == "summary" || key == "profile" || key == "limits" || key == "source";
+    return key == "command" || key == "pre-snapshot" || key == "post-snapshot" || key == "summary" ||
+           key == "profile" || key == "limits" || key == "source";
 }
 
 /// What rendering needs beside the recipe.
@@ -58,8 +59,26 @@ void read_network(const Section& section, RenderedRecipe& recipe) {
     reader.finish();
 }
 
-std::vector<base::RootPath> read_data(const Section& section, const base::RootPath& prefix) {
-    SectionReader reader(section);
+SnapshotCommands read_snapshot(SectionReader& reader, const Values& values) {
+    SnapshotCommands commands;
+    commands.before = read_command(reader, "pre-snapshot", values).value_or(std::vector<std::string>{});
+    commands.after = read_command(reader, "post-snapshot", values).value_or(std::vector<std::string>{});
+    const auto timeout =
+        reader.duration("snapshot-timeout", std::chrono::milliseconds(100), std::chrono::hours(24));
+    const auto pause = reader.word("snapshot-pause", {"yes", "no"});
+    if (commands.before.empty()) {
+        for (const Setting& setting : reader.section().settings)
+            if (setting.key == "post-snapshot" || setting.key == "snapshot-timeout" ||
+                setting.key == "snapshot-pause")
+                reader.fail(setting.key, "found it alone", "beside pre-snapshot");
+        return commands;
+    }
+    commands.timeout = timeout.value_or(commands.timeout);
+    commands.pause = pause == "yes";
+    return commands;
+}
+
+std::vector<base::RootPath> read_data_paths(SectionReader& reader, const base::RootPath& prefix) {
     std::vector<base::RootPath> paths;
     for (const Setting& setting : reader.list("path")) {
         const std::optional<base::RootPath> path = absolute_path(setting.value);
@@ -74,8 +93,14 @@ std::vector<base::RootPath> read_data(const Section& section, const base::RootPa
             throw wrong_value(setting, "each path once");
         paths.push_back(*path);
     }
-    reader.finish();
     return paths;
+}
+
+void read_data(const Section& section, const Scene& scene, RenderedRecipe& recipe) {
+    SectionReader reader(section);
+    recipe.data_paths = read_data_paths(reader, scene.prefix);
+    recipe.snapshot = read_snapshot(reader, scene.values);
+    reader.finish();
 }
 
 RenderedRecipe::File read_file(const Section& section, const RecipeFile& source, const Scene& scene) {
@@ -157,7 +182,7 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
         } else if (section.kind == "network")
             read_network(section, result);
         else if (section.kind == "data")
-            result.data_paths = read_data(section, scene.prefix);
+            read_data(section, scene, result);
         else if (section.kind == "file") {
             result.files.push_back(read_file(section, recipe.files.at(next_file++), scene));
             check_once(section, "the file " + result.files.back().path.str());

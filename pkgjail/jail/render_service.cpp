@@ -26,23 +26,6 @@ bool is_account(std::string_view text) {
 }
 constexpr std::string_view account_form = "a name as in passwd(5), or a number";
 
-std::optional<std::vector<std::string>> read_command(SectionReader& reader, const Values& values) {
-    std::optional<std::vector<std::string>> words = reader.command("command");
-    if (!words)
-        return std::nullopt;
-    Position where = reader.section().where;
-    for (const Setting& setting : reader.section().settings)
-        if (setting.key == "command")
-            where = setting.where;
-    for (std::string& word : *words)
-        word = expand(word, values, where);
-    if (const std::optional<base::RootPath> program = absolute_path(words->front());
-        !program || program->is_root())
-        reader.fail("command", fmt::format("found the program \"{}\"", words->front()),
-                    "an absolute path: ${prefix}/sbin/NAME");
-    return words;
-}
-
 std::optional<int> read_signal(SectionReader& reader, const std::string& key) {
     const std::optional<std::string> name = reader.word(key, signal_names());
     return name ? find_signal(*name) : std::nullopt;
@@ -98,7 +81,7 @@ std::optional<Probe> read_probe(SectionReader& reader, const Values& values) {
             reader.refuse("unix", "the absolute path of a socket in the jail");
         probes.push_back({Probe::Kind::unix_socket, *path, {}});
     }
-    if (auto words = read_command(reader, values))
+    if (auto words = read_command(reader, "command", values))
         probes.push_back({Probe::Kind::command, "", std::move(*words)});
     if (probes.size() > 1)
         reader.fail(std::string(probe_kind_name(probes[1].kind)),
@@ -108,6 +91,24 @@ std::optional<Probe> read_probe(SectionReader& reader, const Values& values) {
 }
 
 } // namespace
+
+std::optional<std::vector<std::string>> read_command(SectionReader& reader, const std::string& key,
+                                                     const Values& values) {
+    std::optional<std::vector<std::string>> words = reader.command(key);
+    if (!words)
+        return std::nullopt;
+    Position where = reader.section().where;
+    for (const Setting& setting : reader.section().settings)
+        if (setting.key == key)
+            where = setting.where;
+    for (std::string& word : *words)
+        word = expand(word, values, where);
+    if (const std::optional<base::RootPath> program = absolute_path(words->front());
+        !program || program->is_root())
+        reader.fail(key, fmt::format("found the program \"{}\"", words->front()),
+                    "an absolute path: ${prefix}/sbin/NAME");
+    return words;
+}
 
 std::optional<std::string> read_account(SectionReader& reader, const std::string& key) {
     std::optional<std::string> account = reader.text(key);
@@ -125,7 +126,7 @@ Service read_service(const Section& section, const std::string& recipe_name, con
             fmt::format("found {}, allowed: [service NAME], where NAME is {}", section.title(), name_rule));
     SectionReader reader(section);
     reader.required("command");
-    service.command = *read_command(reader, values);
+    service.command = *read_command(reader, "command", values);
     service.user = read_account(reader, "user").value_or(service.user);
     service.group = read_account(reader, "group").value_or(service.group);
     if (const auto directory = reader.text("directory")) {

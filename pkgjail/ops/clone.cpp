@@ -6,7 +6,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
-#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -102,10 +102,10 @@ class Clone {
         store::CloneStaging staging(layout, jail.id);
         context_.reporter.doing(fmt::format("copy configuration and data of {}", source_.name));
         if (request_.snapshot.empty()) {
-            PausedJail paused(session_, source_);
+            QuietJail quiet(session_, source_);
             result_.method = store::freeze_means_name(
                 staging.copy(layout.jail_config(source_.id, source_.current), layout.jail_data(source_.id)));
-            paused.resume();
+            quiet.resume();
         } else {
             result_.method = store::freeze_means_name(
                 staging.copy(layout.snapshot_config(state.id), layout.snapshot_data(state.id)));

@@ -5,7 +5,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/ops/clone.hpp"
-#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -45,8 +45,8 @@ void settle(Session& session, const catalog::Jail& jail) {
 
 /// Undoes what a dead command did to the jail's files and processes rather than to its generations.
 void put_in_place(Session& session, const catalog::Jail& jail) {
-    if (*jail.operation == PausedJail::note)
-        PausedJail::resume_after_crash(session, jail);
+    if (QuietJail::is_note(*jail.operation))
+        QuietJail::resume_after_crash(session, jail);
     else if (const auto snapshot = set_aside_by_restore(*jail.operation))
         undo_restore(session, jail, *snapshot);
     else if (const auto new_name = renamed_to(*jail.operation))

@@ -11,7 +11,7 @@
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
-#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 
 namespace pkgjail::ops {
@@ -103,13 +103,13 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
 
     store::SnapshotStaging staging(context.layout, made.id);
     {
-        PausedJail paused(session, jail);
+        QuietJail quiet(session, jail);
         context.reporter.doing("copy configuration and data of " + jail.name);
         made.method = store::freeze_means_name(staging.freeze_data(jail.id));
         base::step("snapshot.data_copied");
         staging.freeze_config(jail.id, jail.current);
         base::step("snapshot.copied");
-        paused.resume();
+        quiet.resume();
     }
     made.size_bytes = staging.size_bytes();
     staging.place(record_of(made, jail));

@@ -222,6 +222,10 @@ TEST_CASE("every key of a recipe changes what it names", "[jail][recipe]") {
                              "[data]\n"
                              "path = /var/b\n"
                              "path = /srv/b-${version}\n"
+                             "pre-snapshot = /bin/freeze '${version} x'\n"
+                             "post-snapshot = /bin/thaw\n"
+                             "snapshot-timeout = 7s\n"
+                             "snapshot-pause = yes\n"
                              "[limits]\n"
                              "memory = 1G\n"
                              "require = enforced\n"
@@ -254,6 +258,9 @@ TEST_CASE("every key of a recipe changes what it names", "[jail][recipe]") {
           "  grace 1s interval 2s timeout 3s successes 4 failures 5 quiet 6s\n"
           "data /var/b\n"
           "data /srv/b-2\n"
+          "before a snapshot </bin/freeze> <2 x>\n"
+          "after it </bin/thaw>\n"
+          "  within 7s, paused\n"
           "requires redis\n"
           "requires web-log\n"
           "file /etc/b.conf 0600 _b:wheel\n"
@@ -266,6 +273,20 @@ TEST_CASE("a summary is text and is not expanded", "[jail][recipe]") {
     const Recipe recipe = shelf.read("[recipe]\nsummary = for ${you} and $me\npackage = a\n");
 
     CHECK(render(recipe, context_with({})).summary == "for ${you} and $me");
+}
+
+TEST_CASE("a jail without commands for its snapshots is paused, one with them is not unless asked",
+          "[jail][recipe]") {
+    const Shelf shelf;
+    const auto paused = [&](const std::string& text) {
+        return render(shelf.read(small_and(text)), context_with({})).snapshot.pause;
+    };
+
+    CHECK(paused(""));
+    CHECK(paused("[data]\npath = /srv/a\n"));
+    CHECK_FALSE(paused("[data]\npre-snapshot = /bin/a\n"));
+    CHECK_FALSE(paused("[data]\npre-snapshot = /bin/a\nsnapshot-pause = no\n"));
+    CHECK(paused("[data]\npre-snapshot = /bin/a\nsnapshot-pause = yes\n"));
 }
 
 TEST_CASE("a longer first wait raises the longest one", "[jail][recipe]") {

@@ -76,6 +76,10 @@ std::string show(const jail::RenderedRecipe& recipe) {
                         format_span(recipe.health.quiet));
     for (const base::RootPath& path : recipe.data_paths)
         text += "data " + path.str() + "\n";
+    if (!recipe.snapshot.before.empty())
+        text += fmt::format("before a snapshot {}\nafter it {}\n  within {}{}\n",
+                            show_words(recipe.snapshot.before), show_words(recipe.snapshot.after),
+                            format_span(recipe.snapshot.timeout), recipe.snapshot.pause ? ", paused" : "");
     for (const std::string& jail : recipe.requires_)
         text += "requires " + jail + "\n";
     for (const jail::RenderedRecipe::File& file : recipe.files) {
