@@ -13,6 +13,7 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -64,6 +65,7 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     std::string first;
     for (const std::string& argument : request.packages) {
         if (!names_a_file(argument)) {
+            check_pattern(argument);
             subject.wishes.push_back(argument);
             if (first.empty())
                 first = base_of(argument);
