@@ -98,7 +98,7 @@ Error entry_error(const EntryPlan& plan, const EntryOutcome& outcome) {
         return base::system_error(outcome.error, plan.jail,
                                   "become user " + std::to_string(plan.identity.uid));
     case EntryStage::directory:
-        if (missing)
+        if (outcome.error == ENOENT)
             return Error(ErrorKind::not_found, plan.working_directory, "no such working directory" + in_jail);
         return Error(ErrorKind::denied, plan.working_directory, "cannot be the working directory" + in_jail);
     case EntryStage::program:
