@@ -64,6 +64,8 @@ std::string status_block(const ops::JailView& view) {
             if (!package.automatic)
                 line("package", package.pkgname);
     line("recipe", view.jail.recipe);
+    for (const std::string& required : view.requires_)
+        line("requires", required);
     line("ports", ports_text(view));
     if (view.status.service)
         line("process",

@@ -28,6 +28,10 @@ void clone_options(po::options_description& options) {
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
+void stop_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("dependents", "also the jails that require them");
+}
 void upgrade_options(po::options_description& options) {
     all_option(options);
     options.add_options()("package", po::value<std::vector<std::string>>()->value_name("PKG"),
@@ -129,7 +133,7 @@ const std::vector<Command>& commands() {
          false,
          cmd_status},
         {"start", "JAIL…|--all", "start and wait until ready", all_option, {"jail…"}, false, cmd_start},
-        {"stop", "JAIL…|--all", "stop", all_option, {"jail…"}, false, cmd_stop},
+        {"stop", "JAIL…|--all [--dependents]", "stop", stop_options, {"jail…"}, false, cmd_stop},
         {"restart", "JAIL…|--all", "stop and start", all_option, {"jail…"}, false, cmd_restart},
         {"reload",
          "JAIL…|--all",

@@ -16,6 +16,7 @@
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -129,6 +130,8 @@ class Install {
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        if (recipe_)
+            check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
         solve::Request question;
