@@ -7,10 +7,8 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#if defined(__linux__) || defined(__NetBSD__)
-#include <sys/xattr.h>
-#endif
 
+#include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/reflink.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
@@ -85,39 +83,11 @@ void copy_bytes(const Fd& from, const Fd& to, const struct stat& status, const s
         throw system_error(errno, shown, "set the size of the copy of");
 }
 
-/// Labels belong to the host's policy, not to the file.
-bool is_copied(std::string_view attribute) {
-    return attribute != "security.selinux" && !attribute.starts_with("trusted.overlay.");
-}
-
-bool means_unsupported(int error) {
-    return error == ENOTSUP || error == EOPNOTSUPP || error == ENOSYS;
-}
-
 /// Of files and directories; capabilities and access lists are attributes as well. Comes after the owner,
 /// because a change of owner clears them.
 void copy_attributes(const Fd& from, const Fd& to, const std::string& shown) {
-    ssize_t size = ::flistxattr(from.get(), nullptr, 0);
-    if (size == 0 || (size < 0 && means_unsupported(errno)))
-        return;
-    std::string names(size < 0 ? 0 : static_cast<std::size_t>(size), '\0');
-    if (size > 0)
-        size = ::flistxattr(from.get(), names.data(), names.size());
-    if (size < 0)
-        throw system_error(errno, shown, "list the extended attributes of");
-    names.resize(static_cast<std::size_t>(size));
-    std::vector<char> value(64u << 10); // the most that the kernel lets one attribute have
-    for (std::size_t begin = 0; begin < names.size();) {
-        std::string name = names.c_str() + begin;
-        begin += name.size() + 1;
-        if (!is_copied(name))
-            continue;
-        ssize_t count = ::fgetxattr(from.get(), name.c_str(), value.data(), value.size());
-        if (count < 0)
-            throw system_error(errno, shown, "read the extended attribute " + name + " of");
-        if (::fsetxattr(to.get(), name.c_str(), value.data(), static_cast<std::size_t>(count), 0) != 0)
-            throw system_error(errno, shown, "copy the extended attribute " + name + " of");
-    }
+    for (const auto& [name, value] : read_attributes(from, shown))
+        write_attribute(to, name, value, shown);
 }
 
 } // namespace
