@@ -129,6 +129,8 @@ int cmd_snapshots(Environment&);
 int cmd_drop(Environment&);
 int cmd_restore(Environment&);
 int cmd_clone(Environment&);
+int cmd_export(Environment&);
+int cmd_import(Environment&);
 int cmd_rename(Environment&);
 int cmd_destroy(Environment&);
 int cmd_doctor(Environment&);

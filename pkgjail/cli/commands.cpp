@@ -25,6 +25,12 @@ void clone_options(po::options_description& options) {
                           "another value of the recipe, for example port=8081; may be repeated")(
         "no-start", "make it only");
 }
+void export_options(po::options_description& options) {
+    options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
+                          "tar: for import; oci: an OCI image layout; default: tar")(
+        "with-base", "with the base's own directories, for an image that runs anywhere")(
+        "force", "replace FILE when it exists");
+}
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
@@ -180,6 +186,20 @@ const std::vector<Command>& commands() {
          {"source", "jail"},
          false,
          cmd_clone},
+        {"export",
+         "JAIL[@SNAPSHOT] FILE [--format tar|oci] [--force]",
+         "a jail as one file, or its image for other programs",
+         export_options,
+         {"jail", "file"},
+         false,
+         cmd_export},
+        {"import",
+         "FILE JAIL [--set K=V]… [--no-start]",
+         "a jail from a file that export made",
+         clone_options,
+         {"file", "jail"},
+         false,
+         cmd_import},
         {"rename", "JAIL NAME", "another name for a jail", no_options, {"jail", "name"}, false, cmd_rename},
         {"destroy",
          "JAIL…|--all [--with-data]",

@@ -93,11 +93,12 @@ struct TreeArchiveWriter::State {
                                       said != nullptr ? said : "libarchive cannot write it"));
     }
 
-    void open(Compression compression) {
-        check(archive_write_set_format_pax_restricted(archive.get()));
+    void open(TarForm form) {
+        check(form == TarForm::exported ? archive_write_set_format_pax(archive.get())
+                                        : archive_write_set_format_pax_restricted(archive.get()));
         // Both forms of the same attributes would be twice the size; GNU tar knows this one.
         check(archive_write_set_format_option(archive.get(), "pax", "xattrheader", "SCHILY"));
-        if (compression == Compression::zstd) {
+        if (form == TarForm::exported) {
             check(archive_write_add_filter_zstd(archive.get()));
             check(archive_write_set_filter_option(archive.get(), "zstd", "compression-level", "3"));
         } else {
@@ -153,9 +154,9 @@ struct TreeArchiveWriter::State {
     }
 };
 
-TreeArchiveWriter::TreeArchiveWriter(const base::Fd& output, std::string name, Compression compression)
+TreeArchiveWriter::TreeArchiveWriter(const base::Fd& output, std::string name, TarForm form)
     : state_(new State(output, std::move(name))) {
-    state_->open(compression);
+    state_->open(form);
 }
 
 TreeArchiveWriter::~TreeArchiveWriter() = default;

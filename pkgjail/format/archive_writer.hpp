@@ -12,7 +12,10 @@
 
 namespace pkgjail::format {
 
-enum class Compression { none, zstd };
+enum class TarForm {
+    exported, ///< times to the nanosecond, zstd
+    layout,   ///< extended headers only where a member needs them, not compressed: the same bytes everywhere
+};
 
 /// What came out.
 struct WrittenArchive {
@@ -26,7 +29,7 @@ class TreeArchiveWriter {
   public:
     /// Writes from the descriptor's present position; it stays the caller's and must outlive the writer.
     /// `name` is for messages.
-    TreeArchiveWriter(const base::Fd& output, std::string name, Compression compression);
+    TreeArchiveWriter(const base::Fd& output, std::string name, TarForm form);
     TreeArchiveWriter(const TreeArchiveWriter&) = delete;
     TreeArchiveWriter& operator=(const TreeArchiveWriter&) = delete;
     ~TreeArchiveWriter();

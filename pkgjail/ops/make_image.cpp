@@ -173,6 +173,20 @@ catalog::Image describe(const store::BuildRequest& request, const solve::Plan& p
     return image;
 }
 
+std::optional<catalog::Image> find_sealed(Session& session, const std::string& key) {
+    auto image = catalog::Images(session.catalog()).find_by_key(key);
+    if (!image)
+        return std::nullopt;
+    std::error_code error;
+    if (!std::filesystem::is_directory(session.context().layout.image_tree(image->id), error))
+        throw Error(ErrorKind::corrupt, session.context().layout.image(image->id).string(),
+                    "the catalog names this image, but it is not on disk",
+                    "pkgjail doctor tells which jails are affected");
+    return image;
+}
+
+} // namespace
+
 std::string record_of(const catalog::Image& image) {
     nlohmann::ordered_json packages = nlohmann::ordered_json::array();
     for (const catalog::ImagePackage& package : image.packages)
@@ -191,20 +205,6 @@ std::string record_of(const catalog::Image& image) {
     // Comments and names are bytes of strangers; what is no UTF-8 becomes a replacement character here.
     return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
-
-std::optional<catalog::Image> find_sealed(Session& session, const std::string& key) {
-    auto image = catalog::Images(session.catalog()).find_by_key(key);
-    if (!image)
-        return std::nullopt;
-    std::error_code error;
-    if (!std::filesystem::is_directory(session.context().layout.image_tree(image->id), error))
-        throw Error(ErrorKind::corrupt, session.context().layout.image(image->id).string(),
-                    "the catalog names this image, but it is not on disk",
-                    "pkgjail doctor tells which jails are affected");
-    return image;
-}
-
-} // namespace
 
 Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, base::HostPath>& local,

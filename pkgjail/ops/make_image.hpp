@@ -38,6 +38,9 @@ struct MadeImage {
     std::vector<std::pair<std::string, std::string>> messages; ///< pkgname → +DISPLAY
 };
 
+/// image.json: what the catalog would need to know this image again.
+std::string record_of(const catalog::Image& image);
+
 /// Gives out account numbers, then finds the image of this build key or builds it. The caller records a new
 /// one in the transaction that makes it current.
 MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& archives,

@@ -74,6 +74,12 @@ FreezeMeans CloneStaging::copy(const HostPath& config, const HostPath& data) {
     return means;
 }
 
+void CloneStaging::make_empty() {
+    const RootPath staging = name_of(layout_.jail_staging(id_));
+    jails_.make_directory(staging / "config/1", 0755);
+    make_freezable_directory(jails_, staging / "data");
+}
+
 std::vector<RootPath> CloneStaging::write_recipe_files(const std::string& prefix, const Files& before,
                                                        const Files& files, const std::string& source) {
     std::vector<RootPath> kept;

@@ -21,6 +21,10 @@ class CloneStaging {
 
     /// Nobody may change the two directories meanwhile.
     FreezeMeans copy(const base::HostPath& config, const base::HostPath& data);
+    /// Instead of copy(): both directories empty, for the caller to fill.
+    void make_empty();
+    base::Tree config() const;
+    base::Tree data() const;
 
     using Files = std::vector<jail::RenderedRecipe::File>;
     /// Writes those of the recipe's files that read differently for the clone (`files`) than for its source
@@ -38,9 +42,6 @@ class CloneStaging {
     void place(const std::string& record);
 
   private:
-    base::Tree config() const;
-    base::Tree data() const;
-
     const Layout& layout_;
     std::string id_;
     base::Tree jails_;

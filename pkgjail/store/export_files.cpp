@@ -43,7 +43,7 @@ ExportSize& ExportSize::operator+=(const ExportSize& other) {
     return *this;
 }
 
-ExportSize export_size(const Tree& tree) {
+ExportSize export_size(const Tree& tree, Holes holes) {
     ExportSize size;
     size.members = 1;
     std::set<std::pair<dev_t, ino_t>> counted;
@@ -55,7 +55,7 @@ ExportSize export_size(const Tree& tree) {
         if (!entry.is_file() ||
             (status.st_nlink > 1 && !counted.emplace(status.st_dev, status.st_ino).second))
             return true;
-        if (static_cast<off_t>(status.st_blocks) * 512 >= status.st_size) {
+        if (holes == Holes::fill || static_cast<off_t>(status.st_blocks) * 512 >= status.st_size) {
             size.bytes += static_cast<std::uint64_t>(status.st_size);
             return true;
         }
@@ -106,7 +106,8 @@ void TreeExporter::add_text(const std::string& path, std::string_view text, std:
     digests_ += format::digest_line(member, digest.finish());
 }
 
-void TreeExporter::add_tree(const Tree& tree, const std::string& path) {
+void TreeExporter::add_tree(const Tree& tree, const std::string& path, Holes holes) {
+    holes_ = holes;
     linked_.clear();
     add(tree, *tree.stat(RootPath()), path);
     tree.walk([&](const Entry& entry) {
@@ -163,8 +164,9 @@ std::string TreeExporter::add_content(const Fd& file, TreeMember& member, const 
         throw base::system_error(errno, shown, "fstat");
     member.size = static_cast<std::uint64_t>(status.st_size);
     member.attributes = base::read_attributes(file, shown);
-    member.extents = base::data_extents(file, shown);
-    member.sparse = member.size > 0 && member.extents != std::vector<Extent>{{0, member.size}};
+    const std::vector<Extent> whole = {{0, member.size}};
+    member.extents = holes_ == Holes::keep ? base::data_extents(file, shown) : whole;
+    member.sparse = member.size > 0 && member.extents != whole;
     writer_.begin(member);
     format::ContentDigest digest;
     write_content(writer_, file, member, shown, [&](std::uint64_t offset, std::string_view piece) {

@@ -25,8 +25,13 @@ struct ExportSize {
     std::uint64_t bytes = 0; ///< data of files, holes not counted, a file with several names once
     ExportSize& operator+=(const ExportSize& other);
 };
+enum class Holes {
+    keep,
+    fill, ///< as zeroes: an image's manifest has the digests of whole contents
+};
+
 /// With the tree's own top. Error{corrupt} for a device.
-ExportSize export_size(const base::Tree& tree);
+ExportSize export_size(const base::Tree& tree, Holes holes);
 
 /// A regular file's content, from its descriptor into the present member; `member` has its extents.
 /// Error{busy} when it becomes shorter meanwhile. Calls `seen` with what was written.
@@ -43,7 +48,7 @@ class TreeExporter {
     void add_text(const std::string& path, std::string_view text, std::int64_t time);
     /// The tree's top as `path`, and everything below it, directories before what is in them, names in byte
     /// order. Nobody may change the tree meanwhile. Sockets are left out. Error{corrupt} for a device.
-    void add_tree(const base::Tree& tree, const std::string& path);
+    void add_tree(const base::Tree& tree, const std::string& path, Holes holes);
 
     /// A line for each member so far (format::digest_line).
     const std::string& digests() const { return digests_; }
@@ -56,6 +61,7 @@ class TreeExporter {
 
     format::TreeArchiveWriter& writer_;
     OwnerNames names_;
+    Holes holes_ = Holes::keep;
     std::function<void(std::uint64_t)> advance_;
     std::map<std::pair<dev_t, ino_t>, std::string> linked_; ///< within the present tree
     std::string digests_;

@@ -50,7 +50,7 @@ class PartWriter {
         switch (member.type) {
         case TreeMemberType::directory:
             directories_.push_back({path, member});
-            if (part_.target)
+            if (part_.target && !path.is_root())
                 part_.target->make_directory(path, 0700);
             break;
         case TreeMemberType::file:
@@ -291,7 +291,7 @@ void ImportReader::expect(std::uint64_t members, std::uint64_t bytes) {
         throw Error(ErrorKind::corrupt, name_,
                     fmt::format("says that it has {} members; at most {} are allowed", members, max_members));
     format::TreeArchiveLimits limits;
-    limits.max_members = members;
+    limits.max_members = members + 2; // the digests, and one that is too much and can be named
     const std::uint64_t digests = std::min(max_text_bytes, members * 9000); // a line has two names at most
     limits.max_data_bytes = bytes + digests;
     limits.max_unpacked_bytes = bytes + digests + members * member_overhead + (64u << 20);

@@ -15,6 +15,8 @@
 #include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
 
@@ -159,9 +161,48 @@ void renumber_accounts(const Tree& config, const Renumbering& renumbering) {
         const std::string changed = renumbered_accounts(name, text, renumbering);
         if (changed == text)
             continue;
-        config.write(path, changed, there->permissions(), {there->status.st_uid, there->status.st_gid});
+        config.write(path, changed, there->permissions(),
+                     permitted_owner({there->status.st_uid, there->status.st_gid}));
         config.set_modification_time(path, there->status.st_mtim);
     }
+}
+
+std::map<std::string, std::uint32_t> seed_accounts(const Tree& seed_config, bool groups) {
+    constexpr std::size_t most = 1000;
+    constexpr std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    const RootPath path = RootPath::parse(groups ? "/etc/group" : "/etc/passwd");
+    std::map<std::string, std::uint32_t> accounts;
+    std::set<std::uint32_t> seen;
+    const auto there = seed_config.stat(path);
+    const std::string text = there && there->is_file() ? seed_config.read(path, 1u << 20) : std::string();
+    for (std::string_view rest = text; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        const std::size_t name_end = line.find(':');
+        const std::size_t number_begin = name_end == line.npos ? line.npos : line.find(':', name_end + 1);
+        if (number_begin == line.npos || line.front() == '#')
+            continue;
+        const std::string name(line.substr(0, name_end));
+        const std::string_view digits =
+            line.substr(number_begin + 1, line.find(':', number_begin + 1) - number_begin - 1);
+        std::uint32_t number = 0;
+        const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        if (error != std::errc() || stop != digits.data() + digits.size() || digits.empty() ||
+            platform_account_number(groups, name) || is_platform_number(groups, number) ||
+            accounts.contains(name))
+            continue;
+        if (name.empty() || name.size() > 32 || name.find_first_not_of(allowed) != name.npos)
+            throw Error(ErrorKind::corrupt, seed_config.show(path),
+                        fmt::format("has an entry of the name \"{}\", which no package may declare", name));
+        if (!seen.insert(number).second)
+            throw Error(ErrorKind::corrupt, seed_config.show(path),
+                        fmt::format("has two names for the number {}", number));
+        if (accounts.size() >= most)
+            throw Error(ErrorKind::corrupt, seed_config.show(path),
+                        fmt::format("has more than {} entries", most));
+        accounts.emplace(name, number);
+    }
+    return accounts;
 }
 
 jail::Manifest renumbered(const jail::Manifest& manifest, const Tree& image, const Renumbering& renumbering) {

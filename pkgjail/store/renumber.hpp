@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,11 @@ void renumber(const base::Tree& tree, const Renumbering& renumbering);
 void renumber_accounts(const base::Tree& config, const Renumbering& renumbering);
 /// The text of one of them; `name` is "passwd", "group" or "master.passwd". Malformed lines stay as they are.
 std::string renumbered_accounts(std::string_view name, std::string_view text, const Renumbering& renumbering);
+
+/// Name → number of the entries of etc/passwd, or of etc/group, of a seed; the first of a name counts. What
+/// every root has, by name or number, is left out. Error{corrupt} for a name that no package may declare, a
+/// number that two names have, or more than 1000 entries.
+std::map<std::string, std::uint32_t> seed_accounts(const base::Tree& seed_config, bool groups);
 
 /// The manifest of an image's files when renumber() and renumber_accounts() have been through them.
 jail::Manifest renumbered(const jail::Manifest& manifest, const base::Tree& image,
