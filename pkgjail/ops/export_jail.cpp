@@ -10,7 +10,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/ops/export_description.hpp"
-#include "pkgjail/ops/paused_jail.hpp"
+#include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -92,12 +92,12 @@ class Export {
     void freeze(std::optional<store::SnapshotStaging>& frozen, ExportSource& source) {
         const std::string id = base::random_hex(8);
         frozen.emplace(context_.layout, id);
-        PausedJail paused(session_, jail_);
+        QuietJail quiet(session_, jail_);
         context_.reporter.doing("copy configuration and data of " + jail_.name);
         frozen->freeze_data(jail_.id);
         frozen->freeze_config(jail_.id, jail_.current);
         base::step("export.frozen");
-        paused.resume();
+        quiet.resume();
         const base::HostPath staging = context_.layout.snapshot_staging(id);
         source.config = staging / "config";
         source.data = staging / "data";
