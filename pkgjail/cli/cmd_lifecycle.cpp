@@ -11,25 +11,6 @@ namespace pkgjail::cli {
 namespace {
 
 /// `done` and `already`: what is said when it was done, and when there was nothing to do.
-void tell(Environment& environment, JailResults& results, const ops::LifecycleResult& result,
-          const char* done, const char* already, const char* relation) {
-    if (result.error) {
-        results.failed(result.jail, *result.error);
-        return;
-    }
-    const bool dry_run = environment.context().dry_run;
-    Json json = {{"changed", result.changed}};
-    if (!result.because.empty())
-        json["because"] = result.because;
-    json.update(status_json(result.status));
-    results.done(result.jail, json);
-    if (!result.because.empty() && !result.changed)
-        return; // it was only looked at
-    environment.say(fmt::format(
-        "jail {}: {}{}{}\n", result.jail, dry_run ? "would be " : "", result.changed ? done : already,
-        result.because.empty() ? "" : fmt::format(", because {} {} it", result.because, relation)));
-}
-
 int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
          const char* done, const char* already) {
     return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
@@ -47,19 +28,10 @@ int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::
 } // namespace
 
 int cmd_start(Environment& environment) {
-    JailResults results(environment);
-    ops::start(environment.context(), named_jails(environment), [&](const ops::LifecycleResult& result) {
-        tell(environment, results, result, "started", "running already", "requires");
-    });
-    return results.finish();
+    return each(environment, ops::start, "started", "running already");
 }
 int cmd_stop(Environment& environment) {
-    JailResults results(environment);
-    ops::stop(environment.context(), named_jails(environment), environment.has("dependents"),
-              [&](const ops::LifecycleResult& result) {
-                  tell(environment, results, result, "stopped", "not running", "is required by");
-              });
-    return results.finish();
+    return each(environment, ops::stop, "stopped", "not running");
 }
 int cmd_restart(Environment& environment) {
     return each(environment, ops::restart, "restarted", "restarted");
@@ -70,8 +42,7 @@ int cmd_reload(Environment& environment) {
 
 int cmd_destroy(Environment& environment) {
     const bool with_data = environment.has("with-data");
-    const auto names = ops::dependents_first(environment.context(), named_jails(environment));
-    return for_each_jail(environment, names, [&](const std::string& jail) {
+    return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
         ops::destroy(environment.context(), jail, with_data);
         environment.say(fmt::format("jail {}: {}\n", jail,
                                     environment.context().dry_run ? "would be destroyed" : "destroyed"));

@@ -1,7 +1,6 @@
 #include "pkgjail/ops/switch_image.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
@@ -9,10 +8,9 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
-#include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/merge_config.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
-#include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -35,6 +33,17 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
     return generation;
 }
 
+namespace {
+
+nlohmann::ordered_json conflicts_json(const std::vector<catalog::ConfigConflict>& conflicts) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const catalog::ConfigConflict& conflict : conflicts)
+        list.push_back({{"path", conflict.path}, {"what", conflict.what}, {"decision", conflict.decision}});
+    return list;
+}
+
+} // namespace
+
 std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation) {
     const nlohmann::ordered_json record = {{"schema", "pkgjail.jail/1"},
                                            {"id", jail.id},
@@ -47,7 +56,8 @@ std::string record_of(const catalog::Jail& jail, const catalog::Generation& gene
                                            {"settings", jail.settings},
                                            {"created_at", jail.created_at},
                                            {"image", generation.image_id},
-                                           {"wishes", generation.wishes}};
+                                           {"wishes", generation.wishes},
+                                           {"conflicts", conflicts_json(generation.conflicts)}};
     return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
@@ -64,26 +74,23 @@ std::string unproven(std::int64_t old) {
     return fmt::format("start {}", old);
 }
 
+} // namespace
+
 void write_record(Session& session, const catalog::Jail& jail) {
     if (const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current))
         base::write_file_atomically(session.context().layout.jail_record(jail.id),
                                     record_of(jail, *generation));
 }
 
-std::vector<store::MergeConflict> merge_configuration_for(Session& session, const catalog::Jail& jail,
-                                                          std::int64_t next, const std::string& new_image) {
-    const Context& context = session.context();
-    const auto current = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
-    if (!current)
-        throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
-                    "pkgjail doctor checks the catalog");
-    std::set<base::RootPath> managed;
-    if (const auto recipe = rendered_recipe(context, jail))
-        for (const jail::RenderedRecipe::File& file : recipe->files)
-            managed.insert(file.path);
-    return store::extend_generation(context.layout, jail.id, jail.current, next, current->image_id, new_image,
-                                    managed)
-        .conflicts;
+namespace {
+
+void tell_conflicts(const Context& context, const catalog::Jail& jail, const MergedConfig& merged) {
+    for (const catalog::ConfigConflict& conflict : merged.met)
+        context.reporter.warn(
+            fmt::format("jail {}: {}: {}; yours is kept", jail.name, conflict.path, conflict.what));
+    if (!merged.met.empty())
+        context.reporter.warn(
+            fmt::format("jail {}: pkgjail config {} --diff shows both versions", jail.name, jail.name));
 }
 
 bool is_to_run(Session& session, const catalog::Jail& jail) {
@@ -93,16 +100,13 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
 }
 
 /// The old generation current again and running; the new one keeps its number, with what became of it.
-[[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why,
-                           Dependents& dependents) {
+[[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why) {
     catalog::Jails jails(session.catalog());
     const std::int64_t failed = jail.current;
-    const std::string cause = why.object() == jail.name ? why.cause() : why.what();
-    dependents.take_down(); // those that came up with it
     stop_jail(session, jail);
     catalog::Transaction transaction(session.catalog().database());
     jails.set_current(jail.id, old);
-    jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", cause));
+    jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", why.cause()));
     jails.set_operation(jail.id, "switch");
     transaction.commit();
     base::step("switch.put_back");
@@ -115,41 +119,30 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
         second =
             fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
     }
-    dependents.bring_up_all_the_same();
     jails.set_operation(jail.id, std::nullopt);
     throw Error(ErrorKind::unhealthy, jail.name,
-                fmt::format("generation {} was rolled back: {}; {}", failed, cause, second),
+                fmt::format("generation {} was rolled back: {}; {}", failed, why.cause(), second),
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));
 }
 
-Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, Dependents& dependents) {
+} // namespace
+
+Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
     Switched result;
     result.jail = jail;
     if (is_to_run(session, jail)) {
         try {
             result.status = start_jail(session, jail, Gate::quiet);
             result.started = true;
-            dependents.bring_up();
         } catch (const Error& error) {
             if (old == jail.current)
                 throw;
-            put_back(session, jail, old, error, dependents);
+            put_back(session, jail, old, error);
         }
-    } else {
-        dependents.bring_up_all_the_same();
     }
     base::step("switch.proven");
     catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
     return result;
-}
-
-} // namespace
-
-Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
-    Dependents dependents(session, jail);
-    dependents.take_down();
-    stop_jail(session, jail); // half-started, or without its supervisor
-    return prove(session, jail, old, dependents);
 }
 
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
@@ -158,47 +151,40 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
     const std::int64_t next = next_generation(jails, jail);
-    Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
-    std::vector<store::MergeConflict> conflicts;
+    MergedConfig merged;
     try {
-        dependents.take_down();
         stop_jail(session, jail);
         base::step("switch.stopped");
-        conflicts = merge_configuration_for(session, jail, next, made.image.id);
+        merged = merge_config(session, jail, next, made.image.id);
         base::step("switch.configured");
         catalog::Transaction transaction(session.catalog().database());
         record_image(session.catalog(), made);
-        jail.current =
-            jails.add_generation(jail.id, generation_of(context, made.image.id, std::move(wishes)));
+        catalog::Generation generation = generation_of(context, made.image.id, std::move(wishes));
+        generation.merge = merged.merge;
+        generation.conflicts = merged.conflicts;
+        jail.current = jails.add_generation(jail.id, generation);
         jails.set_operation(jail.id, unproven(before.current));
         transaction.commit();
     } catch (...) {
         // Nothing is current that was not before; the service goes on with it.
         if (is_to_run(session, before))
             start_jail(session, before);
-        dependents.bring_up_all_the_same();
         jails.set_operation(before.id, std::nullopt);
         throw;
     }
     base::step("switch.committed");
-    for (const store::MergeConflict& conflict : conflicts)
-        context.reporter.warn(fmt::format(
-            "jail {}: {}: {}; yours is kept, the new version's is in {}", jail.name, conflict.path.str(),
-            conflict.what,
-            (context.layout.image_seed(made.image.id) / "config" / conflict.path.relative()).string()));
+    tell_conflicts(context, jail, merged);
     write_record(session, jail);
-    return prove(session, jail, before.current, dependents);
+    return prove(session, jail, before.current);
 }
 
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
-    Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
-    dependents.take_down();
     stop_jail(session, jail);
     base::step("switch.stopped");
     catalog::Transaction transaction(session.catalog().database());
@@ -208,7 +194,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     base::step("switch.committed");
     jail.current = generation;
     write_record(session, jail);
-    return prove(session, jail, before.current, dependents);
+    return prove(session, jail, before.current);
 }
 
 } // namespace pkgjail::ops

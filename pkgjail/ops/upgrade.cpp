@@ -1,12 +1,9 @@
 #include "pkgjail/ops/upgrade.hpp"
 
-#include <map>
-
 #include <fmt/core.h>
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
-#include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -19,33 +16,6 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
-
-/// pkgbase → pkgnames of an image; several only where packages of one base are installed side by side.
-std::map<std::string, std::string> packages_by_base(const std::optional<catalog::Image>& image) {
-    std::map<std::string, std::string> result;
-    if (image)
-        for (const catalog::ImagePackage& package : image->packages)
-            result[std::string(format::Pkgname::parse(package.pkgname).base())] = package.pkgname;
-    return result;
-}
-
-std::vector<std::string> changes_between(const std::optional<catalog::Image>& before,
-                                         const std::optional<catalog::Image>& after) {
-    const auto old_packages = packages_by_base(before);
-    const auto new_packages = packages_by_base(after);
-    std::vector<std::string> changes;
-    for (const auto& [pkgbase, pkgname] : new_packages) {
-        const auto old = old_packages.find(pkgbase);
-        if (old == old_packages.end())
-            changes.push_back("+" + pkgname);
-        else if (old->second != pkgname)
-            changes.push_back(old->second + " -> " + pkgname);
-    }
-    for (const auto& [pkgbase, pkgname] : old_packages)
-        if (!new_packages.contains(pkgbase))
-            changes.push_back("-" + pkgname);
-    return changes;
-}
 
 bool was_rolled_back(const catalog::Generation& generation) {
     return generation.outcome.starts_with("rolled back");
@@ -128,26 +98,6 @@ RollbackResult rollback(const Context& context, const std::string& name, std::in
     }
     session.finish();
     return result;
-}
-
-std::vector<HistoryEntry> history(const Context& context, const std::string& name) {
-    auto catalog = open_for_reading(context);
-    if (!catalog)
-        throw Error(ErrorKind::not_found, name, "there is no jail of this name");
-    const catalog::Jail jail = require_jail(*catalog, name);
-    catalog::Images images(*catalog);
-    std::vector<HistoryEntry> entries;
-    std::optional<catalog::Image> before;
-    for (const catalog::Generation& generation : catalog::Jails(*catalog).generations(jail.id)) {
-        HistoryEntry entry;
-        entry.generation = generation;
-        entry.current = generation.number == jail.current;
-        auto image = images.find(generation.image_id);
-        entry.changes = changes_between(before, image);
-        before = std::move(image);
-        entries.push_back(std::move(entry));
-    }
-    return entries;
 }
 
 } // namespace pkgjail::ops

@@ -1,4 +1,4 @@
-// `pkgjail upgrade`, `rollback`, `history`: a jail's generations over time.
+// `pkgjail upgrade`, `rollback`: a jail's generations over time.
 #pragma once
 
 #include <cstdint>
@@ -46,14 +46,5 @@ struct RollbackResult {
 /// Image and configuration of an older (or newer) kept generation; 0: the highest one below the current that
 /// was not rolled back. Data is never touched. Passes the same gate as an upgrade.
 RollbackResult rollback(const Context& context, const std::string& jail, std::int64_t generation);
-
-/// One line of a jail's history.
-struct HistoryEntry {
-    catalog::Generation generation;
-    bool current = false;
-    std::vector<std::string> changes; ///< against the generation before: "+less-633", "-tree-2.1.0",
-                                      ///< "nginx-1.22.1 -> nginx-1.22.1nb1"
-};
-std::vector<HistoryEntry> history(const Context& context, const std::string& jail);
 
 } // namespace pkgjail::ops

@@ -5,6 +5,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/owner.hpp"
 
@@ -99,6 +100,7 @@ std::vector<RootPath> CloneStaging::write_recipe_files(const std::string& prefix
         kept.push_back(aside);
     }
     store::write_recipe_files(layout_, layout_.jail_staging(id_).filename().string(), 1, prefix, differing);
+    keep_recipe_files(config(), prefix, files);
     base::step("clone.configured");
     return kept;
 }

@@ -32,6 +32,25 @@ std::string_view read_block(const Fd& fd, std::vector<char>& block, const std::s
     return {block.data(), have};
 }
 
+} // namespace
+
+const char* type_name(const Entry& entry) {
+    switch (entry.status.st_mode & S_IFMT) {
+    case S_IFREG:
+        return "file";
+    case S_IFLNK:
+        return "symbolic link";
+    case S_IFDIR:
+        return "directory";
+    case S_IFIFO:
+        return "FIFO";
+    case S_IFSOCK:
+        return "socket";
+    default:
+        return "device";
+    }
+}
+
 bool same_content(const Tree& tree_a, const Entry& a, const Tree& tree_b, const Entry& b) {
     if (a.status.st_dev == b.status.st_dev && a.status.st_ino == b.status.st_ino)
         return true;
@@ -49,8 +68,6 @@ bool same_content(const Tree& tree_a, const Entry& a, const Tree& tree_b, const 
             return true;
     }
 }
-
-} // namespace
 
 bool same_owner_and_mode(const Entry& a, const Entry& b) {
     return a.status.st_uid == b.status.st_uid && a.status.st_gid == b.status.st_gid &&

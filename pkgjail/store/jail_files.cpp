@@ -11,8 +11,10 @@
 #include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/owner.hpp"
+#include "pkgjail/store/recipe_merge.hpp"
 
 namespace pkgjail::store {
 
@@ -127,6 +129,7 @@ void create_jail(const Layout& layout, const NewJail& jail) {
             data.make_directories(path);
         make_skeleton(top.open_tree(RootPath::parse("/root")), jail.base, jail.prefix, jail.data_paths);
         write_files(config, data, jail.prefix, jail.files);
+        keep_recipe_files(config, jail.prefix, jail.files);
         top.write(RootPath::parse("/jail.json"), jail.record, 0600, permitted_owner());
         base::step("jail.filled");
         base::sync_file_system(top.fd());
@@ -147,20 +150,31 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
         base::sync_file_system(config.fd());
 }
 
-MergeReport extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from,
-                              std::int64_t to, const std::string& old_image, const std::string& new_image,
-                              const std::set<base::RootPath>& managed) {
+MergeReport extend_generation(const Layout& layout, const std::string& jail_id, const NextGeneration& next) {
     const RootPath configuration = RootPath::parse("/config");
-    const Tree old_seed = Tree::open(layout.image_seed(old_image)).open_tree(configuration);
-    const Tree new_seed = Tree::open(layout.image_seed(new_image));
+    const Tree old_seed = Tree::open(layout.image_seed(next.old_image)).open_tree(configuration);
+    const Tree new_seed = Tree::open(layout.image_seed(next.new_image));
     const Tree configs = Tree::open(layout.jail_configs(jail_id));
-    const RootPath place = RootPath::parse(std::to_string(to));
+    const RootPath place = RootPath::parse(std::to_string(next.to));
     configs.remove_all(place); // of a command that was killed before its commit
     configs.make_directory(place, 0755);
     const Tree config = configs.open_tree(place);
+    const Tree mine = configs.open_tree(RootPath::parse(std::to_string(next.from)));
+
+    const auto old_files = kept_recipe_files(mine);
+    std::set<RootPath> recipe_paths = paths_of(old_files);
+    for (const jail::RenderedRecipe::File& file : next.files)
+        if (is_configuration(file.path, next.prefix))
+            recipe_paths.insert(file.path);
+    std::set<RootPath> managed = recipe_paths;
+    managed.insert(Layout::own_files());
     MergeReport report =
-        merge_configuration(old_seed, new_seed.open_tree(configuration),
-                            configs.open_tree(RootPath::parse(std::to_string(from))), config, managed);
+        merge_configuration(old_seed, new_seed.open_tree(configuration), mine, config, managed);
+    config.remove_all(Layout::own_files());
+    keep_recipe_files(config, next.prefix, next.files);
+    const Beginning after(new_seed.open_tree(configuration), kept_recipe_files(config));
+    const Beginning before(old_seed.open_tree(RootPath()), kept_recipe_files(old_files ? mine : config));
+    merge_recipe_files(before, after, mine, config, recipe_paths, report);
     base::step("generation.merged");
     add_missing(new_seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
     base::sync_file_system(config.fd()); // before the commit that makes it current

@@ -33,12 +33,21 @@ void create_jail(const Layout& layout, const NewJail& jail);
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
 
-/// Makes the configuration of generation `to`, which the catalog does not know yet: the old image's seed, the
-/// new one's and the configuration of `from` merged three ways (merge.hpp, `managed` as there). Data gets
-/// what the new seed has and it lacks, with owner and mode; what exists is not touched.
-MergeReport extend_generation(const Layout& layout, const std::string& jail_id, std::int64_t from,
-                              std::int64_t to, const std::string& old_image, const std::string& new_image,
-                              const std::set<base::RootPath>& managed);
+/// What a generation's configuration is made for.
+struct NextGeneration {
+    std::int64_t from = 0;
+    std::int64_t to = 0; ///< which the catalog does not know yet
+    std::string old_image;
+    std::string new_image;
+    std::string prefix;
+    std::vector<jail::RenderedRecipe::File> files; ///< the recipe's, as they are rendered now
+};
+
+/// Makes the configuration of a generation: what the old image and recipe began with, what the new ones begin
+/// with, and the configuration of `from`, merged three ways (merge.hpp, recipe_merge.hpp). A recipe whose
+/// files were not kept at that time counts as unchanged since. Data gets what the new seed has and it lacks,
+/// with owner and mode; what exists is not touched.
+MergeReport extend_generation(const Layout& layout, const std::string& jail_id, const NextGeneration& next);
 
 /// Throws Error{busy} naming the mount point when anything is mounted in the jail's directory.
 void require_unmounted(const Layout& layout, const std::string& jail_id);

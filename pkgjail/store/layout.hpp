@@ -13,7 +13,9 @@
 //
 // Configuration belongs to a generation: jails/<id>/config/<number>; data does not. Both mirror the jail's
 // own paths: jails/<id>/config/1/etc, jails/<id>/config/1/usr/pkg/etc, jails/<id>/data/var; so do an image's
-// seed/config and seed/data. tree/ is what a jail sees at its prefix.
+// seed/config and seed/data. tree/ is what a jail sees at its prefix. Beside them, where no jail sees it, a
+// configuration holds .pkgjail/: the recipe's files as they were rendered, and what is about to be put in
+// place.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +49,8 @@ class Layout {
     base::HostPath jail_config(const std::string& id, std::int64_t generation) const {
         return jail_configs(id) / std::to_string(generation);
     }
+    /// What a configuration holds for pkgjail itself, as a path in it.
+    static base::RootPath own_files() { return base::RootPath::parse("/.pkgjail"); }
     base::HostPath jail_data(const std::string& id) const { return jail(id) / "data"; }
     base::HostPath jail_root(const std::string& id) const { return jail(id) / "root"; }
     base::HostPath jail_record(const std::string& id) const { return jail(id) / "jail.json"; }

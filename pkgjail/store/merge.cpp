@@ -30,23 +30,6 @@ bool is_special(const Entry& entry) {
     return !entry.is_file() && !entry.is_symlink() && !entry.is_directory();
 }
 
-const char* type_name(const Entry& entry) {
-    switch (entry.status.st_mode & S_IFMT) {
-    case S_IFREG:
-        return "file";
-    case S_IFLNK:
-        return "symbolic link";
-    case S_IFDIR:
-        return "directory";
-    case S_IFIFO:
-        return "FIFO";
-    case S_IFSOCK:
-        return "socket";
-    default:
-        return "device";
-    }
-}
-
 /// A path of the tree that was opened at `top`. Unlike operator/ it takes names that parse() does not let in.
 RootPath path_in(const RootPath& top, const RootPath& below) {
     RootPath path = top;
@@ -64,14 +47,7 @@ struct Place {
 };
 
 std::string describe(const Place& place) {
-    if (!place.mine)
-        return "removed by you, changed by the new version";
-    if (!place.after)
-        return "changed by you, removed by the new version";
-    const std::string mine = type_name(*place.mine);
-    if (const std::string after = type_name(*place.after); mine != after)
-        return fmt::format("is a {} now, a {} in the new version", mine, after);
-    return place.before ? "changed by you and by the new version" : "added by you and by the new version";
+    return describe_conflict(place.before, place.after, place.mine);
 }
 
 class Merge {
@@ -371,6 +347,18 @@ class Merge {
 };
 
 } // namespace
+
+std::string describe_conflict(const std::optional<Entry>& before, const std::optional<Entry>& after,
+                              const std::optional<Entry>& mine) {
+    if (!mine)
+        return "removed by you, changed by the new version";
+    if (!after)
+        return "changed by you, removed by the new version";
+    const std::string my_type = type_name(*mine);
+    if (const std::string new_type = type_name(*after); my_type != new_type)
+        return fmt::format("is a {} now, a {} in the new version", my_type, new_type);
+    return before ? "changed by you and by the new version" : "added by you and by the new version";
+}
 
 MergeReport merge_configuration(const Tree& old_seed, const Tree& new_seed, const Tree& mine,
                                 const Tree& result, const std::set<RootPath>& managed) {

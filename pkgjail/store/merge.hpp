@@ -16,6 +16,7 @@
 // stays away with everything that a new version would put into it, which is then a conflict.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,8 +49,8 @@ struct MergeReport {
 /// is hostile: root inside a stopped jail did to it whatever it liked. No link in it is followed. FIFOs,
 /// sockets and devices cannot be kept: each is a conflict, and the new version's is taken if it has one.
 ///
-/// `managed`: files that the recipe writes. They are taken from `mine` as they are, whatever the seeds have,
-/// and are in no list; the caller writes them again.
+/// `managed`: paths that are the caller's to merge, such as the recipe's files (recipe_merge.hpp). They are
+/// taken from `mine` as they are, whatever the seeds have, and are in no list.
 ///
 /// /etc/passwd, group, shadow, gshadow and master.passwd of at most 4 MiB are merged by entries (see
 /// account_merge.hpp) where the whole file would be a conflict.
@@ -59,5 +60,10 @@ struct MergeReport {
 MergeReport merge_configuration(const base::Tree& old_seed, const base::Tree& new_seed,
                                 const base::Tree& mine, const base::Tree& result,
                                 const std::set<base::RootPath>& managed);
+
+/// What a conflict between these is called; nullopt: not there.
+std::string describe_conflict(const std::optional<base::Entry>& before,
+                              const std::optional<base::Entry>& after,
+                              const std::optional<base::Entry>& mine);
 
 } // namespace pkgjail::store

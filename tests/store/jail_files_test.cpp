@@ -51,6 +51,16 @@ class JailFixture : public StoreFixture {
     void write(const std::string& path, const std::string& content) {
         store::write_recipe_files(layout, "aa01", 1, "/usr/pkg", {recipe_file(path, content)});
     }
+    /// Generation 2, with the recipe as it is.
+    store::MergeReport extend(const std::string& new_image) {
+        return store::extend_generation(layout, "aa01",
+                                        {1,
+                                         2,
+                                         image_id,
+                                         new_image,
+                                         "/usr/pkg",
+                                         {recipe_file("/usr/pkg/etc/svc/svc.conf", "from the recipe\n")}});
+    }
     fs::path config(int generation = 1) const { return layout.jail_config("aa01", generation); }
     fs::path data() const { return layout.jail_data("aa01"); }
 
@@ -182,8 +192,7 @@ TEST_CASE("an entry that is swapped all the time leads no write out of the jail"
         const std::string outcome = at_work.outcome([&] {
             at_work.write("/usr/pkg/etc/svc/file", "overwritten");
             if (i % 8 == 0)
-                store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, at_work.image_id,
-                                         {});
+                at_work.extend(at_work.image_id);
         });
         ++outcomes[outcome.substr(0, outcome.find(':'))];
     }
@@ -221,7 +230,7 @@ TEST_CASE("a new generation has the old one's configuration and what the new see
     fs::remove_all(at_work.data() / "var/log");
 
     const std::string before = state_of_tree(at_work.config());
-    store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, image, {});
+    at_work.extend(image);
 
     CHECK(state_of_tree(at_work.config()) == before);
 
@@ -237,7 +246,7 @@ TEST_CASE("a new generation has the old one's configuration and what the new see
     CHECK(fs::is_fifo(at_work.data() / "var/lib"));
     CHECK(fs::is_directory(at_work.data() / "var/log"));
     CHECK(at_work.canary_is_intact());
-    CHECK(shape(config).find(".pkgjail") == std::string::npos);
+    CHECK(shape(config).find(".pkgjail-") == std::string::npos);
 }
 
 TEST_CASE("a generation that a dead command left half made is made anew", "[store][jail]") {
@@ -245,7 +254,7 @@ TEST_CASE("a generation that a dead command left half made is made anew", "[stor
     fs::create_directories(at_work.config(2) / "etc");
     base::write_file_atomically(at_work.config(2) / "etc/left-over", "old");
 
-    store::extend_generation(at_work.layout, "aa01", 1, 2, at_work.image_id, at_work.image_id, {});
+    at_work.extend(at_work.image_id);
 
     CHECK_FALSE(fs::exists(at_work.config(2) / "etc/left-over"));
     CHECK(base::read_file(at_work.config(2) / "usr/pkg/etc/svc/svc.conf") == "from the recipe\n");

@@ -205,7 +205,8 @@ TEST_CASE("a jail's files belong to whom the seed and the recipe say", "[store][
 
     // A directory that has gone comes back with its owner.
     base::Tree::open(at_work.layout.jail_data("aa01")).remove_all(at("/var/db/svc"));
-    store::extend_generation(at_work.layout, "aa01", 1, 2, jail.image_id, jail.image_id, {});
+    store::extend_generation(at_work.layout, "aa01",
+                             {1, 2, jail.image_id, jail.image_id, "/usr/pkg", jail.files});
     CHECK(owner(base::Tree::open(at_work.layout.jail_data("aa01")), "/var/db/svc") == "20000:20001");
     CHECK(owner(base::Tree::open(at_work.layout.jail_config("aa01", 2)), "/etc/svc.conf") == "20000:0");
 }
