@@ -9,8 +9,9 @@
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/terminal.hpp"
+#include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/acts.hpp"
-#include "pkgjail/ops/upgrade.hpp"
+#include "pkgjail/ops/history.hpp"
 
 namespace pkgjail::cli {
 
@@ -68,33 +69,105 @@ int show_acts(Environment& environment, const std::string& jail) {
     return exit_done;
 }
 
+Json generation_json(const ops::HistoryEntry& entry) {
+    const catalog::Generation& generation = entry.generation;
+    Json conflicts = Json::array();
+    for (const catalog::ConfigConflict& conflict : generation.conflicts)
+        conflicts.push_back(
+            {{"path", conflict.path}, {"what", conflict.what}, {"decision", conflict.decision}});
+    Json configuration = nullptr;
+    if (const auto& merge = generation.merge)
+        configuration = {{"added", merge->added},
+                         {"replaced", merge->replaced},
+                         {"removed", merge->removed},
+                         {"kept", merge->kept},
+                         {"merged", merge->merged}};
+    return {{"generation", generation.number},
+            {"current", entry.current},
+            {"created_at", base::format_time(base::from_unix(generation.created_at))},
+            {"command", generation.command},
+            {"reason", generation.reason},
+            {"outcome", generation.outcome},
+            {"image", generation.image_id},
+            {"changes", entry.changes},
+            {"files",
+             {{"added", entry.files.added},
+              {"removed", entry.files.removed},
+              {"changed", entry.files.changed},
+              {"size_bytes", entry.files.size_bytes}}},
+            {"configuration", configuration},
+            {"conflicts", conflicts}};
+}
+
+/// "3 added, 1 removed": what is not zero.
+std::string counts(const std::vector<std::pair<std::int64_t, const char*>>& numbers) {
+    std::string text;
+    for (const auto& [number, word] : numbers)
+        if (number != 0)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", number, word);
+    return text;
+}
+
+std::string files_text(const catalog::ImageChanges& files) {
+    std::string text =
+        counts({{files.added, "added"}, {files.removed, "removed"}, {files.changed, "changed"}});
+    if (files.size_bytes == 0)
+        return text;
+    const std::int64_t size = files.size_bytes < 0 ? -files.size_bytes : files.size_bytes;
+    return text + fmt::format("{}{}{}", text.empty() ? "" : "; ", files.size_bytes < 0 ? "-" : "+",
+                              jail::format_size(static_cast<std::uint64_t>(size)));
+}
+
+std::string configuration_text(const catalog::Generation& generation) {
+    const catalog::ConfigMerge merge = generation.merge.value_or(catalog::ConfigMerge{});
+    std::int64_t open = 0, decided = 0;
+    for (const catalog::ConfigConflict& conflict : generation.conflicts)
+        ++(conflict.is_open() ? open : decided);
+    return counts({{merge.added, "added"},
+                   {merge.replaced, "replaced"},
+                   {merge.removed, "removed"},
+                   {merge.merged, "merged"},
+                   {merge.kept, "kept as yours"},
+                   {open, open == 1 ? "open conflict" : "open conflicts"},
+                   {decided, decided == 1 ? "settled conflict" : "settled conflicts"}});
+}
+
+std::string generation_text(const ops::HistoryEntry& entry, const Screen& screen) {
+    constexpr std::size_t indent = 6;
+    const auto line = [&](const std::string& words) {
+        return words.empty() ? "" : "      " + folded(words, indent, screen) + "\n";
+    };
+    const catalog::Generation& generation = entry.generation;
+    const std::string head = fmt::format("{}{:>3}  {}  ", entry.current ? "*" : " ", generation.number,
+                                         base::format_time(base::from_unix(generation.created_at)));
+    std::string text = colored(head + folded(printable(generation.command), head.size(), screen),
+                               entry.current ? Color::bold : Color::none, screen) +
+                       "\n";
+    text += line(printable(generation.reason));
+    if (generation.outcome != "done")
+        text += line(printable(generation.outcome));
+    for (const std::string& change : entry.changes)
+        text += line(printable(change));
+    if (const std::string files = files_text(entry.files); !files.empty())
+        text += line("files: " + files);
+    if (const std::string configuration = configuration_text(generation); !configuration.empty())
+        text += line("configuration: " + configuration);
+    return text;
+}
+
 int show_generations(Environment& environment, const std::string& jail) {
     const auto entries = ops::history(environment.context(), jail);
     if (environment.json()) {
         Json list = Json::array();
         for (const ops::HistoryEntry& entry : entries)
-            list.push_back({{"generation", entry.generation.number},
-                            {"current", entry.current},
-                            {"created_at", base::format_time(base::from_unix(entry.generation.created_at))},
-                            {"command", entry.generation.command},
-                            {"outcome", entry.generation.outcome},
-                            {"image", entry.generation.image_id},
-                            {"changes", entry.changes}});
+            list.push_back(generation_json(entry));
         environment.print_json({{"jail", jail}, {"generations", list}});
         return exit_done;
     }
     std::string text;
-    for (const ops::HistoryEntry& entry : entries) {
-        text += colored(fmt::format("{}{:>3}  {}  {}", entry.current ? "*" : " ", entry.generation.number,
-                                    base::format_time(base::from_unix(entry.generation.created_at)),
-                                    printable(entry.generation.command)),
-                        entry.current ? Color::bold : Color::none, output_screen()) +
-                "\n";
-        if (entry.generation.outcome != "done")
-            text += "      " + printable(entry.generation.outcome) + "\n";
-        for (const std::string& change : entry.changes)
-            text += "      " + printable(change) + "\n";
-    }
+    const Screen screen = output_screen();
+    for (const ops::HistoryEntry& entry : entries)
+        text += generation_text(entry, screen);
     environment.say(text);
     return exit_done;
 }

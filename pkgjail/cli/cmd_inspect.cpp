@@ -62,6 +62,10 @@ std::string status_block(const ops::JailView& view) {
         for (const catalog::ImagePackage& package : view.image->packages)
             if (!package.automatic)
                 line("package", package.pkgname);
+    if (const auto open = std::count_if(view.generation.conflicts.begin(), view.generation.conflicts.end(),
+                                        [](const auto& conflict) { return conflict.is_open(); });
+        open > 0)
+        line("conflicts", fmt::format("{} in its configuration: pkgjail config {}", open, view.jail.name));
     line("recipe", view.jail.recipe);
     line("ports", ports_text(view));
     if (view.status.service)

@@ -89,6 +89,8 @@ int cmd_info(Environment&);
 int cmd_install(Environment&);
 int cmd_remove(Environment&);
 int cmd_upgrade(Environment&);
+int cmd_config(Environment&);
+int cmd_diff(Environment&);
 int cmd_rollback(Environment&);
 int cmd_history(Environment&);
 int cmd_list(Environment&);

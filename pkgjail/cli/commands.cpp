@@ -44,6 +44,16 @@ void history_options(po::options_description& options) {
     options.add_options()("acts", "who did what to the jail, instead of its generations")(
         "lines", po::value<std::string>()->value_name("N"), "the last N acts; default 50, 0 for all");
 }
+void config_options(po::options_description& options) {
+    using Paths = std::vector<std::string>;
+    options.add_options()("diff", "the differences line by line")(
+        "take", po::value<Paths>()->value_name("PATH"),
+        "put what image and recipe have in its place; may be repeated")(
+        "keep", po::value<Paths>()->value_name("PATH"), "the conflict is settled as it is; may be repeated");
+}
+void diff_options(po::options_description& options) {
+    options.add_options()("check", "exit status 2 when something differs");
+}
 void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
@@ -110,6 +120,20 @@ const std::vector<Command>& commands() {
          {"jail"},
          false,
          cmd_history},
+        {"config",
+         "JAIL [--diff] [--take PATH]… [--keep PATH]…",
+         "changed configuration, and conflicts with a new version",
+         config_options,
+         {"jail"},
+         false,
+         cmd_config},
+        {"diff",
+         "JAIL [A [B]] [--check]",
+         "generations, snapshots and the jail as it is, compared",
+         diff_options,
+         {"jail", "a", "b"},
+         false,
+         cmd_diff},
         {"list", "", "jails, a line each", no_options, {}, false, cmd_list},
         {"status",
          "[JAIL…]",

@@ -124,6 +124,10 @@ Json jail_json(const ops::JailView& view) {
             packages.push_back({{"pkgname", package.pkgname},
                                 {"automatic", package.automatic},
                                 {"repository", package.repository}});
+    Json conflicts = Json::array();
+    for (const catalog::ConfigConflict& conflict : view.generation.conflicts)
+        if (conflict.is_open())
+            conflicts.push_back({{"path", conflict.path}, {"what", conflict.what}});
     Json json = {{"jail", view.jail.name},
                  {"id", view.jail.id},
                  {"recipe", view.jail.recipe},
@@ -133,6 +137,7 @@ Json jail_json(const ops::JailView& view) {
                  {"addresses", view.addresses},
                  {"generation", view.generation.number},
                  {"image", view.generation.image_id},
+                 {"conflicts", conflicts},
                  {"packages", packages},
                  {"settings", view.jail.settings},
                  {"limits_template", view.jail.limits_template},

@@ -202,6 +202,10 @@ std::vector<catalog::ConfigConflict> open_conflicts(const catalog::Generation& g
     return open;
 }
 
+ConfigResult settle_configuration(const Context& context, const ConfigRequest& request) {
+    return Settling(context, request).run();
+}
+
 ConfigView configuration(const Context& context, const std::string& name, bool with_diffs) {
     auto catalog = open_for_reading(context);
     if (!catalog)

@@ -12,6 +12,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/store/beginning.hpp"
+#include "pkgjail/store/pkgdb.hpp"
 
 namespace pkgjail::ops {
 
@@ -45,9 +46,12 @@ class Diff {
         catalog::Images images(catalog_);
         result.packages = package_changes(images.find(result.from.image), images.find(result.to.image));
         const jail::Manifest after = images.manifest(result.to.image);
-        if (result.from.image != result.to.image)
+        if (result.from.image != result.to.image) {
             result.image = store::differences(images.manifest(result.from.image), after,
                                               RootPath::parse("/tree"), prefix_);
+            std::erase_if(result.image,
+                          [&](const store::Difference& each) { return is_database(each.path); });
+        }
         if (result.to.kind == Kind::present)
             result.damage = store::image_damage(Tree::open(layout_.image(result.to.image)), after);
         result.configuration = store::differences(*configuration(result.from), *configuration(result.to));
@@ -58,6 +62,12 @@ class Diff {
     }
 
   private:
+    /// The package database, whose differences the packages' own tell.
+    bool is_database(const RootPath& path) const {
+        return path.is_within(prefix_ / store::pkgdb_path().str()) ||
+               path.is_within(prefix_ / store::pkgdb_refcount_path().str());
+    }
+
     DiffSide of_generation(std::int64_t wanted) const {
         const auto generation = catalog::Jails(catalog_).generation(jail_.id, wanted);
         if (!generation)
