@@ -184,6 +184,29 @@ pj_ioctl_list(struct pkgjail_list *list)
 }
 
 static int
+pj_ioctl_members(struct pkgjail_members *members)
+{
+	const uint32_t capacity = members->capacity;
+	int32_t *pids = NULL;
+	uint32_t n;
+	int error;
+
+	if (!PJ_ZERO(members->reserved) || capacity > PKGJAIL_MAX_MEMBERS ||
+	    members->buffer != (uint64_t)(uintptr_t)members->buffer)
+		return EINVAL;
+	if (capacity != 0)
+		pids = kmem_alloc(capacity * sizeof(*pids), KM_SLEEP);
+	error = pj_members(&members->ref, pids, capacity, &members->count);
+	n = MIN(members->count, capacity);
+	if (error == 0 && n != 0)
+		error = copyout(pids, (void *)(uintptr_t)members->buffer,
+		    n * sizeof(*pids));
+	if (pids != NULL)
+		kmem_free(pids, capacity * sizeof(*pids));
+	return error;
+}
+
+static int
 pj_fo_ioctl(struct file *fp, u_long cmd, void *data)
 {
 	struct lwp *l = curlwp;
@@ -198,6 +221,7 @@ pj_fo_ioctl(struct file *fp, u_long cmd, void *data)
 	case PKGJAIL_IOC_STAT: case PKGJAIL_IOC_SIGNAL:
 	case PKGJAIL_IOC_PAUSE: case PKGJAIL_IOC_DESTROY:
 	case PKGJAIL_IOC_GETID: case PKGJAIL_IOC_WAIT:
+	case PKGJAIL_IOC_MEMBERS:
 		break;
 	default:
 		return ENOTTY;
@@ -257,6 +281,8 @@ pj_fo_ioctl(struct file *fp, u_long cmd, void *data)
 		    ((struct pkgjail_wait *)data)->pad != 0)
 			return EINVAL;
 		return pj_wait(data);
+	case PKGJAIL_IOC_MEMBERS:
+		return pj_ioctl_members(data);
 	default: /* PKGJAIL_IOC_GETID */
 		return pj_ioctl_getid(l, data);
 	}

@@ -84,12 +84,14 @@ struct pkgjail_ref {
 #define	PKGJAIL_ALLOW_RLIMIT_RAISE	0x00000080ULL	/* raise hard limits to the jail's */
 #define	PKGJAIL_ALLOW_NETINFO		0x00000100ULL	/* read routes and interfaces */
 #define	PKGJAIL_ALLOW_HOST_USERS	0x00000200ULL	/* seen by users of the host */
-#define	PKGJAIL_ALLOW_ALL		0x000003ffULL
+#define	PKGJAIL_ALLOW_INET		0x00000400ULL	/* Internet sockets at all */
+#define	PKGJAIL_ALLOW_ALL		0x000007ffULL
 
-#define	PKGJAIL_PROFILE_HIGH	0ULL
+/* A jail without network is one of these without PKGJAIL_ALLOW_INET. */
+#define	PKGJAIL_PROFILE_HIGH	PKGJAIL_ALLOW_INET
 #define	PKGJAIL_PROFILE_MEDIUM						\
-	(PKGJAIL_ALLOW_SYSVIPC | PKGJAIL_ALLOW_TRACE |			\
-	    PKGJAIL_ALLOW_ANYADDR | PKGJAIL_ALLOW_NETINFO)
+	(PKGJAIL_PROFILE_HIGH | PKGJAIL_ALLOW_SYSVIPC |			\
+	    PKGJAIL_ALLOW_TRACE | PKGJAIL_ALLOW_ANYADDR | PKGJAIL_ALLOW_NETINFO)
 #define	PKGJAIL_PROFILE_LOW						\
 	(PKGJAIL_PROFILE_MEDIUM | PKGJAIL_ALLOW_RAWSOCK |		\
 	    PKGJAIL_ALLOW_POSIXIPC | PKGJAIL_ALLOW_ANYPORT |		\
@@ -254,6 +256,17 @@ struct pkgjail_list {
 	uint64_t	reserved[4];
 };
 
+/* The processes inside, latest first; none that is about to exist or has ended. */
+struct pkgjail_members {
+	struct pkgjail_header header;
+	struct pkgjail_ref ref;
+	uint64_t	buffer;		/* address of int32_t[capacity] */
+	uint32_t	capacity;	/* at most PKGJAIL_MAX_MEMBERS */
+	uint32_t	count;		/* out: members there are; filled: the lesser */
+	uint64_t	reserved[2];
+};
+#define	PKGJAIL_MAX_MEMBERS	65536
+
 struct pkgjail_signal {
 	struct pkgjail_header header;
 	struct pkgjail_ref ref;
@@ -314,6 +327,7 @@ struct pkgjail_wait {
 #define	PKGJAIL_IOC_DESTROY	PKGJAIL_IOW_(10, struct pkgjail_destroy)
 #define	PKGJAIL_IOC_GETID	PKGJAIL_IOWR_(11, struct pkgjail_getid)
 #define	PKGJAIL_IOC_WAIT	PKGJAIL_IOWR_(12, struct pkgjail_wait)
+#define	PKGJAIL_IOC_MEMBERS	PKGJAIL_IOWR_(13, struct pkgjail_members)
 
 /*
  * What is counted in pkgjail_stat.denials, in the order of its index: one

@@ -256,6 +256,8 @@ pj_socket_allowed(const struct pj_jail *j, u_long domain, u_long type,
 		return true;
 	case AF_INET:
 	case AF_INET6:
+		if ((j->j_policy & PKGJAIL_ALLOW_INET) == 0)
+			return false;
 		type &= 0xff;
 		if (type == SOCK_STREAM || type == SOCK_DGRAM)
 			return true;

@@ -150,6 +150,38 @@ pj_unadmit(struct pj_jail *j)
 		pj_event(j, PKGJAIL_EVENT_EMPTY);
 }
 
+/*
+ * Numbers of the processes inside; at most so many are stored, all are counted.
+ * One in creation has no number yet.
+ */
+int
+pj_members(const struct pkgjail_ref *ref, int32_t *pids, uint32_t capacity,
+    uint32_t *countp)
+{
+	struct pj_member *m;
+	struct pj_jail *j;
+	uint32_t count = 0;
+	int error;
+
+	error = pj_hold(ref, &j);
+	if (error != 0)
+		return error;
+	mutex_enter(PJ_PROC_LOCK);
+	LIST_FOREACH(m, &j->j_members, m_list) {
+		mutex_enter(m->m_proc->p_lock);
+		if (m->m_proc->p_stat != SIDL) {
+			if (count < capacity)
+				pids[count] = m->m_proc->p_pid;
+			count++;
+		}
+		mutex_exit(m->m_proc->p_lock);
+	}
+	mutex_exit(PJ_PROC_LOCK);
+	pj_release(j);
+	*countp = count;
+	return 0;
+}
+
 /* Makes a process a member.  Its slot is taken already, so the jail stays. */
 void
 pj_member_add(struct pj_member *m, struct proc *p, struct pj_jail *j)

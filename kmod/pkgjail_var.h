@@ -208,6 +208,8 @@ uint32_t pj_cred_id(kauth_cred_t);
 uint32_t pj_target_id(struct proc *, kauth_cred_t);
 bool	pj_admit(struct pj_jail *);
 void	pj_unadmit(struct pj_jail *);
+int	pj_members(const struct pkgjail_ref *, int32_t *, uint32_t,
+	    uint32_t *);
 void	pj_member_add(struct pj_member *, struct proc *, struct pj_jail *);
 int	pj_fork_check(uint32_t);
 int	pj_cred_cb(kauth_cred_t, kauth_action_t, void *, void *, void *,

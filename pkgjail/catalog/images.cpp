@@ -8,6 +8,8 @@
 #define IMAGE_COLUMNS                                                                                        \
     "image.image_number, image_id, image.build_key, base_id, prefix, created_at, size_bytes, file_count"
 
+#define FILE_COLUMNS "path, type, mode, uid, gid, size_bytes, sha256, link_target, package"
+
 namespace pkgjail::catalog {
 namespace {
 
@@ -75,6 +77,27 @@ void insert_files(Database& database, std::int64_t image, const jail::Manifest& 
                 entry.link_target)(entry.package)
             .execute();
     }
+}
+
+jail::ManifestEntry read_file_row(const Statement::Use& row) {
+    jail::ManifestEntry entry;
+    // The names in an image are those that a file system gave, which RootPath::parse is stricter about.
+    const std::string path = row.text(0);
+    std::size_t begin = 1;
+    while (begin < path.size()) {
+        const std::size_t end = std::min(path.find('/', begin), path.size());
+        entry.path = entry.path.entry(std::string_view(path).substr(begin, end - begin));
+        begin = end + 1;
+    }
+    entry.type = static_cast<jail::EntryType>(row.text_view(1).front());
+    entry.mode = static_cast<unsigned>(row.integer(2));
+    entry.uid = static_cast<std::uint32_t>(row.integer(3));
+    entry.gid = static_cast<std::uint32_t>(row.integer(4));
+    entry.size = static_cast<std::uint64_t>(row.integer(5));
+    entry.sha256 = row.text(6);
+    entry.link_target = row.text(7);
+    entry.package = row.text(8);
+    return entry;
 }
 
 } // namespace
@@ -186,31 +209,24 @@ jail::Manifest Images::manifest(const std::string& id) {
     const ReadTransaction one_state(catalog_.database());
     const std::int64_t number = number_of(id);
     Statement statement(catalog_.database(),
-                        "SELECT path, type, mode, uid, gid, size_bytes, sha256, link_target,"
-                        " package FROM image_file WHERE image_number = ? ORDER BY path");
+                        "SELECT " FILE_COLUMNS " FROM image_file WHERE image_number = ? ORDER BY path");
     jail::Manifest manifest;
     auto row = statement.use();
     row(number);
-    while (row.next()) {
-        jail::ManifestEntry& entry = manifest.entries.emplace_back();
-        // The names in an image are those that a file system gave, which RootPath::parse is stricter about.
-        const std::string path = row.text(0);
-        std::size_t begin = 1;
-        while (begin < path.size()) {
-            const std::size_t end = std::min(path.find('/', begin), path.size());
-            entry.path = entry.path.entry(std::string_view(path).substr(begin, end - begin));
-            begin = end + 1;
-        }
-        entry.type = static_cast<jail::EntryType>(row.text_view(1).front());
-        entry.mode = static_cast<unsigned>(row.integer(2));
-        entry.uid = static_cast<std::uint32_t>(row.integer(3));
-        entry.gid = static_cast<std::uint32_t>(row.integer(4));
-        entry.size = static_cast<std::uint64_t>(row.integer(5));
-        entry.sha256 = row.text(6);
-        entry.link_target = row.text(7);
-        entry.package = row.text(8);
-    }
+    while (row.next())
+        manifest.entries.push_back(read_file_row(row));
     return manifest;
+}
+
+std::optional<jail::ManifestEntry> Images::file(const std::string& id, const base::RootPath& path) {
+    const ReadTransaction one_state(catalog_.database());
+    const std::int64_t number = number_of(id);
+    Statement statement(catalog_.database(),
+                        "SELECT " FILE_COLUMNS " FROM image_file WHERE image_number = ? AND path = ?");
+    auto row = statement.use();
+    if (!row(number)(path.str()).next())
+        return std::nullopt;
+    return read_file_row(row);
 }
 
 std::optional<KnownFile> Images::find_equal(const jail::ManifestEntry& file) {

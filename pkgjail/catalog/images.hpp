@@ -56,6 +56,9 @@ class Images {
     void remove(const std::string& id);
     /// Error{not_found} for an unknown image.
     jail::Manifest manifest(const std::string& id);
+    /// One entry of an image's manifest; nullopt when it has none of this path. Error{not_found} for an
+    /// unknown image.
+    std::optional<jail::ManifestEntry> file(const std::string& id, const base::RootPath& path);
     /// A "/tree" file with equal digest, size, mode and owner in any image.
     std::optional<KnownFile> find_equal(const jail::ManifestEntry& file);
     /// Images that no generation and no snapshot refers to, oldest first.

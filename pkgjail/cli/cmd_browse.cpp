@@ -78,8 +78,9 @@ int cmd_update(Environment& environment) {
         } else if (environment.context().dry_run) {
             environment.say(fmt::format("{}: would be asked at {}\n", update.name, printable(update.url)));
         } else {
-            environment.say(fmt::format("{}: {} ({} packages)\n", update.name,
-                                        update.changed ? "new index" : "nothing new", update.packages));
+            environment.say(
+                fmt::format("{}: {} ({})\n", update.name, update.changed ? "new index" : "nothing new",
+                            jail::counted(static_cast<std::uint64_t>(update.packages), "package")));
         }
         list.push_back(json);
     }

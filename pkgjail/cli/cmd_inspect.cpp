@@ -54,10 +54,11 @@ std::string status_block(const ops::JailView& view) {
         line("answers at", printable(address));
     line("generation",
          fmt::format("{}, made by: pkgjail {}", view.generation.number, printable(view.generation.command)));
-    line("image", short_id(view.generation.image_id) +
-                      (view.image ? fmt::format(", {} packages, {}", view.image->packages.size(),
-                                                jail::format_size(view.image->size_bytes))
-                                  : ""));
+    line("image",
+         short_id(view.generation.image_id) +
+             (view.image ? fmt::format(", {}, {}", jail::counted(view.image->packages.size(), "package"),
+                                       jail::format_size(view.image->size_bytes))
+                         : ""));
     if (view.image)
         for (const catalog::ImagePackage& package : view.image->packages)
             if (!package.automatic)
@@ -67,6 +68,8 @@ std::string status_block(const ops::JailView& view) {
         open > 0)
         line("conflicts", fmt::format("{} in its configuration: pkgjail config {}", open, view.jail.name));
     line("recipe", view.jail.recipe);
+    for (const std::string& required : view.requires_)
+        line("requires", required);
     line("ports", ports_text(view));
     if (view.status.service)
         line("process",
@@ -80,8 +83,9 @@ std::string status_block(const ops::JailView& view) {
     line("last exit", printable(view.status.last_exit));
     line("last probe", printable(view.status.last_probe));
     if (view.usage.memory_bytes)
-        line("uses", fmt::format("{} memory, {} processes", jail::format_size(*view.usage.memory_bytes),
-                                 view.usage.processes.value_or(0)));
+        line("uses", fmt::format("{} memory, {} process{}", jail::format_size(*view.usage.memory_bytes),
+                                 view.usage.processes.value_or(0),
+                                 view.usage.processes.value_or(0) == 1 ? "" : "es"));
     const char* name = "limits";
     const std::size_t room = screen.columns > indent ? screen.columns - indent : 0;
     for (const std::string& limit : limit_lines(view.status.limits, room)) {
@@ -89,7 +93,7 @@ std::string status_block(const ops::JailView& view) {
         name = "";
     }
     if (view.status.log_records_dropped > 0)
-        line("log", fmt::format("{} records were dropped", view.status.log_records_dropped));
+        line("log", jail::counted(view.status.log_records_dropped, "record") + " dropped");
     return text;
 }
 

@@ -1,5 +1,6 @@
-// install and remove.
+// install, remove, autoremove.
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
@@ -29,11 +30,21 @@ Json result_json(const ops::InstallResult& result, bool dry_run) {
                  {"generation", result.generation},
                  {"setid", result.setid},
                  {"build_warnings", result.warnings},
+                 {"unneeded", result.unneeded},
                  {"started", result.started},
                  {"addresses", result.addresses}};
     if (result.status)
         json["status"] = status_json(*result.status);
     return json;
+}
+
+/// What a removal leaves behind.
+std::string unneeded_text(const ops::InstallResult& result) {
+    if (result.unneeded.empty())
+        return "";
+    return fmt::format("nothing needs {} any more; pkgjail autoremove -j {} takes {} away\n",
+                       fmt::join(result.unneeded, ", "), result.jail,
+                       result.unneeded.size() == 1 ? "it" : "them");
 }
 
 void tell(Environment& environment, const ops::InstallResult& result) {
@@ -47,7 +58,8 @@ void tell(Environment& environment, const ops::InstallResult& result) {
             environment.say(fmt::format("jail {}: nothing to do\n", result.jail));
         else
             environment.say(fmt::format("jail {}: would\n{}at most {} to download\n", result.jail,
-                                        plan_text(result.plan), jail::format_size(result.download_bytes)));
+                                        plan_text(result.plan), jail::format_size(result.download_bytes)) +
+                            unneeded_text(result));
         return;
     }
     std::string text;
@@ -59,10 +71,9 @@ void tell(Environment& environment, const ops::InstallResult& result) {
         text +=
             fmt::format("jail {}: nothing to do, generation {} has it all\n", result.jail, result.generation);
     else
-        text += fmt::format("jail {}: {} package{}, generation {}, image {}{}\n", result.jail,
-                            result.plan.result.size(), result.plan.result.size() == 1 ? "" : "s",
-                            result.generation, short_id(result.image),
-                            result.image_reused ? " (was there already)" : "");
+        text += fmt::format("jail {}: {}, generation {}, image {}{}\n", result.jail,
+                            jail::counted(result.plan.result.size(), "package"), result.generation,
+                            short_id(result.image), result.image_reused ? " (was there already)" : "");
     if (result.status) {
         text += fmt::format(
             "jail {}: {}", result.jail,
@@ -76,7 +87,7 @@ void tell(Environment& environment, const ops::InstallResult& result) {
     } else if (result.jail_created) {
         text += fmt::format("not started; start it with: pkgjail start {}\n", result.jail);
     }
-    environment.say(text);
+    environment.say(text + unneeded_text(result));
 }
 
 } // namespace
@@ -102,6 +113,13 @@ int cmd_install(Environment& environment) {
     request.set = settings(environment.list("set"));
     request.start = !environment.has("no-start");
     tell(environment, ops::install(environment.context(), request));
+    return exit_done;
+}
+
+int cmd_autoremove(Environment& environment) {
+    if (environment.text("jail").empty())
+        throw Error(ErrorKind::usage, "autoremove", "no jail given", "pkgjail autoremove -j JAIL");
+    tell(environment, ops::autoremove(environment.context(), environment.text("jail")));
     return exit_done;
 }
 

@@ -11,6 +11,25 @@ namespace pkgjail::cli {
 namespace {
 
 /// `done` and `already`: what is said when it was done, and when there was nothing to do.
+void tell(Environment& environment, JailResults& results, const ops::LifecycleResult& result,
+          const char* done, const char* already, const char* relation) {
+    if (result.error) {
+        results.failed(result.jail, *result.error);
+        return;
+    }
+    const bool dry_run = environment.context().dry_run;
+    Json json = {{"changed", result.changed}};
+    if (!result.because.empty())
+        json["because"] = result.because;
+    json.update(status_json(result.status));
+    results.done(result.jail, json);
+    if (!result.because.empty() && !result.changed)
+        return; // it was only looked at
+    environment.say(fmt::format(
+        "jail {}: {}{}{}\n", result.jail, dry_run ? "would be " : "", result.changed ? done : already,
+        result.because.empty() ? "" : fmt::format(", because {} {} it", result.because, relation)));
+}
+
 int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
          const char* done, const char* already) {
     return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
@@ -28,10 +47,19 @@ int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::
 } // namespace
 
 int cmd_start(Environment& environment) {
-    return each(environment, ops::start, "started", "running already");
+    JailResults results(environment);
+    ops::start(environment.context(), named_jails(environment), [&](const ops::LifecycleResult& result) {
+        tell(environment, results, result, "started", "running already", "requires");
+    });
+    return results.finish();
 }
 int cmd_stop(Environment& environment) {
-    return each(environment, ops::stop, "stopped", "not running");
+    JailResults results(environment);
+    ops::stop(environment.context(), named_jails(environment), environment.has("dependents"),
+              [&](const ops::LifecycleResult& result) {
+                  tell(environment, results, result, "stopped", "not running", "is required by");
+              });
+    return results.finish();
 }
 int cmd_restart(Environment& environment) {
     return each(environment, ops::restart, "restarted", "restarted");
@@ -42,7 +70,8 @@ int cmd_reload(Environment& environment) {
 
 int cmd_destroy(Environment& environment) {
     const bool with_data = environment.has("with-data");
-    return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
+    const auto names = ops::dependents_first(environment.context(), named_jails(environment));
+    return for_each_jail(environment, names, [&](const std::string& jail) {
         ops::destroy(environment.context(), jail, with_data);
         environment.say(fmt::format("jail {}: {}\n", jail,
                                     environment.context().dry_run ? "would be destroyed" : "destroyed"));

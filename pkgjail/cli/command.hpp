@@ -64,6 +64,22 @@ const Command* find_command(const std::string& name);
 /// The whole program: argv to exit status. Errors end here.
 int run(int argc, char** argv);
 
+/// What became of each of several jails: printed as it is known, the document at the end.
+class JailResults {
+  public:
+    explicit JailResults(Environment& environment) : environment_(environment) {}
+    void done(const std::string& jail, const Json& fields);
+    void failed(const std::string& jail, const base::Error& error);
+    /// All well 0, some 3, none: the first failure's.
+    int finish();
+
+  private:
+    Environment& environment_;
+    Json results_ = Json::array();
+    int first_failure_ = 0;
+    std::size_t done_ = 0;
+};
+
 /// The same action on several jails: each is tried and told of, statuses are joined (all well 0, some 3,
 /// none: the first failure's).
 int for_each_jail(Environment& environment, const std::vector<std::string>& jails,
@@ -88,6 +104,14 @@ int cmd_avail(Environment&);
 int cmd_info(Environment&);
 int cmd_install(Environment&);
 int cmd_remove(Environment&);
+int cmd_autoremove(Environment&);
+int cmd_hold(Environment&);
+int cmd_unhold(Environment&);
+int cmd_lock(Environment&);
+int cmd_files(Environment&);
+int cmd_which(Environment&);
+int cmd_why(Environment&);
+int cmd_verify(Environment&);
 int cmd_upgrade(Environment&);
 int cmd_config(Environment&);
 int cmd_diff(Environment&);

@@ -34,6 +34,10 @@ void export_options(po::options_description& options) {
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
+void stop_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("dependents", "also the jails that require them");
+}
 void upgrade_options(po::options_description& options) {
     all_option(options);
     options.add_options()("package", po::value<std::vector<std::string>>()->value_name("PKG"),
@@ -91,6 +95,15 @@ const std::vector<Command>& commands() {
          cmd_search},
         {"avail", "[PATTERN]", "what the repositories offer", no_options, {"pattern"}, false, cmd_avail},
         {"info", "PKG", "everything about one package on offer", no_options, {"package"}, false, cmd_info},
+        {"files",
+         "PKG|JAIL [-j JAIL]",
+         "the files of a package, or of a jail's image",
+         jail_option,
+         {"package"},
+         false,
+         cmd_files},
+        {"which", "PATH", "whose file it is, in each jail", no_options, {"path"}, false, cmd_which},
+        {"why", "JAIL PKG", "why a package is there", no_options, {"jail", "package"}, false, cmd_why},
         {"install",
          "PKG|FILE… [-j JAIL] [--recipe R] [--limits TEMPLATE] [--set K=V]… [--no-start]",
          "packages into a jail, and its service running",
@@ -99,6 +112,13 @@ const std::vector<Command>& commands() {
          false,
          cmd_install},
         {"remove", "PKG… -j JAIL", "packages out of a jail", jail_option, {"package…"}, false, cmd_remove},
+        {"autoremove",
+         "-j JAIL",
+         "what nothing needs any more out of a jail",
+         jail_option,
+         {},
+         false,
+         cmd_autoremove},
         {"upgrade",
          "JAIL…|--all [--package PKG]… [--check]",
          "newer packages, one restart, and back if it fails",
@@ -143,7 +163,7 @@ const std::vector<Command>& commands() {
          false,
          cmd_status},
         {"start", "JAIL…|--all", "start and wait until ready", all_option, {"jail…"}, false, cmd_start},
-        {"stop", "JAIL…|--all", "stop", all_option, {"jail…"}, false, cmd_stop},
+        {"stop", "JAIL…|--all [--dependents]", "stop", stop_options, {"jail…"}, false, cmd_stop},
         {"restart", "JAIL…|--all", "stop and start", all_option, {"jail…"}, false, cmd_restart},
         {"reload",
          "JAIL…|--all",
@@ -212,6 +232,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_destroy},
+        {"verify",
+         "[JAIL…]",
+         "files against what is recorded of them",
+         no_options,
+         {"jail…"},
+         false,
+         cmd_verify},
         {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
         {"help", "[COMMAND]", "this overview, or one command", no_options, {"command"}, false, cmd_help},
         {"version", "", "version of pkgjail", no_options, {}, false, cmd_version},

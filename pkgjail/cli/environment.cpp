@@ -110,32 +110,41 @@ std::vector<std::string> named_jails(Environment& environment) {
     return names;
 }
 
+void JailResults::done(const std::string& jail, const Json& fields) {
+    Json result = {{"jail", jail}};
+    result.update(fields);
+    results_.push_back(std::move(result));
+    ++done_;
+}
+
+void JailResults::failed(const std::string& jail, const Error& error) {
+    if (first_failure_ == exit_done)
+        first_failure_ = exit_status(error.kind());
+    results_.push_back({{"jail", jail}, {"error", error_json(environment_.verb(), error)}});
+    environment_.report().clear();
+    if (!environment_.json())
+        print_error(error_text(environment_.verb(), error));
+}
+
+int JailResults::finish() {
+    if (environment_.json())
+        environment_.print_json({{"results", results_}});
+    if (first_failure_ == exit_done)
+        return exit_done;
+    return done_ > 0 ? exit_partial : first_failure_;
+}
+
 int for_each_jail(Environment& environment, const std::vector<std::string>& jails,
                   const std::function<Json(const std::string& jail)>& action) {
-    Json results = Json::array();
-    int first_failure = exit_done;
-    std::size_t done = 0;
+    JailResults results(environment);
     for (const std::string& jail : jails) {
         try {
-            Json result = {{"jail", jail}};
-            result.update(action(jail));
-            results.push_back(std::move(result));
-            ++done;
+            results.done(jail, action(jail));
         } catch (const Error& error) {
-            const int status = exit_status(error.kind());
-            if (first_failure == exit_done)
-                first_failure = status;
-            results.push_back({{"jail", jail}, {"error", error_json(environment.verb(), error)}});
-            environment.report().clear();
-            if (!environment.json())
-                print_error(error_text(environment.verb(), error));
+            results.failed(jail, error);
         }
     }
-    if (environment.json())
-        environment.print_json({{"results", results}});
-    if (first_failure == exit_done)
-        return exit_done;
-    return done > 0 ? exit_partial : first_failure;
+    return results.finish();
 }
 
 std::string json_text(const Json& document) {

@@ -135,6 +135,7 @@ Json jail_json(const ops::JailView& view) {
                  {"network", view.jail.network},
                  {"ports", ports},
                  {"addresses", view.addresses},
+                 {"requires", view.requires_},
                  {"generation", view.generation.number},
                  {"image", view.generation.image_id},
                  {"conflicts", conflicts},

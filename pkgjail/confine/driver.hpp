@@ -94,8 +94,8 @@ class Driver {
 
 /// The driver of this host, probed: on Linux the first OCI runtime (the configured one, else crun, runc,
 /// youki in /usr/bin …) that really makes and removes a tiny jail here, remembered in
-/// `state_directory`/run/driver.json until runtime or kernel change. Throws Error{denied} that says what was
-/// tried, why each failed and what to install.
+/// `state_directory`/run/driver.json until runtime or kernel change; on NetBSD the kernel module, loaded when
+/// it is not there. Throws Error{denied} that says what was tried, why each failed and what to install.
 std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,
                                     const std::string& configured_runtime = {});
 

@@ -12,6 +12,7 @@
 
 #include "pkgjail/confine/cgroup.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/mount_points.hpp"
 #include "pkgjail/confine/oci_runtime.hpp"
 #include "pkgjail/confine/oci_spec.hpp"
 
@@ -59,11 +60,5 @@ class OciDriver final : public Driver {
 
 /// Where bundles lie in a jail's run directory.
 base::HostPath bundle_directory(const base::HostPath& run_directory);
-
-/// Every source and mount point of a description, before the runtime touches anything: sources are real
-/// directories or files (a symbolic link is refused: whoever can change it chooses what is mounted), mount
-/// points exist, are of the same kind, and are reached through no link. Throws Error{configuration,
-/// not_found, corrupt}.
-void check_mount_points(const JailSpec& spec);
 
 } // namespace pkgjail::confine

@@ -1,12 +1,13 @@
-// Looking at a jail's mounts before they are made. The runtime makes missing mount points itself, following
+// The runtime makes missing mount points itself, following
 // what it finds; here they must be there already, so that it has nothing to make and nothing to follow.
+#include "pkgjail/confine/mount_points.hpp"
+
 #include <cerrno>
 
 #include <sys/stat.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/tree.hpp"
-#include "pkgjail/confine/driver_oci.hpp"
 
 namespace pkgjail::confine {
 namespace {

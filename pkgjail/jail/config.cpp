@@ -57,6 +57,7 @@ void read_paths(const Section& section, Config& config) {
             reader.refuse("runtime", fmt::format("auto, or {}", absolute));
         config.runtime = *runtime == "auto" ? "" : *runtime;
     }
+    config.parallel = static_cast<unsigned>(reader.number("parallel", 1, 1000).value_or(config.parallel));
     reader.finish();
 }
 

@@ -47,6 +47,7 @@ struct Config {
     base::HostPath etc; ///< the directory it was read from
     std::string prefix = "/usr/pkg";
     std::string base = "host"; ///< or the absolute path of a directory unpacked from system sets
+    unsigned parallel = 4;     ///< jails that are started or stopped at the same time
     std::string runtime;       ///< empty: the first that works; else the path of an OCI runtime
     SetidPolicy setid = SetidPolicy::strip;
     /// Whether packages' +INSTALL scripts run (confined). No: packages that have one of their own are

@@ -107,6 +107,10 @@ std::string format_size(std::uint64_t bytes) {
     }
 }
 
+std::string counted(std::uint64_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string format_span(std::chrono::milliseconds span) {
     const std::int64_t count = span.count();
     for (auto unit = time_units.rbegin(); unit != time_units.rend(); ++unit)

@@ -21,6 +21,8 @@ std::optional<unsigned> parse_percent(std::string_view text);
 
 /// For people: "256M", "1.5G", "17K", "812": at most four characters and a unit, rounded to the nearest.
 std::string format_size(std::uint64_t bytes);
+/// "1 package", "2 packages": for words that get an "s".
+std::string counted(std::uint64_t count, std::string_view thing);
 /// "500ms", "10s", "5m", "2h", "1d": the largest unit that is exact, so parse_duration reads it back.
 std::string format_span(std::chrono::milliseconds span);
 

@@ -12,6 +12,7 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/format/version.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
@@ -82,6 +83,7 @@ std::vector<FoundPackage> available(const Context& context, const std::string& p
     std::vector<std::string> bases = packages.all_bases();
     std::optional<format::Pattern> pattern;
     if (!pattern_text.empty()) {
+        check_pattern(pattern_text);
         pattern = format::Pattern::parse(pattern_text);
         if (auto named = pattern->bases())
             bases = std::move(*named);

@@ -7,6 +7,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -45,6 +46,8 @@ class Clone {
         const catalog::Snapshot state = frozen_state();
         const catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        if (recipe_)
+            check_requirements(context_, session_.catalog(), jail.name, *recipe_, jail.wanted_running);
         jail_limits(context_, jail, recipe_);
         if (jail.wanted_running)
             check_ports_free(jail);
@@ -174,6 +177,10 @@ void rename(const Context& context, const std::string& name, const std::string& 
     if (is_running(supervise::read_status(context.layout.run(jail.id))))
         throw Error(ErrorKind::conflict, name, "is running, and its processes know its name",
                     "pkgjail stop " + name);
+    if (const auto others = read_requirements(context, session.catalog()).required_by(name); !others.empty())
+        throw Error(ErrorKind::conflict, name,
+                    fmt::format("is required by jail {}, under this name", others.front()),
+                    "change `requires` in that jail's recipe first");
     const auto renames = log_renames(context.layout, name, new_name);
     for (const auto& [from, to] : renames)
         if (std::filesystem::exists(to))

@@ -19,7 +19,10 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, const catalo
     view.status = supervise::read_status(context.layout.run(jail.id));
     view.log = context.layout.log(jail.name);
     try {
-        view.addresses = addresses(rendered_recipe(context, jail));
+        const auto recipe = rendered_recipe(context, jail);
+        view.addresses = addresses(recipe);
+        if (recipe)
+            view.requires_ = recipe->requires_;
     } catch (const Error& error) {
         // A recipe that was broken since is told at the next start; what runs is shown all the same.
         context.reporter.warn(std::string("recipe of jail ") + jail.name + ": " + error.what());

@@ -21,6 +21,7 @@ struct JailView {
     supervise::ServiceStatus status;
     confine::Usage usage; ///< filled in while it runs
     std::vector<std::string> addresses;
+    std::vector<std::string> requires_; ///< jails that have to be ready first
     base::HostPath log;
 };
 

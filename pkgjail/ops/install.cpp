@@ -13,8 +13,10 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -64,6 +66,7 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     std::string first;
     for (const std::string& argument : request.packages) {
         if (!names_a_file(argument)) {
+            check_pattern(argument);
             subject.wishes.push_back(argument);
             if (first.empty())
                 first = base_of(argument);
@@ -127,6 +130,8 @@ class Install {
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        if (recipe_)
+            check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
         solve::Request question;

@@ -1,4 +1,5 @@
-// `pkgjail install`: packages into a jail, and its service running. `pkgjail remove`: packages out of it.
+// `pkgjail install`: packages into a jail, and its service running. `pkgjail remove`, `autoremove`: packages
+// out of it.
 #pragma once
 
 #include <map>
@@ -23,7 +24,7 @@ struct InstallRequest {
 
 struct RemoveRequest {
     std::string jail;
-    std::vector<std::string> packages;
+    std::vector<std::string> packages; ///< bases, full names or patterns
 };
 
 /// What came of it; for a dry run, what would.
@@ -40,10 +41,14 @@ struct InstallResult {
     std::vector<std::string> warnings;              ///< of the build
     bool started = false;                           ///< by this command
     std::optional<supervise::ServiceStatus> status; ///< when it was to run
+    std::vector<std::string> unneeded;              ///< pkgnames that autoremove would take away now
     std::vector<std::string> addresses; ///< where it answers: "http://127.0.0.1:8080/", "tcp:6379"
 };
 
 InstallResult install(const Context& context, const InstallRequest& request);
+/// Automatic packages that only the removed ones needed stay, and are told as unneeded.
 InstallResult remove(const Context& context, const RemoveRequest& request);
+/// Takes away the automatic packages that nothing needs.
+InstallResult autoremove(const Context& context, const std::string& jail);
 
 } // namespace pkgjail::ops

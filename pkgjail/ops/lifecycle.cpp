@@ -5,6 +5,8 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -25,13 +27,6 @@ ServiceStatus status_of(const Context& context, const catalog::Jail& jail) {
     return supervise::read_status(context.layout.run(jail.id));
 }
 
-void want_running(Session& session, catalog::Jail jail, bool wanted) {
-    if (jail.wanted_running == wanted)
-        return;
-    jail.wanted_running = wanted;
-    catalog::Jails(session.catalog()).update(jail);
-}
-
 } // namespace
 
 void remove_unreferenced_images(Session& session) {
@@ -47,66 +42,31 @@ void remove_unreferenced_images(Session& session) {
     }
 }
 
-LifecycleResult start(const Context& context, const std::string& name) {
-    Session session(context, "start", name);
-    const auto lock = session.lock_jail(name);
-    const catalog::Jail jail = require_jail(session.catalog(), name);
-    LifecycleResult result{name, false, status_of(context, jail)};
-    if (result.status.state != ServiceState::ready && result.status.state != ServiceState::unhealthy) {
-        if (context.dry_run) {
-            result.changed = true;
-            return result;
-        }
-        if (is_running(result.status)) // without its supervisor, or on its way up or down
-            stop_jail(session, jail);
-        require_service(context, jail);
-        want_running(session, jail, true);
-        result.status = start_jail(session, jail);
-        result.changed = true;
-    } else if (!context.dry_run) {
-        want_running(session, jail, true);
-    }
-    session.finish();
-    return result;
-}
-
-LifecycleResult stop(const Context& context, const std::string& name) {
-    Session session(context, "stop", name);
-    const auto lock = session.lock_jail(name);
-    const catalog::Jail jail = require_jail(session.catalog(), name);
-    LifecycleResult result{name, is_running(status_of(context, jail)), status_of(context, jail)};
-    if (context.dry_run)
-        return result;
-    want_running(session, jail, false);
-    base::step("stop.noted");
-    stop_jail(session, jail); // also where nothing seems to run: it clears what a crash may have left
-    base::step("stop.stopped");
-    result.status = status_of(context, jail);
-    session.finish();
-    return result;
-}
-
 LifecycleResult restart(const Context& context, const std::string& name) {
     Session session(context, "restart", name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     if (context.dry_run)
-        return {name, true, status_of(context, jail)};
+        return {name, true, status_of(context, jail), {}, {}};
     catalog::Jails jails(session.catalog());
     require_service(context, jail);
+    Dependents dependents(session, jail);
     want_running(session, jail, true);
     jails.set_operation(jail.id,
                         "restart"); // a command that dies between the two must not leave the service down
-    stop_jail(session, jail);
-    base::step("restart.stopped");
-    LifecycleResult result{name, true, {}};
+    LifecycleResult result{name, true, {}, {}, {}};
     try {
+        dependents.take_down();
+        stop_jail(session, jail);
+        base::step("restart.stopped");
         result.status = start_jail(session, jail);
     } catch (...) {
         jails.set_operation(jail.id, std::nullopt);
+        dependents.bring_up_all_the_same(); // or says why they cannot come up
         throw;
     }
     jails.set_operation(jail.id, std::nullopt);
+    dependents.bring_up();
     session.finish();
     return result;
 }
@@ -118,14 +78,18 @@ LifecycleResult reload(const Context& context, const std::string& name) {
     if (!context.dry_run)
         supervise::reload(context.layout.run(jail.id));
     session.finish();
-    return {name, true, status_of(context, jail)};
+    return {name, true, status_of(context, jail), {}, {}};
 }
 
 LifecycleResult destroy(const Context& context, const std::string& name, bool with_data) {
     Session session(context, "destroy", name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
-    LifecycleResult result{name, true, status_of(context, jail)};
+    LifecycleResult result{name, true, status_of(context, jail), {}, {}};
+    for (const std::string& other : read_requirements(context, session.catalog()).dependents(name))
+        if (is_running(status_of(context, require_jail(session.catalog(), other))))
+            throw Error(ErrorKind::conflict, name, fmt::format("is required by jail {}, which runs", other),
+                        fmt::format("stop it first, or destroy both: pkgjail destroy {} {}", other, name));
     const auto snapshots = catalog::Snapshots(session.catalog()).of_jail(jail.id);
     if (!with_data && !snapshots.empty())
         throw Error(ErrorKind::conflict, name,

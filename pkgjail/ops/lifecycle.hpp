@@ -1,8 +1,12 @@
-// start, stop, restart, reload, destroy: one jail at a time; cli goes over several.
+// start, stop, restart, reload, destroy.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
@@ -12,19 +16,33 @@ struct LifecycleResult {
     std::string jail;
     bool changed = false; ///< false: it was so already
     supervise::ServiceStatus status;
+    std::string because;              ///< not asked for, but necessary for this jail, which was
+    std::optional<base::Error> error; ///< set: it was not done
 };
+/// Told of each jail as soon as it is known what became of it.
+using Told = std::function<void(const LifecycleResult& result)>;
 
-/// Returns when the service is ready. Throws Error{unhealthy} with the reason and the last log lines when it
-/// does not get there, Error{conflict} when a claimed port is taken, Error{not_found}, Error{denied} (no
-/// driver), Error{configuration} (no service: the jail has no recipe).
-LifecycleResult start(const Context& context, const std::string& jail);
-LifecycleResult stop(const Context& context, const std::string& jail);
+/// Starts each of the jails, and before it what it requires, each as soon as what it requires is ready and
+/// Config::parallel at the same time. A jail is told of when it is ready. Its error is Error{unhealthy} with
+/// the reason and the last log lines when it, or what it requires, does not get there, Error{conflict} when a
+/// claimed port is taken, Error{not_found}, Error{denied} (no driver), Error{configuration} (no service: the
+/// jail has no recipe; jails that require each other).
+void start(const Context& context, const std::vector<std::string>& jails, const Told& told);
+/// Stops each of the jails, those that require others before them. One that others require which run and are
+/// not among `jails` is Error{conflict}, unless `dependents`: then they are stopped as well.
+void stop(const Context& context, const std::vector<std::string>& jails, bool dependents, const Told& told);
+/// Jails that run and require this one are stopped before and started after.
 LifecycleResult restart(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);
 /// Stops it, removes its root and configuration, forgets it in the catalog; its data stays unless
 /// `with_data`. Images that nothing refers to any more go as well. Asks first when data is to be removed.
-/// A jail with snapshots is Error{conflict} without `with_data`; with it they go as well.
+/// A jail with snapshots is Error{conflict} without `with_data`; with it they go as well. So is a jail that
+/// another one requires which runs.
 LifecycleResult destroy(const Context& context, const std::string& jail, bool with_data);
+
+/// `jails` such that each comes before those that it requires: the order for destroy. Names that are no jails
+/// stay where they are.
+std::vector<std::string> dependents_first(const Context& context, const std::vector<std::string>& jails);
 
 /// Forgets and deletes images that no generation and no snapshot refers to any more.
 void remove_unreferenced_images(Session& session);

@@ -14,6 +14,7 @@
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
 
@@ -216,7 +217,7 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
         if (!(member.package.repository == local_files && local.contains(member.package.pkgname)))
             wanted.push_back(wanted_of(context, packages, member.package, present, told));
 
-    context.reporter.doing(fmt::format("fetch and check {} packages", wanted.size()));
+    context.reporter.doing("fetch and check " + jail::counted(wanted.size(), "package"));
     Archives result;
     const auto progress = [&](const repo::Progress& p) {
         result.downloaded_bytes = std::max(result.downloaded_bytes, p.bytes_done);
@@ -283,7 +284,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
 
     made.image = describe(request, plan, archives, key);
     request.record = record_of(made.image);
-    context.reporter.doing(fmt::format("build an image of {} packages", request.packages.size()));
+    context.reporter.doing("build an image of " + jail::counted(request.packages.size(), "package"));
     std::unique_ptr<confine::Driver> driver;
     if (has_scripts(archives) && request.run_scripts)
         driver = confine::open_driver(context.layout.state(), context.config.runtime);

@@ -1,11 +1,14 @@
 #include "pkgjail/ops/recover.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/core.h>
 
 #include "pkgjail/ops/clone.hpp"
+#include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -38,7 +41,6 @@ void settle(Session& session, const catalog::Jail& jail) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
     }
-    stop_jail(session, jail); // half-started, or without its supervisor
     if (prove(session, jail, old).started)
         context.reporter.warn(fmt::format("jail {}: started again", jail.name));
 }
@@ -53,14 +55,30 @@ void put_in_place(Session& session, const catalog::Jail& jail) {
         undo_rename(session, jail, *new_name);
 }
 
+/// Those with a note, each after the jails that it requires, since it cannot be started before them.
+std::vector<catalog::Jail> noted_jails(Session& session) {
+    std::vector<catalog::Jail> noted;
+    for (catalog::Jail& jail : catalog::Jails(session.catalog()).all())
+        if (jail.operation)
+            noted.push_back(std::move(jail));
+    if (noted.size() < 2)
+        return noted;
+    std::vector<std::string> names;
+    for (const catalog::Jail& jail : noted)
+        names.push_back(jail.name);
+    const auto order = read_requirements(session.context(), session.catalog()).sorted(names);
+    std::sort(noted.begin(), noted.end(), [&](const catalog::Jail& a, const catalog::Jail& b) {
+        return std::find(order.begin(), order.end(), a.name) < std::find(order.begin(), order.end(), b.name);
+    });
+    return noted;
+}
+
 } // namespace
 
 void recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
-    for (const catalog::Jail& noted : jails.all()) {
-        if (!noted.operation)
-            continue;
+    for (const catalog::Jail& noted : noted_jails(session)) {
         const auto lock = base::Lock::try_take(context.layout.jail_lock(noted.name),
                                                base::LockMode::exclusive, "recover " + noted.name);
         if (!lock)
@@ -84,6 +102,11 @@ void recover_jails(Session& session) {
         try {
             settle(session, *in_place);
         } catch (const base::Error& error) {
+            if (error.kind() == base::ErrorKind::busy) { // another command has a jail that requires it
+                context.reporter.warn(
+                    fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
+                continue;
+            }
             jails.set_operation(jail->id, std::nullopt); // it was tried and told; a person decides from here
             context.reporter.warn(fmt::format("jail {}: {}", jail->name, error.what()));
         }

@@ -1,13 +1,13 @@
-// `pkgjail remove`: packages out of a jail, as a new generation.
+// `pkgjail remove` and `autoremove`: packages out of a jail, as a new generation.
 #include <algorithm>
+#include <iterator>
 
-#include "pkgjail/catalog/images.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/ops/install.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/service.hpp"
-#include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/universe.hpp"
 
@@ -18,71 +18,76 @@ using base::ErrorKind;
 
 namespace {
 
+bool is_fulfilled(const std::string& wish, const solve::Plan& plan) {
+    const format::Pattern pattern = format::Pattern::parse(wish);
+    return std::any_of(plan.result.begin(), plan.result.end(), [&](const solve::Plan::Member& member) {
+        return pattern.matches(member.package.pkgname);
+    });
+}
+
 /// The wish list without what was removed, so that a later upgrade does not bring it back.
 std::vector<std::string> remaining_wishes(const std::vector<std::string>& wishes, const solve::Plan& plan) {
     std::vector<std::string> remaining;
-    for (const std::string& wish : wishes) {
-        const format::Pattern pattern = format::Pattern::parse(wish);
-        const bool fulfilled =
-            std::any_of(plan.result.begin(), plan.result.end(), [&](const solve::Plan::Member& member) {
-                return pattern.matches(member.package.pkgname);
-            });
-        if (fulfilled)
-            remaining.push_back(wish);
-    }
+    std::copy_if(wishes.begin(), wishes.end(), std::back_inserter(remaining),
+                 [&](const std::string& wish) { return is_fulfilled(wish, plan); });
     return remaining;
 }
 
-} // namespace
+void refuse_what_the_jail_is_for(const catalog::Jail& jail, const solve::Plan& plan,
+                                 const std::optional<jail::RenderedRecipe>& recipe) {
+    if (plan.result.empty())
+        throw Error(ErrorKind::conflict, jail.name, "nothing would be left in it",
+                    "pkgjail destroy removes the jail itself");
+    if (!recipe)
+        return;
+    for (const std::string& wanted : recipe->packages)
+        if (!is_fulfilled(wanted, plan))
+            throw Error(ErrorKind::conflict, wanted,
+                        "the service of jail " + jail.name + " needs it (recipe " + recipe->name + ")",
+                        "pkgjail destroy removes the jail itself");
+}
 
-InstallResult remove(const Context& context, const RemoveRequest& request) {
-    if (request.packages.empty())
-        throw Error(ErrorKind::usage, "remove", "no package given",
-                    "pkgjail remove PACKAGE -j JAIL; a whole jail goes with pkgjail destroy");
-    Session session(context, "remove", request.jail);
+/// What is no longer needed once the plan is carried out.
+std::vector<std::string> unneeded_after(const solve::Plan& plan, solve::Universe& universe) {
+    solve::Request question;
+    question.remove_unneeded = true;
+    for (const solve::Plan::Member& member : plan.result)
+        question.present.push_back({member.package, member.automatic, false});
+    std::vector<std::string> unneeded;
+    for (const solve::Step& step : plan_or_throw(question, universe).steps)
+        if (step.kind == solve::StepKind::remove)
+            unneeded.push_back(step.pkgname);
+    return unneeded;
+}
+
+InstallResult take_out(const Context& context, const char* verb, const RemoveRequest& request,
+                       bool unneeded) {
+    Session session(context, verb, request.jail);
     const auto lock = session.lock_jail(request.jail);
-    const catalog::Jail jail = require_jail(session.catalog(), request.jail);
-    const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
-    const auto before =
-        generation ? catalog::Images(session.catalog()).find(generation->image_id) : std::nullopt;
-    if (!before)
-        throw Error(ErrorKind::corrupt, jail.name, "the catalog has no image for it",
-                    "pkgjail doctor checks the catalog");
+    const Installed before = installed_in(session.catalog(), request.jail);
 
     solve::Request question;
     question.remove = request.packages;
-    question.remove_unneeded = true;
-    question.present = present_packages(*before);
+    question.remove_unneeded = unneeded;
+    question.present = present_packages(before.image);
     CatalogUniverse universe(session.catalog());
     InstallResult result;
-    result.jail = jail.name;
-    result.recipe = jail.recipe;
-    result.generation = jail.current;
-    result.image = before->id;
+    result.jail = before.jail.name;
+    result.recipe = before.jail.recipe;
+    result.generation = before.jail.current;
+    result.image = before.image.id;
     result.plan = plan_or_throw(question, universe);
-    if (result.plan.result.empty())
-        throw Error(ErrorKind::conflict, jail.name, "nothing would be left in it",
-                    "pkgjail destroy removes the jail itself");
-    const auto recipe = rendered_recipe(context, jail);
-    if (recipe)
-        for (const std::string& wanted : recipe->packages) {
-            const format::Pattern pattern = format::Pattern::parse(wanted);
-            if (std::none_of(result.plan.result.begin(), result.plan.result.end(),
-                             [&](const solve::Plan::Member& member) {
-                                 return pattern.matches(member.package.pkgname);
-                             }))
-                throw Error(ErrorKind::conflict, wanted,
-                            "the service of jail " + jail.name + " needs it (recipe " + recipe->name + ")",
-                            "pkgjail destroy removes the jail itself");
-        }
+    const auto recipe = rendered_recipe(context, before.jail);
+    refuse_what_the_jail_is_for(before.jail, result.plan, recipe);
+    result.unneeded = unneeded_after(result.plan, universe);
     if (context.dry_run || result.plan.changes_nothing()) {
         session.finish();
         return result;
     }
-    const Archives archives = obtain_archives(session, result.plan, {}, digests_of(*before));
-    const MadeImage made = make_image(session, result.plan, archives, jail.name);
+    const Archives archives = obtain_archives(session, result.plan, {}, digests_of(before.image));
+    const MadeImage made = make_image(session, result.plan, archives, before.jail.name);
     const Switched switched =
-        switch_image(session, jail, made, remaining_wishes(generation->wishes, result.plan));
+        switch_image(session, before.jail, made, remaining_wishes(before.generation.wishes, result.plan));
     result.generation = switched.jail.current;
     result.image = made.image.id;
     result.image_reused = made.reused;
@@ -93,6 +98,20 @@ InstallResult remove(const Context& context, const RemoveRequest& request) {
     result.addresses = addresses(recipe);
     session.finish();
     return result;
+}
+
+} // namespace
+
+InstallResult remove(const Context& context, const RemoveRequest& request) {
+    if (request.packages.empty())
+        throw Error(ErrorKind::usage, "remove", "no package given",
+                    "pkgjail remove PACKAGE -j JAIL; a whole jail goes with pkgjail destroy");
+    check_patterns(request.packages);
+    return take_out(context, "remove", request, false);
+}
+
+InstallResult autoremove(const Context& context, const std::string& jail) {
+    return take_out(context, "autoremove", {jail, {}}, true);
 }
 
 } // namespace pkgjail::ops

@@ -7,6 +7,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -37,6 +38,7 @@ class Restore {
         next_ = next_generation();
         aside_ = snapshot_now(session_, jail_, name_of_time(session_.catalog(), jail_, "before-restore-"));
         aside_.method = "rename";
+        dependents_.emplace(session_, jail_);
         exchange();
         result.kept_as = aside_.name;
         result.generation = jail_.current;
@@ -44,6 +46,7 @@ class Restore {
             result.status = start();
             result.started = true;
         }
+        dependents_->bring_up();
         session_.finish();
         return result;
     }
@@ -75,6 +78,7 @@ class Restore {
             base::step("restore.prepared");
             jails_.set_operation(jail_.id, std::string(note_prefix) + aside_.id);
             base::step("restore.noted");
+            dependents_->take_down();
             stop_jail(session_, jail_);
             base::step("restore.stopped");
             set_aside();
@@ -126,6 +130,7 @@ class Restore {
             store::discard_restore(context_.layout, jail_.id, next_);
             if (ran_ && !is_running(supervise::read_status(context_.layout.run(jail_.id))))
                 start_jail(session_, jail_);
+            dependents_->bring_up_all_the_same();
             jails_.set_operation(jail_.id, std::nullopt);
         } catch (const Error& error) {
             // A note that is still there has the next command try again.
@@ -152,6 +157,7 @@ class Restore {
     std::optional<base::Lock> lock_;
     catalog::Jails jails_;
     catalog::Jail jail_;
+    std::optional<Dependents> dependents_;
     catalog::Snapshot snapshot_;
     catalog::Snapshot aside_;
     catalog::Generation generation_;

@@ -63,8 +63,6 @@ void refuse_unsupported(const jail::RenderedRecipe& recipe) {
     };
     if (recipe.services.size() > 1)
         refuse("has several services");
-    if (!recipe.requires_.empty())
-        refuse("requires other jails");
     if (recipe.network == jail::NetworkMode::private_)
         refuse("wants a private network");
 }

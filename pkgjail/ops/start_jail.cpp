@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/supervise/service_log.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -27,32 +28,29 @@ std::string last_words(const Context& context, const catalog::Jail& jail, base::
     return words;
 }
 
-/// The service is stopped, and the reason thrown with what it said last.
-[[noreturn]] void give_up(const Context& context, const catalog::Jail& jail, base::WallTime since,
-                          const std::string& why) {
-    supervise::stop(context.layout.run(jail.id));
-    const std::string words = last_words(context, jail, since);
-    throw Error(ErrorKind::unhealthy, jail.name,
-                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)),
-                fmt::format("pkgjail logs {} has everything it wrote", jail.name));
-}
-
-/// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.
-ServiceStatus watch_quiet(const Context& context, const catalog::Jail& jail, const ServiceStatus& first,
-                          std::chrono::milliseconds quiet, base::WallTime since) {
-    constexpr std::chrono::milliseconds look_every{50};
-    const base::HostPath run = context.layout.run(jail.id);
-    const auto end = base::steady_now() + quiet;
-    ServiceStatus status = first;
-    while (base::steady_now() < end) {
-        std::this_thread::sleep_for(look_every);
-        status = supervise::read_status(run);
-        if (status.service != first.service || status.restarts != first.restarts || !is_running(status))
-            give_up(context, jail, since,
-                    fmt::format("the service ended within its quiet period: {}",
-                                status.last_exit.empty() ? status.reason : status.last_exit));
+/// What `jail` requires and is not ready yet, each after what that requires itself.
+void start_required(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
+    if (recipe.requires_.empty())
+        return;
+    const Context& context = session.context();
+    std::vector<std::string> order = read_requirements(context, session.catalog()).start_order(jail.name);
+    order.pop_back(); // itself
+    for (const std::string& name : order) {
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        const ServiceState state = supervise::read_status(context.layout.run(required.id)).state;
+        if (state == ServiceState::ready)
+            continue;
+        if (state == ServiceState::unhealthy) {
+            wait_until_well(context, required);
+            continue;
+        }
+        const auto lock = session.lock_jail(name);
+        context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
+        if (is_running(supervise::read_status(context.layout.run(required.id))))
+            stop_jail(session, required); // without its supervisor, or on its way up or down
+        want_running(session, required, true);
+        JailStart(session, required).finish();
     }
-    return status;
 }
 
 } // namespace
@@ -73,42 +71,100 @@ bool is_running(const ServiceStatus& status) {
     return false;
 }
 
-ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate) {
-    const Context& context = session.context();
+JailStart::JailStart(Session& session, const catalog::Jail& jail)
+    : context_(session.context()), jail_(jail), run_(context_.layout.run(jail.id)), since_(base::wall_now()) {
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
     if (!generation)
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
-    const auto recipe = rendered_recipe(context, jail);
-    supervise::SupervisedService service = supervised_service(context, jail, generation->image_id, recipe);
+    const auto recipe = rendered_recipe(context_, jail);
+    supervise::SupervisedService service = supervised_service(context_, jail, generation->image_id, recipe);
     service.attended = true;
     check_ports_free(jail);
+    quiet_ = service.health.quiet;
 
-    context.reporter.doing("start " + jail.name);
-    const base::HostPath run = context.layout.run(jail.id);
-    const base::WallTime since = base::wall_now();
+    context_.reporter.doing("start " + jail.name);
     base::step("start.begun");
-    supervise::launch(context.supervisor, run, service);
-    base::step("start.launched");
     // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
     // only bounds a hang.
     const auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
-    ServiceStatus status = supervise::wait_until_settled(run, patience);
+    settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,
+                                               service = std::move(service), patience] {
+        supervise::launch(program, run, service);
+        base::step("start.launched");
+        return supervise::wait_until_settled(run, patience);
+    });
+}
+
+bool JailStart::is_settled() const {
+    return settled_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+ServiceStatus JailStart::finish(Gate gate) {
+    const ServiceStatus status = settled_.get();
     base::step("start.settled");
     if (status.state != ServiceState::ready)
-        give_up(context, jail, since,
-                fmt::format("the service did not get ready: {}",
+        give_up(fmt::format("the service did not get ready: {}",
                             status.reason.empty() ? status.last_probe : status.reason));
     if (gate == Gate::ready)
         return status;
-    context.reporter.doing("watch " + jail.name);
-    return watch_quiet(context, jail, status, service.health.quiet, since);
+    context_.reporter.doing("watch " + jail_.name);
+    return watch_quiet(status);
+}
+
+/// The service is stopped, and the reason thrown with what it said last.
+void JailStart::give_up(const std::string& why) {
+    supervise::stop(run_);
+    const std::string words = last_words(context_, jail_, since_);
+    throw Error(ErrorKind::unhealthy, jail_.name,
+                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)),
+                fmt::format("pkgjail logs {} has everything it wrote", jail_.name));
+}
+
+/// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.
+ServiceStatus JailStart::watch_quiet(const ServiceStatus& first) {
+    constexpr std::chrono::milliseconds look_every{50};
+    const auto end = base::steady_now() + quiet_;
+    ServiceStatus status = first;
+    while (base::steady_now() < end) {
+        std::this_thread::sleep_for(look_every);
+        status = supervise::read_status(run_);
+        if (status.service != first.service || status.restarts != first.restarts || !is_running(status))
+            give_up(fmt::format("the service ended within its quiet period: {}",
+                                status.last_exit.empty() ? status.reason : status.last_exit));
+    }
+    return status;
+}
+
+ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate) {
+    if (const auto recipe = rendered_recipe(session.context(), jail))
+        start_required(session, jail, *recipe);
+    return JailStart(session, jail).finish(gate);
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     context.reporter.doing("stop " + jail.name);
     return supervise::stop(context.layout.run(jail.id));
+}
+
+void want_running(Session& session, catalog::Jail jail, bool wanted) {
+    if (jail.wanted_running == wanted)
+        return;
+    jail.wanted_running = wanted;
+    catalog::Jails(session.catalog()).update(jail);
+}
+
+void wait_until_well(const Context& context, const catalog::Jail& jail) {
+    const auto recipe = rendered_recipe(context, jail);
+    const jail::Health health = recipe ? recipe->health : jail::Health{};
+    const ServiceStatus status = supervise::wait_until_settled(
+        context.layout.run(jail.id), health.interval + health.timeout * 2 + std::chrono::seconds(1));
+    if (status.state != ServiceState::ready)
+        throw Error(ErrorKind::unhealthy, jail.name,
+                    fmt::format("is {}, and has to be ready first: {}", supervise::state_name(status.state),
+                                status.reason),
+                    "pkgjail status " + jail.name);
 }
 
 } // namespace pkgjail::ops

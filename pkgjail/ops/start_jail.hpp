@@ -1,6 +1,8 @@
 // Starting and stopping within an operation: what `install`, `start`, `restart`, `upgrade` share.
 #pragma once
 
+#include <chrono>
+#include <future>
 #include <string>
 
 #include "pkgjail/ops/session.hpp"
@@ -15,11 +17,40 @@ enum class Gate {
     quiet, ///< and then stays so for the recipe's quiet period: any exit in it is a failure
 };
 
-/// Launches the supervisor and returns when the service has passed the gate. The caller holds the jail's
-/// lock. Throws as ops::start does; a service that does not get there is stopped again, so that nothing is
-/// left half-running.
+/// Starts what the jail requires and is not ready yet, each in order and said; then launches the jail's
+/// supervisor and returns when the service has passed the gate. The caller holds the jail's lock. Throws as
+/// ops::start does; a service that does not get there is stopped again, so that nothing is left half-running.
 supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready);
-/// False when nothing ran.
+/// False when nothing ran. Who requires the jail is the caller's to care for (dependents.hpp).
 bool stop_jail(Session& session, const catalog::Jail& jail);
+
+/// A start under way, so that several can be: the waiting is a thread's. The destructor waits.
+class JailStart {
+  public:
+    /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's.
+    JailStart(Session& session, const catalog::Jail& jail);
+    /// Whether finish() would return or throw at once.
+    bool is_settled() const;
+    /// As start_jail().
+    supervise::ServiceStatus finish(Gate gate = Gate::ready);
+
+  private:
+    [[noreturn]] void give_up(const std::string& why);
+    supervise::ServiceStatus watch_quiet(const supervise::ServiceStatus& first);
+
+    const Context& context_;
+    catalog::Jail jail_;
+    base::HostPath run_;
+    base::WallTime since_;
+    std::chrono::milliseconds quiet_{0};
+    std::future<supervise::ServiceStatus> settled_;
+};
+
+/// Writes down whether the jail is meant to run.
+void want_running(Session& session, catalog::Jail jail, bool wanted);
+
+/// For a jail that others wait for and that runs without being ready: gives its probe the time to succeed
+/// again. Error{unhealthy} when it does not.
+void wait_until_well(const Context& context, const catalog::Jail& jail);
 
 } // namespace pkgjail::ops

@@ -8,6 +8,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/merge_config.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -100,13 +101,16 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
 }
 
 /// The old generation current again and running; the new one keeps its number, with what became of it.
-[[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why) {
+[[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why,
+                           Dependents& dependents) {
     catalog::Jails jails(session.catalog());
     const std::int64_t failed = jail.current;
+    const std::string cause = why.object() == jail.name ? why.cause() : why.what();
+    dependents.take_down(); // those that came up with it
     stop_jail(session, jail);
     catalog::Transaction transaction(session.catalog().database());
     jails.set_current(jail.id, old);
-    jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", why.cause()));
+    jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", cause));
     jails.set_operation(jail.id, "switch");
     transaction.commit();
     base::step("switch.put_back");
@@ -119,30 +123,41 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
         second =
             fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
     }
+    dependents.bring_up_all_the_same();
     jails.set_operation(jail.id, std::nullopt);
     throw Error(ErrorKind::unhealthy, jail.name,
-                fmt::format("generation {} was rolled back: {}; {}", failed, why.cause(), second),
+                fmt::format("generation {} was rolled back: {}; {}", failed, cause, second),
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));
 }
 
-} // namespace
-
-Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
+Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, Dependents& dependents) {
     Switched result;
     result.jail = jail;
     if (is_to_run(session, jail)) {
         try {
             result.status = start_jail(session, jail, Gate::quiet);
             result.started = true;
+            dependents.bring_up();
         } catch (const Error& error) {
             if (old == jail.current)
                 throw;
-            put_back(session, jail, old, error);
+            put_back(session, jail, old, error, dependents);
         }
+    } else {
+        dependents.bring_up_all_the_same();
     }
     base::step("switch.proven");
     catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
     return result;
+}
+
+} // namespace
+
+Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
+    Dependents dependents(session, jail);
+    dependents.take_down();
+    stop_jail(session, jail); // half-started, or without its supervisor
+    return prove(session, jail, old, dependents);
 }
 
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
@@ -151,10 +166,12 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
     const std::int64_t next = next_generation(jails, jail);
+    Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
     MergedConfig merged;
     try {
+        dependents.take_down();
         stop_jail(session, jail);
         base::step("switch.stopped");
         merged = merge_config(session, jail, next, made.image.id);
@@ -171,20 +188,23 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         // Nothing is current that was not before; the service goes on with it.
         if (is_to_run(session, before))
             start_jail(session, before);
+        dependents.bring_up_all_the_same();
         jails.set_operation(before.id, std::nullopt);
         throw;
     }
     base::step("switch.committed");
     tell_conflicts(context, jail, merged);
     write_record(session, jail);
-    return prove(session, jail, before.current);
+    return prove(session, jail, before.current, dependents);
 }
 
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
+    Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
+    dependents.take_down();
     stop_jail(session, jail);
     base::step("switch.stopped");
     catalog::Transaction transaction(session.catalog().database());
@@ -194,7 +214,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     base::step("switch.committed");
     jail.current = generation;
     write_record(session, jail);
-    return prove(session, jail, before.current);
+    return prove(session, jail, before.current, dependents);
 }
 
 } // namespace pkgjail::ops

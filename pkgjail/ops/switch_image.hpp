@@ -7,6 +7,7 @@
 //     "switch"        the old generation is current, the service may be stopped
 //     "start OLD"     the new generation is current and not proven; OLD is what to go back to
 //     "restart"       a restart is under way
+// and on a jail that requires it: Dependents::note.
 #pragma once
 
 #include <cstdint>
@@ -40,15 +41,16 @@ struct Switched {
 /// Stops the jail where it runs, makes the configuration of a new generation from the present one and the new
 /// image's seed, makes that generation current, and starts it where it ran before or is meant to run. When it
 /// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says
-/// what happened to both.
+/// what happened to both. Jails that run and require this one are taken down before and brought up after,
+/// also on the way back; that they come up belongs to the gate.
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
                       std::vector<std::string> wishes);
 
 /// The same to a generation that the jail had before: image and configuration, never data.
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation);
 
-/// Starts the current generation, which is noted as not proven ("start OLD"), and puts `old` back if it
-/// fails. Also used by recovery.
+/// For recovery: stops what a dead command left half-started, starts the current generation, which is noted
+/// as not proven ("start OLD"), and puts `old` back if it fails.
 Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old);
 
 } // namespace pkgjail::ops

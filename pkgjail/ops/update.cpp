@@ -33,6 +33,13 @@ class IndexFile {
     base::HostPath path_;
 };
 
+void require_repositories(const jail::Config& config) {
+    if (config.repositories.empty())
+        throw Error(ErrorKind::configuration, (config.etc / "repositories.conf").string(),
+                    "names no repository",
+                    "add a [repository NAME] with `url = …`; pkgjail.conf(5) has an example");
+}
+
 RepositoryUpdate refresh_one(Session& session, const jail::RepositoryConfig& repository) {
     const Context& context = session.context();
     catalog::Packages packages(session.catalog());
@@ -79,10 +86,7 @@ RepositoryUpdate refresh_one(Session& session, const jail::RepositoryConfig& rep
 
 std::vector<RepositoryUpdate> refresh_repositories(Session& session) {
     const jail::Config& config = session.context().config;
-    if (config.repositories.empty())
-        throw Error(ErrorKind::configuration, (config.etc / "repositories.conf").string(),
-                    "names no repository",
-                    "add a [repository NAME] with `url = …`; pkgjail.conf(5) has an example");
+    require_repositories(config);
     std::vector<std::pair<std::string, int>> order;
     for (const jail::RepositoryConfig& repository : config.repositories)
         order.emplace_back(repository.name, repository.priority);
@@ -124,6 +128,7 @@ void refresh_if_never_done(Session& session) {
 
 std::vector<RepositoryUpdate> update(const Context& context) {
     if (context.dry_run) {
+        require_repositories(context.config);
         std::vector<RepositoryUpdate> unasked;
         for (const jail::RepositoryConfig& repository : context.config.repositories) {
             RepositoryUpdate update;

@@ -57,7 +57,7 @@ TEST_CASE("a broken repository does not keep another from being read, and its ol
     const CommandResult result = shop.host().run({"update"});
 
     CHECK(result.status == 3);
-    CHECK(result.out == "demo: new index (1 packages)\n");
+    CHECK(result.out == "demo: new index (1 package)\n");
     CHECK_THAT(result.err, ContainsSubstring("pkgjail: update: refresh repository second: "));
     CHECK(pkgnames(shop.host().run({"avail", "--json"})) == "other-2.0 web-1.1");
     const auto json = shop.host().run({"update", "--json"});

@@ -35,6 +35,7 @@ CHECK(sizeof(struct pkgjail_pause) == 40);
 CHECK(sizeof(struct pkgjail_destroy) == 32);
 CHECK(sizeof(struct pkgjail_getid) == 32);
 CHECK(sizeof(struct pkgjail_wait) == 48);
+CHECK(sizeof(struct pkgjail_members) == 48);
 
 CHECK(offsetof(struct pkgjail_create, policy) == 88);
 CHECK(offsetof(struct pkgjail_create, limits) == 112);

@@ -20,10 +20,11 @@ namespace kmod_test {
 
 namespace {
 
-constexpr std::array<unsigned long, 12> requests{
+constexpr std::array<unsigned long, 13> requests{
     PKGJAIL_IOC_VERSION, PKGJAIL_IOC_CREATE,  PKGJAIL_IOC_SETLIMITS, PKGJAIL_IOC_SETPOLICY,
     PKGJAIL_IOC_ENTER,   PKGJAIL_IOC_LIST,    PKGJAIL_IOC_STAT,      PKGJAIL_IOC_SIGNAL,
-    PKGJAIL_IOC_PAUSE,   PKGJAIL_IOC_DESTROY, PKGJAIL_IOC_GETID,     PKGJAIL_IOC_WAIT};
+    PKGJAIL_IOC_PAUSE,   PKGJAIL_IOC_DESTROY, PKGJAIL_IOC_GETID,     PKGJAIL_IOC_WAIT,
+    PKGJAIL_IOC_MEMBERS};
 
 std::size_t size_of(unsigned long number) {
     return number >> 16 & 0x1fff;
@@ -103,17 +104,17 @@ void fuzz_requests(const std::uint8_t* input, std::size_t size) {
         }
         if (number == PKGJAIL_IOC_WAIT)
             std::memset(data.data() + 17, 0, 3); // not for hours
-        if (number == PKGJAIL_IOC_LIST) {
+        if (number == PKGJAIL_IOC_LIST || number == PKGJAIL_IOC_MEMBERS) {
             // The only address that a request carries: none, one that faults, or ours; any other is this
             // program's memory.
             const std::uint64_t addresses[4]{0, ~std::uint64_t{0} - 4096,
                                              reinterpret_cast<std::uintptr_t>(scratch.data()),
                                              reinterpret_cast<std::uintptr_t>(scratch.data())};
-            std::memcpy(data.data() + 8, &addresses[how / 4 % 4], 8);
+            std::memcpy(data.data() + (number == PKGJAIL_IOC_LIST ? 8 : 16), &addresses[how / 4 % 4], 8);
         }
         if (how % 16 == 5)
             world_fault_after(1 + how / 16 % 3);
-        const bool bent = how % 32 == 7 && number != PKGJAIL_IOC_LIST;
+        const bool bent = how % 32 == 7 && number != PKGJAIL_IOC_LIST && number != PKGJAIL_IOC_MEMBERS;
         world_ioctl(control, bent ? number ^ (1UL << how / 8 % 30) : number, data.data());
         world_fault_after(0);
     }

@@ -6,6 +6,7 @@
 #include "fake/world.h"
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -200,6 +201,19 @@ class Kernel {
         jails.resize(query.count);
         return jails;
     }
+    // Processes inside, as MEMBERS tells them; `capacity` is what the caller has room for.
+    std::vector<std::int32_t> members(const Jail& jail, std::uint32_t capacity = 64) const {
+        std::vector<std::int32_t> pids(capacity);
+        auto query = request<pkgjail_members>();
+        query.ref = jail.ref;
+        query.buffer = reinterpret_cast<std::uintptr_t>(pids.data());
+        query.capacity = capacity;
+        REQUIRE(name_of(call(PKGJAIL_IOC_MEMBERS, query)) == "ok");
+        pids.resize(std::min(query.count, capacity));
+        members_there = query.count;
+        return pids;
+    }
+    mutable std::uint32_t members_there = 0;
     std::string destroy_ref(const pkgjail_ref& ref) const {
         auto destroy = request<pkgjail_destroy>();
         destroy.ref = ref;

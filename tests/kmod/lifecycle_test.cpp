@@ -408,3 +408,43 @@ TEST_CASE("a policy grows only while nobody is inside", "[kmod][lifecycle]") {
     CHECK(kernel.set_policy(jail, std::uint64_t{1} << 63) == "EINVAL");
     CHECK(kernel.stat(jail).policy == PKGJAIL_PROFILE_HIGH);
 }
+
+TEST_CASE("the processes inside are told by number, the latest first, and no others", "[kmod][lifecycle]") {
+    Kernel kernel;
+    const Jail jail = kernel.create("web"), other = kernel.create("other");
+    proc* first = kernel.enter(jail);
+    kernel.enter(other);
+    CHECK(kernel.members(jail) == std::vector<std::int32_t>{world_pid(first)});
+    proc* child = fork_from(first);
+
+    CHECK(kernel.members(jail) == std::vector<std::int32_t>{world_pid(child), world_pid(first)});
+    CHECK(kernel.members(jail, 1) == std::vector<std::int32_t>{world_pid(child)});
+    CHECK(kernel.members_there == 2); // told although there was no room
+    CHECK(kernel.members(jail, 0).empty());
+    {
+        const As as(child);
+        world_exit(); // a zombie is nobody inside any more
+    }
+    CHECK(kernel.members(jail) == std::vector<std::int32_t>{world_pid(first)});
+    world_reap(child);
+}
+
+TEST_CASE("the list of processes checks its request", "[kmod][lifecycle]") {
+    Kernel kernel;
+    const Jail jail = kernel.create();
+    proc* inside = kernel.enter(jail);
+    const auto ask = [&](auto change) {
+        auto query = request<pkgjail_members>();
+        query.ref = jail.ref;
+        change(query);
+        return name_of(kernel.call(PKGJAIL_IOC_MEMBERS, query));
+    };
+
+    CHECK(ask([](auto& q) { q.capacity = PKGJAIL_MAX_MEMBERS + 1; }) == "EINVAL");
+    CHECK(ask([](auto& q) { q.reserved[1] = 1; }) == "EINVAL");
+    CHECK(ask([](auto& q) { q.ref.id += 1; }) == "ESRCH");
+    CHECK(ask([](auto& q) { q.ref.generation += 1; }) == "ESTALE");
+    CHECK(ask([](auto& q) { q.capacity = 1; }) == "EFAULT"); // there is one to tell, and nowhere to
+    CHECK(ask([](auto&) {}) == "ok");
+    exit_and_reap(inside);
+}

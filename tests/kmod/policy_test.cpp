@@ -213,6 +213,21 @@ TEST_CASE("a SysV object belongs to the jail that used it first", "[kmod][ipc]")
     CHECK(use(host, 599, 1) == "-");
 }
 
+TEST_CASE("a jail without network opens local sockets only", "[kmod][network]") {
+    Kernel kernel;
+    const Jail jail = kernel.create("build", PKGJAIL_PROFILE_LOW & ~PKGJAIL_ALLOW_INET);
+    proc* inside = kernel.enter(jail);
+
+    const As as(inside);
+    for (std::size_t q = 0; q < world_questions(); ++q) {
+        const std::string name = world_question(q);
+        if (name.rfind("network socket inet", 0) == 0)
+            CHECK(world_ask(q, nullptr).module == WORLD_DENY);
+        if (name == "network socket local")
+            CHECK(world_ask(q, nullptr).module == WORLD_DEFER);
+    }
+}
+
 TEST_CASE("a credential that outlives its jail is held to the strictest policy", "[kmod][policy]") {
     Kernel kernel;
     const Jail jail = kernel.create("web", PKGJAIL_PROFILE_LOW);
@@ -244,9 +259,7 @@ TEST_CASE("a credential that outlives its jail is held to the strictest policy",
                 INFO(name);
                 const bool harmless = name == "system mount get" || name == "device rnd-adddata" ||
                                       name == "network bind any port" ||
-                                      name == "network bind anonymous port" ||
-                                      name == "network socket local" || name == "network socket inet" ||
-                                      name == "network socket inet6";
+                                      name == "network bind anonymous port" || name == "network socket local";
                 CHECK((world_ask(q, host).module == WORLD_DEFER) == harmless);
             }
     }

@@ -1,0 +1,63 @@
+// The driver of NetBSD: jails made by the kernel module in kmod/. Nothing runs for a jail but its own
+// processes; what there is besides is the kernel's (the jail, its mounts) and one directory:
+//
+//     STATE/run/kmod/<handle>/root      where the jail's root is mounted together
+//
+// The directory is made first and removed last, so whatever a killed command left can be found by it. The
+// module knows the jail by its handle.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/kmod_control.hpp"
+#include "pkgjail/confine/kmod_host.hpp"
+
+namespace pkgjail::confine {
+
+class KmodDriver final : public Driver {
+  public:
+    /// Loads the module if need be; throws as KmodControl does.
+    KmodDriver(std::unique_ptr<KmodHost> host, const base::HostPath& state_directory);
+
+    const DriverInfo& info() const override { return info_; }
+    /// The first process is a child of the caller. It waits on a pipe of this object: if that goes before
+    /// start(), the process ends.
+    base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
+                           const Streams& streams) override;
+    /// Throws Error{conflict} unless this object created the jail and has not started it yet.
+    void start(const JailSpec& spec, const base::HostPath& run_directory) override;
+    void remove(const std::string& handle, const base::HostPath& run_directory) override;
+    std::vector<std::string> handles() const override;
+    bool exists(const std::string& handle, const base::HostPath& run_directory) const override;
+    void signal_all(const std::string& handle, const base::HostPath& run_directory,
+                    int signal_number) override;
+    void pause(const std::string& handle, const base::HostPath& run_directory) override;
+    void resume(const std::string& handle, const base::HostPath& run_directory) override;
+    std::vector<pid_t> processes(const std::string& handle,
+                                 const base::HostPath& run_directory) const override;
+    base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
+                    const ExecRequest& request) override;
+    std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
+                                                const base::HostPath& run_directory) const override;
+    Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
+
+  private:
+    base::HostPath place_of(const std::string& handle) const;
+    pkgjail_stat running(const std::string& handle) const;
+    void assemble(const std::vector<RootStep>& steps, const std::string& jail);
+    void take_apart(const base::HostPath& place, const std::string& handle);
+    EntryPlan plan_of(const JailSpec& spec, const pkgjail_ref& ref) const;
+
+    std::unique_ptr<KmodHost> host_;
+    base::HostPath places_; ///< STATE/run/kmod, without symbolic links on the way
+    KmodControl control_;
+    DriverInfo info_;
+    std::map<std::string, std::unique_ptr<Entrant>> waiting_; ///< created and not started, by handle
+};
+
+/// The driver on this host's kernel; there is one on NetBSD only.
+std::unique_ptr<Driver> open_kmod_driver(const base::HostPath& state_directory);
+
+} // namespace pkgjail::confine

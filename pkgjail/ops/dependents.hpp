@@ -1,0 +1,40 @@
+// Jails that run and require a jail which an operation has to stop for a while: taken down before it and
+// brought up after it, in order.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "pkgjail/ops/session.hpp"
+
+namespace pkgjail::ops {
+
+class Dependents {
+  public:
+    /// In the catalog (Jails::set_operation) while such a jail is down: the next command starts it when this
+    /// one dies.
+    static constexpr std::string_view note = "required jail stopped";
+
+    /// Finds those that run, directly or not, or that a dead command has left down, and takes their locks;
+    /// nothing is stopped yet. Error{busy} when another command holds one.
+    Dependents(Session& session, const catalog::Jail& jail);
+
+    /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
+    void take_down();
+    /// Starts each after what it requires, and takes its note away. All are tried; then throws the first
+    /// failure.
+    void bring_up();
+    /// The same where another failure is on its way to the operator: what fails here is warned of.
+    void bring_up_all_the_same() noexcept;
+
+  private:
+    struct Entry {
+        catalog::Jail jail;
+        base::Lock lock;
+    };
+    Session& session_;
+    catalog::Jail required_;
+    std::vector<Entry> entries_; ///< in the order in which they are stopped
+};
+
+} // namespace pkgjail::ops

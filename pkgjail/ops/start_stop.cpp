@@ -1,0 +1,279 @@
+// start and stop over several jails: in the order that `requires` gives, as many at the same time as allowed.
+#include <algorithm>
+#include <future>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/lifecycle.hpp"
+#include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/turns.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using supervise::ServiceState;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+bool holds(const Names& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// What start and stop have in common: which jails, why, and the telling.
+class Several {
+  public:
+    Several(const Context& context, std::string verb, const Names& asked, const Told& told)
+        : context_(context), session_(context, std::move(verb), fmt::format("{}", fmt::join(asked, " "))),
+          requirements_(read_requirements(context, session_.catalog())), told_(told) {}
+
+  protected:
+    /// Adds a jail to what is done; `because` of another, or of itself.
+    void plan(const std::string& name, const std::string& because) {
+        if (planned_.contains(name))
+            return;
+        order_.push_back(name);
+        LifecycleResult& result = planned_[name];
+        result.jail = name;
+        result.because = name == because ? "" : because;
+    }
+    void tell_failure(const std::string& name, const Error& error) {
+        LifecycleResult result = planned_.contains(name) ? planned_.at(name) : LifecycleResult{};
+        result.jail = name;
+        result.error = error;
+        failed_ = true;
+        told_(result);
+    }
+    void tell_done(const catalog::Jail& jail) {
+        LifecycleResult& result = planned_.at(jail.name);
+        result.status = status_of(jail);
+        told_(result);
+    }
+    supervise::ServiceStatus status_of(const catalog::Jail& jail) const {
+        return supervise::read_status(context_.layout.run(jail.id));
+    }
+    void finish() {
+        if (!failed_) // otherwise the entry in the audit trail says that it failed
+            session_.finish();
+    }
+    static void pause() { std::this_thread::sleep_for(std::chrono::milliseconds(5)); }
+
+    const Context& context_;
+    Session session_;
+    const Requirements requirements_;
+    Names order_;
+    std::map<std::string, LifecycleResult> planned_;
+
+  private:
+    const Told& told_;
+    bool failed_ = false;
+};
+
+class Start : Several {
+  public:
+    Start(const Context& context, const Names& asked, const Told& told)
+        : Several(context, "start", asked, told), asked_(asked) {}
+
+    void run() {
+        for (const std::string& name : asked_) {
+            try {
+                require_jail(session_.catalog(), name);
+                for (const std::string& needed : requirements_.start_order(name))
+                    plan(needed, holds(asked_, needed) ? needed : name);
+            } catch (const Error& error) {
+                tell_failure(name, error);
+            }
+        }
+        std::vector<Turn> turns;
+        for (const std::string& name : order_)
+            turns.push_back({name, requirements_.of(name)});
+        TurnWork work;
+        work.begin = [this](const std::string& name) { begin(name); };
+        work.is_over = [this](const std::string& name) { return is_over(name); };
+        work.blocked = [](const std::string& name, const std::string& other, const Error& why) {
+            return Error(
+                why.kind(), name,
+                fmt::format("is not started, because jail {}, which it requires, did not get ready", other),
+                fmt::format("pkgjail start {} has the reason", other));
+        };
+        work.failed = [this](const std::string& name, const Error& why) {
+            under_way_.erase(name);
+            tell_failure(name, why);
+        };
+        work.pause = pause;
+        take_turns(turns, context_.config.parallel, work);
+        finish();
+    }
+
+  private:
+    struct UnderWay {
+        std::optional<base::Lock> lock;
+        catalog::Jail jail;
+        std::unique_ptr<JailStart> start; ///< none: there is nothing to do
+    };
+
+    void begin(const std::string& name) {
+        UnderWay& mine = under_way_[name];
+        mine.lock = session_.lock_jail(name);
+        mine.jail = require_jail(session_.catalog(), name);
+        const supervise::ServiceStatus status = status_of(mine.jail);
+        const bool up = status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
+        planned_.at(name).changed = !up;
+        if (context_.dry_run)
+            return;
+        if (!up)
+            require_service(context_, mine.jail);
+        want_running(session_, mine.jail, true);
+        if (up)
+            return;
+        for (const std::string& required : requirements_.of(name)) {
+            const catalog::Jail other = require_jail(session_.catalog(), required);
+            if (status_of(other).state == ServiceState::unhealthy)
+                wait_until_well(context_, other);
+        }
+        if (is_running(status)) // without its supervisor, or on its way up or down
+            stop_jail(session_, mine.jail);
+        mine.start = std::make_unique<JailStart>(session_, mine.jail);
+    }
+
+    bool is_over(const std::string& name) {
+        UnderWay& mine = under_way_.at(name);
+        if (mine.start && !mine.start->is_settled())
+            return false;
+        if (mine.start)
+            mine.start->finish();
+        tell_done(mine.jail);
+        under_way_.erase(name);
+        return true;
+    }
+
+    const Names& asked_;
+    std::map<std::string, UnderWay> under_way_;
+};
+
+class Stop : Several {
+  public:
+    Stop(const Context& context, const Names& asked, bool dependents, const Told& told)
+        : Several(context, "stop", asked, told), asked_(asked), dependents_(dependents) {}
+
+    void run() {
+        for (const std::string& name : asked_) {
+            try {
+                require_jail(session_.catalog(), name);
+                plan_with_dependents(name);
+            } catch (const Error& error) {
+                tell_failure(name, error);
+            }
+        }
+        Names last_first = requirements_.sorted(order_);
+        std::reverse(last_first.begin(), last_first.end());
+        std::vector<Turn> turns;
+        for (const std::string& name : last_first)
+            turns.push_back({name, requirements_.required_by(name)});
+        TurnWork work;
+        work.begin = [this](const std::string& name) { begin(name); };
+        work.is_over = [this](const std::string& name) { return is_over(name); };
+        work.blocked = [](const std::string& name, const std::string& other, const Error& why) {
+            return Error(
+                why.kind(), name,
+                fmt::format("is not stopped, because jail {}, which requires it, could not be stopped",
+                            other),
+                fmt::format("pkgjail stop {} has the reason", other));
+        };
+        work.failed = [this](const std::string& name, const Error& why) {
+            under_way_.erase(name);
+            tell_failure(name, why);
+        };
+        work.pause = pause;
+        take_turns(turns, context_.config.parallel, work);
+        finish();
+    }
+
+  private:
+    struct UnderWay {
+        std::optional<base::Lock> lock;
+        catalog::Jail jail;
+        std::future<bool> stopped; ///< none: a dry run
+    };
+
+    void plan_with_dependents(const std::string& name) {
+        Names others;
+        for (const std::string& other : requirements_.dependents(name))
+            if (!holds(asked_, other) && is_running(status_of(require_jail(session_.catalog(), other))))
+                others.push_back(other);
+        if (!others.empty() && !dependents_)
+            throw Error(ErrorKind::conflict, name,
+                        fmt::format("is required by {} {}, which run{}",
+                                    others.size() == 1 ? "jail" : "jails", fmt::join(others, ", "),
+                                    others.size() == 1 ? "s" : ""),
+                        fmt::format("pkgjail stop --dependents {} stops {} as well", name,
+                                    others.size() == 1 ? "it" : "them"));
+        for (const std::string& other : others)
+            plan(other, name);
+        plan(name, name);
+    }
+
+    void begin(const std::string& name) {
+        UnderWay& mine = under_way_[name];
+        mine.lock = session_.lock_jail(name);
+        mine.jail = require_jail(session_.catalog(), name);
+        planned_.at(name).changed = is_running(status_of(mine.jail));
+        if (context_.dry_run)
+            return;
+        want_running(session_, mine.jail, false);
+        base::step("stop.noted");
+        context_.reporter.doing("stop " + name);
+        // Also where nothing seems to run: it clears what a crash may have left.
+        mine.stopped = std::async(std::launch::async,
+                                  [run = context_.layout.run(mine.jail.id)] { return supervise::stop(run); });
+    }
+
+    bool is_over(const std::string& name) {
+        UnderWay& mine = under_way_.at(name);
+        if (mine.stopped.valid()) {
+            if (mine.stopped.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+                return false;
+            mine.stopped.get();
+            base::step("stop.stopped");
+        }
+        tell_done(mine.jail);
+        under_way_.erase(name);
+        return true;
+    }
+
+    const Names& asked_;
+    const bool dependents_;
+    std::map<std::string, UnderWay> under_way_;
+};
+
+} // namespace
+
+void start(const Context& context, const Names& jails, const Told& told) {
+    if (!jails.empty())
+        Start(context, jails, told).run();
+}
+
+void stop(const Context& context, const Names& jails, bool dependents, const Told& told) {
+    if (!jails.empty())
+        Stop(context, jails, dependents, told).run();
+}
+
+Names dependents_first(const Context& context, const Names& jails) {
+    auto catalog = open_for_reading(context);
+    if (!catalog)
+        return jails;
+    Names order = read_requirements(context, *catalog).sorted(jails);
+    std::reverse(order.begin(), order.end());
+    return order;
+}
+
+} // namespace pkgjail::ops
