@@ -110,6 +110,7 @@ int cmd_install(Environment& environment) {
     request.jail = environment.text("jail");
     request.recipe = environment.text("recipe");
     request.limits = environment.text("limits");
+    request.limit_overrides = limit_changes(environment.list("limit"));
     request.set = settings(environment.list("set"));
     request.start = !environment.has("no-start");
     tell(environment, ops::install(environment.context(), request));

@@ -90,6 +90,9 @@ std::vector<std::string> named_jails(Environment& environment);
 /// --set: "port=8081" → port, 8081.
 std::map<std::string, std::string> settings(const std::vector<std::string>& texts);
 
+/// "memory=256M" → memory, 256M.
+std::map<std::string, std::string> limit_changes(const std::vector<std::string>& texts);
+
 /// A document as it is printed. Nothing but ASCII, so that no text of a stranger can steer a terminal.
 std::string json_text(const Json& document);
 /// The hint for a verb that there is not.
@@ -123,6 +126,7 @@ int cmd_start(Environment&);
 int cmd_stop(Environment&);
 int cmd_restart(Environment&);
 int cmd_reload(Environment&);
+int cmd_limits(Environment&);
 int cmd_exec(Environment&);
 int cmd_shell(Environment&);
 int cmd_logs(Environment&);

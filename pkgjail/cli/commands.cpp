@@ -17,6 +17,8 @@ void install_options(po::options_description& options) {
     options.add_options()("recipe", po::value<std::string>()->value_name("RECIPE"),
                           "how to run it; default: the recipe named like the package")(
         "limits", po::value<std::string>()->value_name("TEMPLATE"), "limit template; default: the recipe's")(
+        "limit", po::value<std::vector<std::string>>()->value_name("LIMIT=VALUE"),
+        "one limit of its own, for example memory=256M; may be repeated")(
         "set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
         "value of the recipe, for example port=8081; may be repeated")("no-start", "install only");
 }
@@ -70,6 +72,9 @@ void exec_options(po::options_description& options) {
     options.add_options()("user,u", po::value<std::string>()->value_name("USER"),
                           "a user of the jail; default root");
 }
+void limits_options(po::options_description& options) {
+    options.add_options()("limits", po::value<std::string>()->value_name("TEMPLATE"), "another template");
+}
 void logs_options(po::options_description& options) {
     options.add_options()("follow,f", "go on as it grows")("lines", po::value<std::string>()->value_name("N"),
                                                            "the last N records; default 100, 0 for all")(
@@ -105,7 +110,7 @@ const std::vector<Command>& commands() {
         {"which", "PATH", "whose file it is, in each jail", no_options, {"path"}, false, cmd_which},
         {"why", "JAIL PKG", "why a package is there", no_options, {"jail", "package"}, false, cmd_why},
         {"install",
-         "PKG|FILE… [-j JAIL] [--recipe R] [--limits TEMPLATE] [--set K=V]… [--no-start]",
+         "PKG|FILE… [-j JAIL] [--recipe R] [--limits TEMPLATE] [--limit L=V]… [--set K=V]… [--no-start]",
          "packages into a jail, and its service running",
          install_options,
          {"package…"},
@@ -172,6 +177,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_reload},
+        {"limits",
+         "JAIL [LIMIT=VALUE…] [--limits TEMPLATE]",
+         "a jail's limits, what is used of them, and other ones at once",
+         limits_options,
+         {"jail", "limit=value…"},
+         false,
+         cmd_limits},
         {"exec",
          "[-u USER] JAIL COMMAND…",
          "run a command in a jail",

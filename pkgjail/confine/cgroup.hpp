@@ -19,6 +19,9 @@
 
 namespace pkgjail::confine {
 
+/// Within so long a jail gets its share of processor time.
+inline constexpr std::uint64_t cpu_period_usec = 100'000;
+
 /// One mounted tree of control groups.
 struct CgroupHierarchy {
     base::HostPath mount_point;
@@ -64,6 +67,10 @@ class JailCgroup {
         std::string mechanism; ///< "cgroup v1 memory.limit_in_bytes"; empty: no controller for it here
     };
     Reading limit(jail::LimitKind kind, const std::string& disk) const;
+    /// Sets a limit that cgroups enforce, or lifts it (no value). `swap_too`: memory and swap together are
+    /// held to it. False when there is no controller for it here. Error{denied} when the kernel refuses.
+    bool set_limit(jail::LimitKind kind, std::optional<std::uint64_t> value, const std::string& disk,
+                   bool swap_too) const;
 
     /// Stops or continues all processes; returns when the kernel says so. Throws Error{denied} where there is
     /// no freezer.

@@ -108,6 +108,7 @@ Usage JailCgroup::usage() const {
         usage.memory_peak_bytes = read_number(directory / (v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
         usage.memory_limit_hits =
             v2 ? read_key(directory / "memory.events", "max") : read_number(directory / "memory.failcnt");
+        usage.memory_kills = read_key(directory / (v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
     }
     if (const auto group = group_with("pids")) {
         usage.processes = read_number(group->directory / "pids.current");

@@ -34,6 +34,8 @@ struct Usage {
     std::optional<std::uint64_t> io_read_bytes;
     std::optional<std::uint64_t> io_write_bytes;
     std::optional<std::uint64_t> memory_limit_hits;
+    std::optional<std::uint64_t>
+        memory_kills; ///< processes that the kernel ended because of the memory limit
     std::optional<std::uint64_t> process_limit_hits;
     std::optional<std::uint64_t> throttled_usec; ///< time in which the cpu limit held it back
 };
@@ -89,6 +91,12 @@ class Driver {
     /// Reads every wanted limit back from the kernel.
     virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                         const base::HostPath& run_directory) const = 0;
+    /// Gives a jail that runs the limits of `spec` in place of those it has: for its processes of now and
+    /// later. A limit that `spec` does not have is lifted. Error{denied} names the limit that the kernel does
+    /// not take, for example memory below what is in use; what was changed before stays changed, so the
+    /// caller sets the former ones again. A limit that this host cannot enforce at all is passed over:
+    /// read_limits() tells of it.
+    virtual void set_limits(const JailSpec& spec, const base::HostPath& run_directory);
     virtual Usage usage(const std::string& handle, const base::HostPath& run_directory) const = 0;
 };
 

@@ -7,10 +7,10 @@
 #include <charconv>
 #include <csignal>
 #include <filesystem>
+#include <limits>
 #include <sstream>
 
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -20,6 +20,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/jail_process.hpp"
+#include "pkgjail/confine/process_limits.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -272,26 +273,20 @@ jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, c
     case LimitKind::files:
     case LimitKind::core:
     case LimitKind::stack: {
-        const auto resource = kind == LimitKind::files  ? RLIMIT_NOFILE
-                              : kind == LimitKind::core ? RLIMIT_CORE
-                                                        : RLIMIT_STACK;
-        const char* name = kind == LimitKind::files  ? "RLIMIT_NOFILE"
-                           : kind == LimitKind::core ? "RLIMIT_CORE"
-                                                     : "RLIMIT_STACK";
         const auto first = first_process(run_directory);
-        struct rlimit limit {};
-        if (!first || ::prlimit(first->pid, resource, nullptr, &limit) != 0) {
+        const auto limit = first ? process_limit(first->pid, kind) : std::nullopt;
+        if (!limit) {
             reading.mechanism = "the first process is gone";
             return reading;
         }
         // The hard limit: within it a process may move its soft limit as it likes.
-        if (limit.rlim_max != RLIM_INFINITY)
-            reading.effective = limit.rlim_max;
+        if (limit->hard != std::numeric_limits<std::uint64_t>::max())
+            reading.effective = limit->hard;
         reading.enforcement = reading.effective && *reading.effective <= wanted ? Enforcement::enforced
                                                                                 : Enforcement::unavailable;
-        reading.mechanism = reading.effective && *reading.effective < wanted
-                                ? fmt::format("{} (pkgjail itself may have no more)", name)
-                                : std::string(name);
+        reading.mechanism = rlimit_name(kind);
+        if (reading.effective && *reading.effective < wanted)
+            reading.mechanism += " (pkgjail itself may have no more)";
         return reading;
     }
     case LimitKind::cpu:

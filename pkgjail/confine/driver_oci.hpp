@@ -43,6 +43,7 @@ class OciDriver final : public Driver {
                     const ExecRequest& request) override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
+    void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
 
   private:

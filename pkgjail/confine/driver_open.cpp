@@ -15,6 +15,12 @@
 
 namespace pkgjail::confine {
 
+void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
+    throw base::Error(base::ErrorKind::denied, spec.jail,
+                      "its limits cannot be changed while it runs, with driver " + info().name,
+                      "stop it first; the limits hold from its next start");
+}
+
 #ifdef __linux__
 
 std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,

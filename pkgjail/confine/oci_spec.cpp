@@ -8,6 +8,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/confine/capabilities.hpp"
+#include "pkgjail/confine/cgroup.hpp"
 #include "pkgjail/confine/seccomp.hpp"
 
 namespace pkgjail::confine {
@@ -17,8 +18,6 @@ using base::Error;
 using base::ErrorKind;
 using jail::LimitKind;
 using Json = nlohmann::ordered_json;
-
-constexpr std::uint64_t cpu_period_usec = 100'000;
 
 Error wrong(const JailSpec& spec, std::string cause, std::string hint = {}) {
     return Error(ErrorKind::configuration, spec.jail.empty() ? spec.handle : spec.jail, std::move(cause),

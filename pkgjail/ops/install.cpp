@@ -14,6 +14,7 @@
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/installed.hpp"
+#include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/requirements.hpp"
@@ -132,6 +133,7 @@ class Install {
         check_claims(session_.catalog(), jail);
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
+        check_limit_changes(jail.limit_overrides);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
         solve::Request question;
@@ -218,7 +220,14 @@ class Install {
         if (!request_.limits.empty() && request_.limits != jail.limits_template)
             throw Error(ErrorKind::conflict, jail.name,
                         fmt::format("exists already, with limits {}", jail.limits_template),
-                        "install into another jail with -j NAME");
+                        fmt::format("pkgjail limits {} --limits {}", jail.name, request_.limits));
+        for (const auto& [name, value] : request_.limit_overrides) {
+            const auto have = jail.limit_overrides.find(name);
+            if (have == jail.limit_overrides.end() || have->second != value)
+                throw Error(ErrorKind::conflict, jail.name,
+                            fmt::format("exists already, with another limit {}", name),
+                            fmt::format("pkgjail limits {} {}={}", jail.name, name, value));
+        }
     }
 
     std::vector<std::string> wishes() const {
@@ -261,6 +270,7 @@ class Install {
         jail.limits_template = !request_.limits.empty() ? request_.limits
                                : recipe_                ? recipe_->limits
                                                         : "default";
+        jail.limit_overrides = request_.limit_overrides;
         if (recipe_) {
             jail.settings = request_.set;
             for (const jail::PortClaim& claim : recipe_->claims)

@@ -18,6 +18,7 @@ struct InstallRequest {
     std::string jail;                  ///< empty: named after the recipe, or the first package's base
     std::string recipe;                ///< empty: the one of the first package's base, if there is one
     std::string limits;                ///< template; empty: the recipe's
+    std::map<std::string, std::string> limit_overrides; ///< name to value as written
     std::map<std::string, std::string> set;
     bool start = true;
 };

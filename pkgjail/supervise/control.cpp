@@ -22,6 +22,8 @@ std::optional<ControlVerb> find_verb(std::string_view word) {
         return ControlVerb::stop;
     if (word == "reload")
         return ControlVerb::reload;
+    if (word == "limits")
+        return ControlVerb::limits;
     if (word == "wait")
         return ControlVerb::wait;
     return std::nullopt;

@@ -3,6 +3,7 @@
 //
 //     stop      "ok"; the connection then stays open until the supervisor has ended, so its end is the news
 //     reload    "ok" or "error TEXT"
+//     limits    the limits in RUN/service.json are put in force: "ok", or "error TEXT" and all is as before
 //     wait      "ok STATE" as soon as the service is ready, failed or told to stop
 //
 // Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are,
@@ -23,7 +24,7 @@
 
 namespace pkgjail::supervise {
 
-enum class ControlVerb { stop, reload, wait };
+enum class ControlVerb { stop, reload, limits, wait };
 
 /// The supervisor's side. Everything here is non-blocking.
 class ControlServer {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -255,6 +256,30 @@ void reload(const base::HostPath& run_directory) {
     throw Error(ErrorKind::conflict, run_directory.string(),
                 "has no supervisor that answers; the service is " + std::string(state_name(status.state)) +
                     (status.reason.empty() ? "" : ": " + status.reason));
+}
+
+bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits) {
+    const ServiceStatus status = read_status(run_directory);
+    if (status.state == ServiceState::stopped || status.state == ServiceState::failed)
+        return false;
+    base::Lock changing = take_launch_lock(run_directory, "limits");
+    SupervisedService service = read_service(run_directory);
+    const jail::Limits former = std::exchange(service.spec.limits, limits);
+    const auto write = [&] {
+        base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
+    };
+    write();
+    const std::optional<std::string> answer = ask(run_directory, "limits");
+    if (answer == "ok")
+        return true;
+    service.spec.limits = former;
+    write();
+    constexpr std::string_view error = "error ";
+    if (answer && answer->starts_with(error))
+        throw Error(ErrorKind::denied, service.spec.jail, answer->substr(error.size()),
+                    "what cannot be changed while it runs holds from the next start: stop, change, start");
+    throw Error(ErrorKind::conflict, service.spec.jail, "has no supervisor that answers",
+                "pkgjail start " + service.spec.jail + " puts it under one again");
 }
 
 } // namespace pkgjail::supervise

@@ -58,7 +58,7 @@ void ServiceKeeper::note(std::string text) noexcept {
 }
 
 void ServiceKeeper::clear_timers() {
-    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_})
+    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_, &watch_at_})
         timer->reset();
 }
 
@@ -100,6 +100,8 @@ void ServiceKeeper::start_service() {
     }
     started_ = base::steady_now();
     note(fmt::format("started as process {}", status_.service->pid));
+    if (!service_.spec.limits.wanted.empty())
+        watch_at_ = started_ + LimitWatch::interval;
     if (service_.health.probe)
         next_probe_at_ = started_ + first_pause;
     else

@@ -82,6 +82,7 @@ std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
     consider(restart_at_);
     consider(kill_at_);
     consider(save_at_);
+    consider(watch_at_);
     if (!probe_)
         consider(next_probe_at_);
     else if (!probe_->timed_out())
@@ -150,6 +151,8 @@ void ServiceKeeper::handle_timers() {
         become_ready("still runs after " + std::to_string(settling.count()) + " ms");
     if (!probe_ && is_over(next_probe_at_))
         start_probe();
+    if (is_over(watch_at_))
+        watch_limits();
 }
 
 void ServiceKeeper::reap() {
@@ -197,6 +200,8 @@ std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
             return "error the service does not run";
         note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
         return "ok";
+    case ControlVerb::limits:
+        return change_limits();
     case ControlVerb::wait:
         // Never before the state file says so: whoever waited reads it next.
         if (settled() && !changed_)

@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/limit_watch.hpp"
 #include "pkgjail/supervise/output.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
 #include "pkgjail/supervise/restart.hpp"
@@ -54,6 +55,8 @@ class ServiceKeeper {
     void start_service();
     void create_jail();
     void record_limits();
+    std::string change_limits(); ///< answers the request
+    void watch_limits();
     void service_ended(const base::Exit& exit);
     void restart_or_fail(const std::string& reason, bool failure);
     void become_ready(const std::string& why);
@@ -81,7 +84,7 @@ class ServiceKeeper {
 
     const base::HostPath run_directory_;
     confine::Driver& driver_;
-    const SupervisedService service_;
+    SupervisedService service_; ///< but for its limits as it was launched
     SignalPipe& signals_;
     ServiceLog log_;
     ServiceOutput output_;
@@ -102,6 +105,7 @@ class ServiceKeeper {
     bool over_ = false;
     int exit_status_ = 0;
 
+    LimitWatch limit_watch_;
     std::unique_ptr<ProbeProcess> probe_;
     bool adopting_ = false; ///< a killed command probe may have left a process in the jail
     unsigned successes_ = 0;
@@ -115,6 +119,7 @@ class ServiceKeeper {
     std::optional<base::SteadyTime> restart_at_;
     std::optional<base::SteadyTime> kill_at_;
     std::optional<base::SteadyTime> save_at_;
+    std::optional<base::SteadyTime> watch_at_;
 
     std::vector<struct pollfd> waiting_;
 };

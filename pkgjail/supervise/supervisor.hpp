@@ -53,6 +53,10 @@ bool stop(const base::HostPath& run_directory, confine::Driver& driver);
 /// Sends the reload signal to the service's first process. Error{conflict} when it is not running or has
 /// none.
 void reload(const base::HostPath& run_directory);
+/// Puts other limits in force for the service that runs, and for its restarts. Nothing runs: false, and
+/// nothing is done. Error{denied} when the kernel refuses one, with the former limits in force again;
+/// Error{conflict} when the service has lost its supervisor.
+bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits);
 
 /// The supervisor itself, called by pkgjail-supervisor's main with the run directory. Tells launch() through
 /// descriptor 1 how it went. Returns the exit status: 0 the service was stopped, 1 it failed or could not be

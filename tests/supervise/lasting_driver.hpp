@@ -54,6 +54,9 @@ class LastingDriver final : public confine::Driver {
                                                 const base::HostPath& run) const override {
         return fake.read_limits(spec, run);
     }
+    void set_limits(const confine::JailSpec& spec, const base::HostPath& run) override {
+        fake.set_limits(spec, run);
+    }
     confine::Usage usage(const std::string& handle, const base::HostPath& run) const override {
         return fake.usage(handle, run);
     }

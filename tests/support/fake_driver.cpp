@@ -284,6 +284,15 @@ std::vector<jail::LimitReading> FakeDriver::read_limits(const confine::JailSpec&
     return readings;
 }
 
+void FakeDriver::set_limits(const confine::JailSpec& spec, const base::HostPath&) {
+    std::string call = "limits " + spec.jail;
+    for (const auto& [kind, limit] : spec.limits.wanted)
+        call += " " + std::string(jail::limit_name(kind)) + "=" + jail::format_limit(kind, limit.value);
+    record(call);
+    jail(spec.handle);
+    specs_[spec.handle].limits = spec.limits;
+}
+
 confine::Usage FakeDriver::usage(const std::string& handle, const base::HostPath&) const {
     jail(handle);
     return next_usage;

@@ -62,6 +62,8 @@ class FakeDriver final : public confine::Driver {
                     const confine::ExecRequest& request) override;
     std::vector<jail::LimitReading> read_limits(const confine::JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
+    /// Recorded with what it was asked for: "limits web cpu=50% memory=64M".
+    void set_limits(const confine::JailSpec& spec, const base::HostPath& run_directory) override;
     confine::Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
 
   private:

@@ -1,0 +1,181 @@
+#include "pkgjail/ops/limits.hpp"
+
+#include <thread>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using jail::LimitKind;
+
+namespace {
+
+constexpr auto watching = std::chrono::milliseconds(200);
+
+using Count = std::optional<std::uint64_t>;
+
+struct TwoLooks {
+    confine::Usage before;
+    confine::Usage now;
+    std::uint64_t usec = 0; ///< between them
+};
+
+std::optional<TwoLooks> look_twice(const Context& context, const catalog::Jail& jail) {
+    TwoLooks looks;
+    try {
+        const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
+        const auto take = [&] { return driver->usage(jail_handle(jail), context.layout.run(jail.id)); };
+        const auto begin = base::steady_now();
+        looks.before = take();
+        std::this_thread::sleep_for(watching);
+        looks.now = take();
+        looks.usec = static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(base::steady_now() - begin).count());
+    } catch (const Error& error) {
+        context.reporter.warn(fmt::format("usage of jail {}: {}", jail.name, error.what()));
+        return std::nullopt;
+    }
+    return looks;
+}
+
+/// A second's worth of what a counter gained.
+Count rate(const Count& before, const Count& now, std::uint64_t usec) {
+    if (!before || !now || *now < *before || usec == 0)
+        return std::nullopt;
+    return (*now - *before) * 1'000'000 / usec;
+}
+
+Count use_of(LimitKind kind, const TwoLooks& looks) {
+    switch (kind) {
+    case LimitKind::cpu:
+        if (const Count usec = rate(looks.before.cpu_usec, looks.now.cpu_usec, looks.usec))
+            return *usec / 10'000; // microseconds a second, in hundredths of a CPU
+        return std::nullopt;
+    case LimitKind::memory:
+        return looks.now.memory_bytes;
+    case LimitKind::processes:
+        return looks.now.processes;
+    case LimitKind::io_read:
+        return rate(looks.before.io_read_bytes, looks.now.io_read_bytes, looks.usec);
+    case LimitKind::io_write:
+        return rate(looks.before.io_write_bytes, looks.now.io_write_bytes, looks.usec);
+    default:
+        return std::nullopt;
+    }
+}
+
+Count hits_of(LimitKind kind, const confine::Usage& usage) {
+    switch (kind) {
+    case LimitKind::cpu:
+        return usage.throttled_usec;
+    case LimitKind::memory:
+        return usage.memory_limit_hits;
+    case LimitKind::processes:
+        return usage.process_limit_hits;
+    default:
+        return std::nullopt;
+    }
+}
+
+LimitsResult view(const Context& context, const catalog::Jail& jail) {
+    LimitsResult result;
+    result.jail = jail.name;
+    result.limits_template = jail.limits_template;
+    const jail::Limits limits = jail_limits(context, jail, rendered_recipe(context, jail));
+    result.require_enforced = limits.require_enforced;
+    const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+    result.running = is_running(status);
+    const auto looks = result.running ? look_twice(context, jail) : std::nullopt;
+    for (const LimitKind kind : jail::all_limit_kinds) {
+        LimitView one;
+        one.kind = kind;
+        if (const auto found = limits.wanted.find(kind); found != limits.wanted.end()) {
+            one.wanted = found->second.value;
+            one.source = found->second.source;
+        }
+        for (const jail::LimitReading& reading : status.limits)
+            if (result.running && reading.kind == kind)
+                one.reading = reading;
+        if (looks) {
+            one.use = use_of(kind, *looks);
+            one.hits = hits_of(kind, looks->now);
+        }
+        result.limits.push_back(std::move(one));
+    }
+    return result;
+}
+
+} // namespace
+
+void check_limit_changes(const std::map<std::string, std::string>& changes) {
+    const jail::HostTerms terms = jail::host_terms();
+    for (const auto& [name, value] : changes)
+        try {
+            jail::Limits scratch;
+            jail::override_limit(scratch, {name, value, {"limits", 0, name}}, terms, "operator");
+        } catch (const Error& error) {
+            // What was typed is at fault, not a file.
+            throw Error(ErrorKind::usage, fmt::format("{}={}", name, value), error.cause(), error.hint());
+        }
+}
+
+LimitsResult limits(const Context& context, const std::string& name) {
+    auto catalog = open_for_reading(context);
+    if (!catalog)
+        throw Error(ErrorKind::not_found, name, "there is no jail of this name",
+                    "pkgjail install PACKAGE makes the first one");
+    return view(context, require_jail(*catalog, name));
+}
+
+LimitsResult change_limits(const Context& context, const LimitsRequest& request) {
+    Session session(context, "limits", request.jail);
+    const auto lock = session.lock_jail(request.jail);
+    const catalog::Jail before = require_jail(session.catalog(), request.jail);
+    catalog::Jail after = before;
+    if (!request.limits_template.empty())
+        after.limits_template = request.limits_template;
+    std::map<std::string, std::string> given;
+    for (const auto& [name, value] : request.changes)
+        if (value == "default" && (name == "require" || jail::find_limit(name)))
+            after.limit_overrides.erase(name);
+        else
+            given[name] = value;
+    check_limit_changes(given);
+    for (const auto& [name, value] : given)
+        after.limit_overrides[name] = value;
+    const jail::Limits wanted = jail_limits(context, after, rendered_recipe(context, after));
+    const bool changed =
+        after.limits_template != before.limits_template || after.limit_overrides != before.limit_overrides;
+    LimitsResult result;
+    if (!context.dry_run) {
+        catalog::Jails jails(session.catalog());
+        // Kernel and catalog change together, or not at all; cut in between, the same command again mends it.
+        catalog::Transaction transaction(session.catalog().database());
+        jails.update(after);
+        supervise::change_limits(context.layout.run(after.id), wanted);
+        base::step("limits.in_force");
+        if (const auto generation = jails.generation(after.id, after.current))
+            base::write_file_atomically(context.layout.jail_record(after.id), record_of(after, *generation));
+        transaction.commit();
+        base::step("limits.committed");
+        result = view(context, after);
+    } else {
+        result = view(context, after);
+    }
+    result.changed = changed;
+    session.finish();
+    return result;
+}
+
+} // namespace pkgjail::ops
