@@ -137,15 +137,15 @@ void KmodDriver::take_apart(const HostPath& place, const std::string& handle) {
                         fmt::format("unmount {}: {}", *point, std::strerror(error)),
                         "umount it by hand, then try again");
     }
-    remove_empty_directory(place / "root");
-    remove_empty_directory(place);
+    for (const HostPath& directory : {place / place_root, place / place_devices, place})
+        remove_empty_directory(directory);
 }
 
 EntryPlan KmodDriver::plan_of(const JailSpec& spec, const pkgjail_ref& ref) const {
     EntryPlan plan;
     plan.jail = spec.jail.empty() ? spec.handle : spec.jail;
     plan.ref = ref;
-    plan.root = (place_of(spec.handle) / "root").string();
+    plan.root = (place_of(spec.handle) / place_root).string();
     plan.identity = spec.identity;
     plan.working_directory = spec.working_directory;
     plan.command = spec.command;
@@ -164,12 +164,13 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
     check_mountable(spec);
     check_mount_points(spec);
     try {
-        base::make_directories(place / "root", 0700);
-        assemble(root_steps(spec, place / "root", facts), spec.jail);
+        for (const char* directory : {place_root, place_devices})
+            base::make_directories(place / directory, 0700);
+        assemble(root_steps(spec, place, facts), spec.jail);
         base::step("confine.root_mounted");
-        request.root = host_->open_directory(place / "root");
+        request.root = host_->open_directory(place / place_root);
         if (request.root < 0)
-            throw base::system_error(-request.root, (place / "root").string(), "open");
+            throw base::system_error(-request.root, (place / place_root).string(), "open");
         pkgjail_ref ref{};
         try {
             ref = control_.create(request, spec.jail);

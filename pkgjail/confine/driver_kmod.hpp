@@ -2,8 +2,9 @@
 // processes; what there is besides is the kernel's (the jail, its mounts) and one directory:
 //
 //     STATE/run/kmod/<handle>/root      where the jail's root is mounted together
+//     STATE/run/kmod/<handle>/dev       where the nodes of its /dev are made
 //
-// The directory is made first and removed last, so whatever a killed command left can be found by it. The
+// The directory of the handle is made first and removed last, so whatever a killed command left can be found by it. The
 // module knows the jail by its handle.
 #pragma once
 

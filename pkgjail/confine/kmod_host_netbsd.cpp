@@ -64,12 +64,12 @@ int mount_null(const RootStep& step) {
     return ::mount(MOUNT_NULL, step.target.c_str(), mount_flags(step), &arguments, sizeof arguments);
 }
 
-int mount_memory(const RootStep& step, int further_flags) {
+int mount_memory(const RootStep& step) {
     struct tmpfs_args arguments {};
     arguments.ta_version = TMPFS_ARGS_VERSION;
     arguments.ta_size_max = static_cast<off_t>(step.size_bytes);
     arguments.ta_root_mode = static_cast<mode_t>(step.mode);
-    return ::mount(MOUNT_TMPFS, step.target.c_str(), mount_flags(step) | further_flags, &arguments,
+    return ::mount(MOUNT_TMPFS, step.target.c_str(), mount_flags(step), &arguments,
                    sizeof arguments);
 }
 
@@ -77,7 +77,7 @@ int mount_memory(const RootStep& step, int further_flags) {
 /// looked at without following any before and after: it must be another one then, the top of the new mount.
 int mount_where_it_belongs(const RootStep& step) {
     const auto before = place_of(step.target);
-    if ((step.kind == RootStep::Kind::null ? mount_null(step) : mount_memory(step, 0)) != 0)
+    if ((step.kind == RootStep::Kind::null ? mount_null(step) : mount_memory(step)) != 0)
         return errno;
     if (place_of(step.target) != before)
         return 0;
@@ -187,8 +187,6 @@ class NetbsdHost final : public KmodHost {
             return mount_where_it_belongs(step);
         case RootStep::Kind::devices:
             return make_devices(step);
-        case RootStep::Kind::seal:
-            return mount_memory(step, MNT_UPDATE) != 0 ? errno : 0;
         }
         return EINVAL;
     }

@@ -30,30 +30,35 @@ const std::vector<JailDevice>& jail_devices() {
     return devices;
 }
 
-std::vector<RootStep> root_steps(const JailSpec& spec, const base::HostPath& root, const RootFacts& facts) {
+std::vector<RootStep> root_steps(const JailSpec& spec, const base::HostPath& place, const RootFacts& facts) {
     std::vector<RootStep> steps;
-    const auto inside = [&](std::string_view path) { return root.string() + std::string(path); };
+    const std::string root = (place / place_root).string();
+    const auto inside = [&](std::string_view path) { return root + std::string(path); };
 
     RootStep skeleton;
     skeleton.source = spec.root.string();
-    skeleton.target = root.string();
+    skeleton.target = root;
     skeleton.read_only = true;
     skeleton.no_exec = true; // directories and links only
     steps.push_back(std::move(skeleton));
 
-    // The one place where device nodes work. Sealed, so that root inside can neither fill nor change it.
-    RootStep dev = memory(inside("/dev"), device_directory_bytes, 0755);
-    dev.no_exec = true;
-    dev.no_devices = false;
-    RootStep nodes = dev;
+    // The one place where device nodes work. Root inside can neither fill nor change it: it sees a read-only
+    // mount of a tmpfs that is mounted elsewhere (a tmpfs itself cannot be made read-only once it has its
+    // nodes).
+    RootStep nodes = memory((place / place_devices).string(), device_directory_bytes, 0755);
+    nodes.no_exec = true;
+    nodes.no_devices = false;
+    steps.push_back(nodes);
     nodes.kind = RootStep::Kind::devices;
     nodes.devices = facts.devices;
-    RootStep seal = dev;
-    seal.kind = RootStep::Kind::seal;
-    seal.read_only = true;
-    steps.push_back(std::move(dev));
     steps.push_back(std::move(nodes));
-    steps.push_back(std::move(seal));
+    RootStep dev;
+    dev.source = (place / place_devices).string();
+    dev.target = inside("/dev");
+    dev.read_only = true;
+    dev.no_exec = true;
+    dev.no_devices = false;
+    steps.push_back(std::move(dev));
 
     for (const Mount& mount : spec.mounts) {
         RootStep step;
@@ -89,8 +94,6 @@ std::string show(const RootStep& step) {
         for (const HostDevice& device : step.devices)
             text += fmt::format(" {}", device.device.name);
         return text;
-    case RootStep::Kind::seal:
-        return fmt::format("seal {}", step.target);
     }
     text += step.read_only ? " ro" : " rw";
     text += " nosuid";

@@ -40,7 +40,6 @@ struct RootStep {
         null,    ///< `source` is mounted at `target`
         memory,  ///< a fresh tmpfs at `target`
         devices, ///< the nodes of `devices` are made in the directory `target`
-        seal,    ///< the tmpfs at `target` becomes read-only
     };
     Kind kind = Kind::null;
     std::string source;
@@ -48,15 +47,19 @@ struct RootStep {
     bool read_only = false;
     bool no_exec = false;
     bool no_devices = true;
-    std::uint64_t size_bytes = 0; ///< memory, seal
-    unsigned mode = 0755;         ///< memory, seal: of the top directory
+    std::uint64_t size_bytes = 0; ///< memory
+    unsigned mode = 0755;         ///< memory: of the top directory
     std::vector<HostDevice> devices;
 
     bool is_mount() const { return kind == Kind::null || kind == Kind::memory; }
 };
 
-/// `root` is the directory that becomes the jail's "/".
-std::vector<RootStep> root_steps(const JailSpec& spec, const base::HostPath& root, const RootFacts& facts);
+/// The directories in a jail's place that must be there before: where its root is mounted together, and where
+/// the nodes of its /dev are made.
+inline constexpr const char* place_root = "root";
+inline constexpr const char* place_devices = "dev";
+
+std::vector<RootStep> root_steps(const JailSpec& spec, const base::HostPath& place, const RootFacts& facts);
 
 /// "null /usr/lib → /…/root/usr/lib ro nosuid nodev".
 std::string show(const RootStep& step);

@@ -70,7 +70,7 @@ std::string failure(const std::function<void()>& act) {
     return "no failure";
 }
 
-const std::string whole_web = "jail web live 1\nmount web/root\nmount web/root/dev\n"
+const std::string whole_web = "jail web live 1\nmount web/root\nmount web/dev\nmount web/root/dev\n"
                               "mount web/root/usr/pkg\nmount web/root/var\nmount web/root/var/run\n";
 
 } // namespace
@@ -208,7 +208,7 @@ TEST_CASE("two jails are apart, and removing one leaves the other", "[kmod][driv
     CHECK(host_errno(world_kill(machine.inside("db").at(0), 9)) == EPERM);
     world_as(before);
     other->remove("web", run);
-    CHECK(machine.show() == "jail db live 1\nmount db/root\nmount db/root/dev\n"
+    CHECK(machine.show() == "jail db live 1\nmount db/root\nmount db/dev\nmount db/root/dev\n"
                             "mount db/root/usr/pkg\nmount db/root/var\nmount db/root/var/run\n");
     driver->remove("db", run);
     CHECK(machine.show().empty());
@@ -289,7 +289,7 @@ TEST_CASE("whatever step of the root fails, the ones before are undone", "[kmod]
     Machine machine;
     const auto driver = state.command(machine);
     for (const char* step :
-         {"/skeleton", "tmpfs", "devices", "seal", "/usr/pkg", "root/var rw", "/var/run"}) {
+         {"/skeleton", "tmpfs", "devices", "/root/dev", "/usr/pkg", "root/var rw", "/var/run"}) {
         machine.failing_step = step;
         const std::string told = failure([&] { driver->create(state.spec("web"), state.dir.path(), {}); });
         INFO(told);
