@@ -36,6 +36,9 @@ class Machine {
     /// Processes inside a jail, by the name that the kernel has for it.
     std::vector<proc*> inside(const std::string& name) const;
 
+    /// The process that started going in last.
+    proc* last_entered() const { return entered_.back(); }
+
     // What is wrong with this machine; as it is, everything is right.
     std::set<std::string> modules = {"/usr/pkg/lib/pkgjail/pkgjail.kmod"}; ///< that can be loaded
     std::int64_t securelevel = -1;
