@@ -63,6 +63,7 @@ create(const struct pkgjail_limits *limits)
 	ATF_REQUIRE(req.root != -1);
 	if (limits != NULL)
 		req.limits = *limits;
+	req.policy = PKGJAIL_PROFILE_HIGH;
 	req.nports = 1;
 	req.ports[0].first = req.ports[0].last = 18080;
 	req.ports[0].protocol = PKGJAIL_PROTO_TCP;
@@ -294,6 +295,72 @@ ATF_TC_BODY(cpu, tc)
 	take_down();
 }
 
+static int
+sleep_a_while(void)
+{
+
+	sleep(5);
+	return 0;
+}
+
+ATF_TC(members);
+ATF_TC_HEAD(members, tc)
+{
+	atf_tc_set_md_var(tc, "descr", "the processes inside are told");
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(members, tc)
+{
+	REQUEST(pkgjail_members, req);
+	int32_t pids[4];
+	pid_t pid;
+
+	open_control();
+	create(NULL);
+	pid = fork();
+	ATF_REQUIRE(pid != -1);
+	if (pid == 0)
+		_exit(enter() != 0 ? 255 : sleep_a_while());
+	usleep(500000);
+	req.ref = jail;
+	req.buffer = (uint64_t)(uintptr_t)pids;
+	req.capacity = 4;
+	ATF_REQUIRE_EQ(0, ioctl(control, PKGJAIL_IOC_MEMBERS, &req));
+	ATF_CHECK_EQ(1, req.count);
+	ATF_CHECK_EQ(pid, pids[0]);
+	take_down();
+}
+
+static int
+refused_network(void)
+{
+
+	refused("inet", socket(AF_INET, SOCK_STREAM, 0), EPERM);
+	refused("inet6", socket(AF_INET6, SOCK_DGRAM, 0), EPERM);
+	if (socket(AF_LOCAL, SOCK_STREAM, 0) == -1)
+		failures++;
+	return failures;
+}
+
+ATF_TC(no_network);
+ATF_TC_HEAD(no_network, tc)
+{
+	atf_tc_set_md_var(tc, "descr", "a jail without network has none");
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(no_network, tc)
+{
+	REQUEST(pkgjail_setpolicy, req);
+
+	open_control();
+	create(NULL);
+	req.ref = jail;
+	req.policy = PKGJAIL_PROFILE_LOW & ~PKGJAIL_ALLOW_INET;
+	ATF_REQUIRE_EQ(0, ioctl(control, PKGJAIL_IOC_SETPOLICY, &req));
+	ATF_CHECK_EQ(0, inside(refused_network));
+	take_down();
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 
@@ -301,5 +368,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, descriptors);
 	ATF_TP_ADD_TC(tp, processes);
 	ATF_TP_ADD_TC(tp, cpu);
+	ATF_TP_ADD_TC(tp, members);
+	ATF_TP_ADD_TC(tp, no_network);
 	return atf_no_error();
 }
