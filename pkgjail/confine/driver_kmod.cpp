@@ -13,6 +13,8 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/kmod_network.hpp"
+#include "pkgjail/confine/kmod_place.hpp"
 #include "pkgjail/confine/kmod_request.hpp"
 #include "pkgjail/confine/kmod_terminal.hpp"
 #include "pkgjail/confine/mount_points.hpp"
@@ -28,7 +30,6 @@ using std::chrono::milliseconds;
 namespace fs = std::filesystem;
 
 constexpr milliseconds end_patience(30'000);
-constexpr milliseconds unmount_patience(5'000); // then by force: nothing of the jail lives any more
 
 Error not_running(const std::string& handle) {
     return Error(ErrorKind::conflict, handle, "is not running");
@@ -54,12 +55,6 @@ void check_mountable(const JailSpec& spec) {
     }
 }
 
-void remove_empty_directory(const HostPath& path) {
-    // Never what is in it: if a mount were still there, that would be the host's own files.
-    if (::rmdir(path.c_str()) != 0 && errno != ENOENT)
-        throw base::system_error(errno, path.string(), "rmdir");
-}
-
 std::vector<std::string> lines_of(const std::map<std::string, std::string>& environment) {
     std::vector<std::string> lines;
     for (const auto& [name, value] : environment)
@@ -70,6 +65,23 @@ std::vector<std::string> lines_of(const std::map<std::string, std::string>& envi
 std::string search_path(const std::map<std::string, std::string>& environment) {
     const auto found = environment.find("PATH");
     return found == environment.end() ? std::string() : found->second;
+}
+
+constexpr const char* altq_conf = "/etc/altq.conf";
+
+/// The files for the operator's packet filter and shaper, in the jail's run directory.
+HostPath npf_file(const HostPath& run_directory) {
+    return run_directory / "npf.rules";
+}
+HostPath altq_file(const HostPath& run_directory) {
+    return run_directory / "altq.conf";
+}
+
+void write_or_remove(const HostPath& file, const std::string& text) {
+    if (!text.empty())
+        base::write_file_atomically(file, text);
+    else if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+        throw base::system_error(errno, file.string(), "unlink");
 }
 
 HostPath made_places(const HostPath& state_directory) {
@@ -103,44 +115,6 @@ pkgjail_stat KmodDriver::running(const std::string& handle) const {
     return *found;
 }
 
-// Step by step; what was done when one fails is undone in reverse.
-void KmodDriver::assemble(const std::vector<RootStep>& steps, const std::string& jail) {
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-        const int error = host_->carry_out(steps[i]);
-        if (error == 0)
-            continue;
-        for (std::size_t done = i; done > 0; --done)
-            if (steps[done - 1].is_mount())
-                host_->unmount(steps[done - 1].target, true); // what stays is taken apart with the place
-        throw Error(
-            ErrorKind::system, jail,
-            fmt::format("its root cannot be put together: {}: {}", show(steps[i]), std::strerror(error)));
-    }
-}
-
-void KmodDriver::take_apart(const HostPath& place, const std::string& handle) {
-    // By the kernel's list, not by a description: whoever mounted may have been killed between two steps.
-    auto points = host_->mounts_below(place);
-    for (auto point = points.rbegin(); point != points.rend(); ++point) {
-        int error = host_->unmount(*point, false);
-        milliseconds waited(0);
-        // A process that has just ended may hold its directories for a moment.
-        while (error == EBUSY && waited < unmount_patience) {
-            host_->pause(milliseconds(20));
-            waited += milliseconds(20);
-            error = host_->unmount(*point, false);
-        }
-        if (error == EBUSY)
-            error = host_->unmount(*point, true);
-        if (error != 0)
-            throw Error(ErrorKind::system, handle,
-                        fmt::format("unmount {}: {}", *point, std::strerror(error)),
-                        "umount it by hand, then try again");
-    }
-    for (const HostPath& directory : {place / place_root, place / place_devices, place})
-        remove_empty_directory(directory);
-}
-
 EntryPlan KmodDriver::plan_of(const JailSpec& spec, const pkgjail_ref& ref) const {
     EntryPlan plan;
     plan.jail = spec.jail.empty() ? spec.handle : spec.jail;
@@ -164,9 +138,11 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
     check_mountable(spec);
     check_mount_points(spec);
     try {
-        for (const char* directory : {place_root, place_devices})
-            base::make_directories(place / directory, 0700);
-        assemble(root_steps(spec, place, facts), spec.jail);
+        const auto shaper = host_->operator_file(altq_conf);
+        const auto altq = shaper ? find_altq_place(*shaper) : std::nullopt;
+        write_or_remove(npf_file(run_directory), npf_rules(spec));
+        write_or_remove(altq_file(run_directory), altq ? altq_lines(spec, *altq) : std::string());
+        assemble_root(*host_, place, root_steps(spec, place, facts), spec.jail);
         base::step("confine.root_mounted");
         request.root = host_->open_directory(place / place_root);
         if (request.root < 0)
@@ -214,16 +190,18 @@ void KmodDriver::start(const JailSpec& spec, const HostPath&) {
         throw entry_error(plan_of(spec, {}), *failed);
 }
 
-void KmodDriver::remove(const std::string& handle, const HostPath&) {
+void KmodDriver::remove(const std::string& handle, const HostPath& run_directory) {
     const HostPath place = place_of(handle);
     // The kernel's jail holds the root busy: first that, then the mounts.
     if (const auto found = control_.find(handle))
         control_.end(found->ref, handle, end_patience);
     waiting_.erase(handle); // closes the gate of one that was never let go
+    for (const HostPath& file : {npf_file(run_directory), altq_file(run_directory)})
+        write_or_remove(file, "");
     std::error_code error;
     if (!fs::exists(place, error) && !error)
         return;
-    take_apart(place, handle);
+    take_apart(*host_, place, handle);
 }
 
 std::vector<std::string> KmodDriver::handles() const {
@@ -295,11 +273,15 @@ base::Exit KmodDriver::exec(const JailSpec& spec, const HostPath&, const ExecReq
     return entrant->wait();
 }
 
-std::vector<jail::LimitReading> KmodDriver::read_limits(const JailSpec& spec, const HostPath&) const {
+std::vector<jail::LimitReading> KmodDriver::read_limits(const JailSpec& spec,
+                                                        const HostPath& run_directory) const {
     const pkgjail_stat stat = running(spec.handle);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
-        readings.push_back(kmod_reading(kind, limit.value, stat));
+        readings.push_back(kind == jail::LimitKind::net_out
+                               ? net_out_reading(spec, limit.value, host_->operator_file(altq_conf),
+                                                 altq_file(run_directory).string())
+                               : kmod_reading(kind, limit.value, stat));
     return readings;
 }
 

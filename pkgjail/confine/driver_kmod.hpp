@@ -3,9 +3,11 @@
 //
 //     STATE/run/kmod/<handle>/root      where the jail's root is mounted together
 //     STATE/run/kmod/<handle>/dev       where the nodes of its /dev are made
+//     RUN/npf.rules, RUN/altq.conf      lines for the operator's packet filter and shaper, if they can be
+//     used
 //
-// The directory of the handle is made first and removed last, so whatever a killed command left can be found by it. The
-// module knows the jail by its handle.
+// The directory of the handle is made first and removed last, so whatever a killed command left can be found
+// by it. The module knows the jail by its handle.
 #pragma once
 
 #include <map>
@@ -47,8 +49,6 @@ class KmodDriver final : public Driver {
   private:
     base::HostPath place_of(const std::string& handle) const;
     pkgjail_stat running(const std::string& handle) const;
-    void assemble(const std::vector<RootStep>& steps, const std::string& jail);
-    void take_apart(const base::HostPath& place, const std::string& handle);
     EntryPlan plan_of(const JailSpec& spec, const pkgjail_ref& ref) const;
 
     std::unique_ptr<KmodHost> host_;

@@ -59,6 +59,9 @@ class KmodHost {
     virtual int open_directory(const base::HostPath& directory) = 0;
     virtual void close_directory(int number) = 0;
 
+    /// A file of the operator's, as it is; nullopt: there is none.
+    virtual std::optional<std::string> operator_file(const base::HostPath& path) = 0;
+
     // Processes.
     /// Starts the process that carries out `plan`. Throws Error{system}.
     virtual std::unique_ptr<Entrant> start(const EntryPlan& plan) = 0;

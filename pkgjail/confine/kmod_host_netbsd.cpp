@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/confine/kmod_process.hpp"
@@ -69,8 +70,7 @@ int mount_memory(const RootStep& step) {
     arguments.ta_version = TMPFS_ARGS_VERSION;
     arguments.ta_size_max = static_cast<off_t>(step.size_bytes);
     arguments.ta_root_mode = static_cast<mode_t>(step.mode);
-    return ::mount(MOUNT_TMPFS, step.target.c_str(), mount_flags(step), &arguments,
-                   sizeof arguments);
+    return ::mount(MOUNT_TMPFS, step.target.c_str(), mount_flags(step), &arguments, sizeof arguments);
 }
 
 /// mount(2) follows links, and part of a jail's root is written by processes of the jail. So the directory is
@@ -204,6 +204,10 @@ class NetbsdHost final : public KmodHost {
         return number < 0 ? -errno : number;
     }
     void close_directory(int number) override { ::close(number); }
+
+    std::optional<std::string> operator_file(const HostPath& path) override {
+        return base::read_file_if_exists(path);
+    }
 
     std::unique_ptr<Entrant> start(const EntryPlan& plan) override {
         return fork_entrant(plan, system_entry_calls);

@@ -206,8 +206,8 @@ jail::LimitReading kmod_reading(LimitKind kind, std::uint64_t wanted_value, cons
         reading.mechanism = "this kernel has no hook for disk transfer rates";
         break;
     case LimitKind::net_in:
-    case LimitKind::net_out:
-        reading.mechanism = "the jail shares the network of the host";
+    case LimitKind::net_out: // see net_out_reading
+        reading.mechanism = "nothing delays what comes in to a jail that shares the network of the host";
         break;
     case LimitKind::disk:
         reading.mechanism = "no quota on the file system of the state directory";

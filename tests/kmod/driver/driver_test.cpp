@@ -6,6 +6,7 @@
 
 #include "driver/fake_host.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
@@ -541,4 +542,31 @@ TEST_CASE("a jail without network has no Internet sockets in the kernel", "[kmod
             CHECK(world_ask(q, nullptr).module == WORLD_DENY);
     world_as(before);
     driver->remove("build", state.dir.path());
+}
+
+TEST_CASE("lines for the operator's filter and shaper lie beside the jail while it is there",
+          "[kmod][driver]") {
+    const State state;
+    Machine machine;
+    machine.operator_files["/etc/altq.conf"] =
+        "interface wm0 bandwidth 100M cbq\nclass cbq wm0 root_class NULL pbandwidth 100\n";
+    const auto driver = state.command(machine);
+    auto spec = state.spec("web");
+    spec.claims = {{"tcp", "10.0.0.5", 80}};
+    spec.limits.wanted[jail::LimitKind::net_out] = {1000, "test"};
+    const auto run = state.dir.path();
+    driver->create(spec, run, {});
+
+    CHECK(base::read_file(run / "npf.rules") ==
+          "pass stateful in final family inet4 proto tcp to 10.0.0.5 port 80\n"
+          "block in final family inet4 to 10.0.0.5\n");
+    const std::string lines = base::read_file(run / "altq.conf");
+    CHECK(lines == "class cbq wm0 pkgjail_web root_class exactbandwidth 8000\n"
+                   "filter wm0 pkgjail_web 0 0 10.0.0.5 0 0\n");
+    CHECK(driver->read_limits(spec, run).at(0).enforcement == jail::Enforcement::unavailable);
+    machine.operator_files["/etc/altq.conf"] += lines; // the operator takes them over
+    CHECK(driver->read_limits(spec, run).at(0).enforcement == jail::Enforcement::advisory);
+    driver->remove("web", run);
+    CHECK_FALSE(fs::exists(run / "npf.rules"));
+    CHECK_FALSE(fs::exists(run / "altq.conf"));
 }

@@ -284,6 +284,11 @@ void FakeHost::close_directory(int number) {
     world_close(number);
 }
 
+std::optional<std::string> FakeHost::operator_file(const HostPath& path) {
+    const auto found = machine_.operator_files.find(path.string());
+    return found == machine_.operator_files.end() ? std::nullopt : std::optional<std::string>(found->second);
+}
+
 void FakeHost::pause(std::chrono::milliseconds time) {
     world_run(static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 1)));
 }

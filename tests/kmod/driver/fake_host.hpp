@@ -49,6 +49,7 @@ class Machine {
     int failing_stage_error = 5; ///< EIO
     std::string failing_step;    ///< a step of a root whose text contains this fails
     std::set<std::string> missing_programs;
+    std::map<std::string, std::string> operator_files; ///< by path
     /// Before each of the host's acts, by name; may throw Killed.
     std::function<void(const std::string& act)> on_act;
     /// A forked process ends at once with this status when it is let go.
@@ -87,6 +88,7 @@ class FakeHost final : public confine::KmodHost {
     std::vector<std::string> mounts_below(const pkgjail::base::HostPath& directory) override;
     int open_directory(const pkgjail::base::HostPath& directory) override;
     void close_directory(int number) override;
+    std::optional<std::string> operator_file(const pkgjail::base::HostPath& path) override;
     std::unique_ptr<confine::Entrant> start(const confine::EntryPlan& plan) override;
     void pause(std::chrono::milliseconds time) override;
 

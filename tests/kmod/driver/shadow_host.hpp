@@ -34,6 +34,9 @@ class ShadowHost final : public confine::KmodHost {
         return fake_.open_directory(directory);
     }
     void close_directory(int number) override { fake_.close_directory(number); }
+    std::optional<std::string> operator_file(const pkgjail::base::HostPath& path) override {
+        return fake_.operator_file(path);
+    }
     std::unique_ptr<confine::Entrant> start(const confine::EntryPlan& plan) override;
     void pause(std::chrono::milliseconds time) override;
 
