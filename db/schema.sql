@@ -206,6 +206,15 @@ CREATE TABLE jail_limit (
     PRIMARY KEY (jail_id, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Packages of a jail that are to stay as they are.
+CREATE TABLE jail_hold (
+    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+    pkgbase TEXT NOT NULL,                    -- "nginx"
+    reason  TEXT NOT NULL,                    -- one line for people; may be empty
+    until   INTEGER,                          -- when it ends; null: when it is released
+    PRIMARY KEY (jail_id, pkgbase)
+) STRICT, WITHOUT ROWID;
+
 -- Ports of the host that a jail's service listens on.
 CREATE TABLE jail_claim (
     jail_id  TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose

@@ -49,10 +49,17 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     claim(jail.id);
     while (claim.next())
         jail.claims.push_back({claim.text(0), claim.text(1), claim.integer(2)});
+
+    Statement holds(database, "SELECT pkgbase, reason, until FROM jail_hold WHERE jail_id = ?"
+                              " ORDER BY pkgbase");
+    auto hold = holds.use();
+    hold(jail.id);
+    while (hold.next())
+        jail.holds.push_back({hold.text(0), hold.text(1), hold.optional_integer(2)});
     return jail;
 }
 
-/// Settings, limits and claims; a claim written twice counts once.
+/// Settings, limits, claims and holds; a claim written twice counts once.
 void insert_belongings(Database& database, const Jail& jail) {
     Statement setting(database, "INSERT INTO jail_setting (jail_id, key, value) VALUES (?, ?, ?)");
     for (const auto& [key, value] : jail.settings)
@@ -64,6 +71,9 @@ void insert_belongings(Database& database, const Jail& jail) {
                               " ON CONFLICT DO NOTHING");
     for (const PortClaimRow& row : jail.claims)
         claim.use()(jail.id)(row.protocol)(row.address)(row.port).execute();
+    Statement hold(database, "INSERT INTO jail_hold (jail_id, pkgbase, reason, until) VALUES (?, ?, ?, ?)");
+    for (const Hold& row : jail.holds)
+        hold.use()(jail.id)(row.pkgbase)(row.reason)(row.until).execute();
 }
 
 void insert_generation(Database& database, const std::string& jail_id, const Generation& generation) {
@@ -175,6 +185,7 @@ void Jails::update(const Jail& jail) {
     Statement(database, "DELETE FROM jail_setting WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_limit WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_claim WHERE jail_id = ?").use()(jail.id).execute();
+    Statement(database, "DELETE FROM jail_hold WHERE jail_id = ?").use()(jail.id).execute();
     insert_belongings(database, jail);
     transaction.commit();
 }

@@ -45,6 +45,14 @@ struct PortClaimRow {
     std::int64_t port = 0;
 };
 
+/// A package that is to stay as it is.
+struct Hold {
+    std::string pkgbase;
+    std::string reason;                ///< may be empty
+    std::optional<std::int64_t> until; ///< Unix seconds; unset: until it is released
+    bool operator==(const Hold&) const = default;
+};
+
 struct Jail {
     std::string id; ///< 16 hexadecimal digits, never used again; names the directories
     std::string name;
@@ -58,6 +66,7 @@ struct Jail {
     std::int64_t created_at = 0;
     std::int64_t current = 0; ///< generation
     std::vector<PortClaimRow> claims;
+    std::vector<Hold> holds; ///< by pkgbase
     std::optional<std::string>
         operation; ///< stage of an operation that has stopped the service and is not finished
 };

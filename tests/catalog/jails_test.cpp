@@ -224,6 +224,24 @@ TEST_CASE("the stage of an operation is kept until it is cleared", "[catalog][ja
     CHECK(error_of([&] { fixture.jails.set_operation("j9", "x"); })->kind() == ErrorKind::not_found);
 }
 
+TEST_CASE("holds come back by package, are replaced by an update and go with the jail", "[catalog][jails]") {
+    WithImages fixture;
+    Jail given = jail_named("web", "0123456789abcdef");
+    given.holds = {{"nginx", "plugin not ported", 4000}, {"app", "", {}}};
+    fixture.jails.add(given, generation_of("i1"));
+
+    auto found = fixture.jails.find("web");
+    REQUIRE(found);
+    CHECK(found->holds == std::vector<Hold>{{"app", "", {}}, {"nginx", "plugin not ported", 4000}});
+    found->holds = {{"app", "now with a reason", {}}};
+    fixture.jails.update(*found);
+
+    CHECK(fixture.jails.find("web")->holds == std::vector<Hold>{{"app", "now with a reason", {}}});
+    fixture.jails.remove(given.id);
+    fixture.jails.add(given = jail_named("web", "0123456789abcdef"), generation_of("i1"));
+    CHECK(fixture.jails.find("web")->holds.empty());
+}
+
 TEST_CASE("addresses overlap as sockets do", "[catalog][jails]") {
     struct Case {
         const char* a;
