@@ -7,6 +7,7 @@
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/plan_words.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/doctor.hpp"
@@ -67,6 +68,8 @@ std::string status_block(const ops::JailView& view) {
                                         [](const auto& conflict) { return conflict.is_open(); });
         open > 0)
         line("conflicts", fmt::format("{} in its configuration: pkgjail config {}", open, view.jail.name));
+    for (const catalog::Hold& hold : view.jail.holds)
+        line("hold", hold_text(hold));
     line("recipe", view.jail.recipe);
     for (const std::string& required : view.requires_)
         line("requires", required);
@@ -108,7 +111,8 @@ int cmd_list(Environment& environment) {
                             {"state", supervise::state_name(view.status.state)},
                             {"package", service_package(view)},
                             {"generation", view.generation.number},
-                            {"ports", ports_text(view)}});
+                            {"ports", ports_text(view)},
+                            {"holds", holds_json(view.jail.holds)}});
         environment.print_json({{"jails", list}});
         return exit_done;
     }

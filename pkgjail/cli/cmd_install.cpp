@@ -1,7 +1,8 @@
-// install, remove, autoremove.
+// install, lock, remove, autoremove.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
@@ -9,6 +10,7 @@
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/install.hpp"
+#include "pkgjail/ops/lock.hpp"
 
 namespace pkgjail::cli {
 
@@ -42,9 +44,11 @@ Json result_json(const ops::InstallResult& result, bool dry_run) {
 std::string unneeded_text(const ops::InstallResult& result) {
     if (result.unneeded.empty())
         return "";
-    return fmt::format("nothing needs {} any more; pkgjail autoremove -j {} takes {} away\n",
-                       fmt::join(result.unneeded, ", "), result.jail,
-                       result.unneeded.size() == 1 ? "it" : "them");
+    return folded(fmt::format("nothing needs {} any more; pkgjail autoremove -j {} takes {} away",
+                              fmt::join(result.unneeded, ", "), result.jail,
+                              result.unneeded.size() == 1 ? "it" : "them"),
+                  0, output_screen()) +
+           "\n";
 }
 
 void tell(Environment& environment, const ops::InstallResult& result) {
@@ -113,7 +117,29 @@ int cmd_install(Environment& environment) {
     request.limit_overrides = limit_changes(environment.list("limit"));
     request.set = settings(environment.list("set"));
     request.start = !environment.has("no-start");
+    if (environment.has("locked") && environment.text("locked").empty())
+        throw Error(ErrorKind::usage, "--locked", "found \"\", allowed: a file that pkgjail lock wrote");
+    request.locked = environment.text("locked");
     tell(environment, ops::install(environment.context(), request));
+    return exit_done;
+}
+
+int cmd_lock(Environment& environment) {
+    if (environment.text("jail").empty())
+        throw Error(ErrorKind::usage, "lock", "no jail given", "pkgjail lock JAIL [FILE]");
+    const ops::LockFile lock = ops::lock(environment.context(), environment.text("jail"));
+    const std::string text = ops::lock_text(lock);
+    const std::string file = environment.text("file");
+    if (!file.empty() && !environment.context().dry_run)
+        base::write_file_atomically(file, text, 0644);
+    if (environment.json())
+        environment.print_json(Json::parse(text));
+    else if (file.empty())
+        print(text); // what was asked for, also with --quiet
+    else
+        environment.say(fmt::format("{}: {} of jail {}{}\n", printable(file),
+                                    jail::counted(lock.packages.size(), "package"), lock.jail,
+                                    environment.context().dry_run ? ", not written in a dry run" : ""));
     return exit_done;
 }
 

@@ -1,7 +1,9 @@
 // upgrade, rollback: new generations, and the way back.
 #include <algorithm>
+#include <map>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
@@ -19,6 +21,35 @@ using base::printable;
 
 namespace {
 
+Json held_json(const std::vector<ops::HeldBack>& held) {
+    Json list = Json::array();
+    for (const ops::HeldBack& each : held) {
+        Json json = {{"pkgname", each.pkgname},
+                     {"offered", each.offered.empty() ? Json(nullptr) : Json(each.offered)}};
+        json.update(holds_json({each.hold}).front());
+        list.push_back(json);
+    }
+    return list;
+}
+
+/// What is left alone and why; what was left behind.
+std::string notes_text(const ops::UpgradeResult& result) {
+    std::string text;
+    for (const ops::HeldBack& each : result.held)
+        if (!each.offered.empty())
+            text +=
+                folded(fmt::format("jail {}: {} stays, {} is on offer: {}", result.jail,
+                                   printable(each.pkgname), printable(each.offered), hold_text(each.hold)),
+                       0, output_screen()) +
+                "\n";
+    if (result.changed && !result.unneeded.empty())
+        text += folded(fmt::format("jail {}: nothing needs {} any more; pkgjail autoremove -j {}",
+                                   result.jail, fmt::join(result.unneeded, ", "), result.jail),
+                       0, output_screen()) +
+                "\n";
+    return text;
+}
+
 Json upgrade_json(const ops::UpgradeResult& result) {
     Json json = {{"changed", result.changed},
                  {"steps", plan_json(result.plan)},
@@ -26,7 +57,10 @@ Json upgrade_json(const ops::UpgradeResult& result) {
                  {"generation", result.generation},
                  {"image", result.image},
                  {"started", result.started},
-                 {"build_warnings", result.warnings}};
+                 {"build_warnings", result.warnings},
+                 {"held", held_json(result.held)},
+                 {"vanished", result.vanished},
+                 {"unneeded", result.unneeded}};
     if (result.status)
         json["status"] = status_json(*result.status);
     return json;
@@ -61,15 +95,29 @@ std::int64_t generation_option(Environment& environment) {
 } // namespace
 
 int cmd_upgrade(Environment& environment) {
+    const std::vector<std::string> jails = named_jails(environment);
+    ops::UpgradeRequest request;
+    request.only = environment.list("package");
+    request.check = environment.has("check");
+    // Everything is fetched and checked before the first jail is changed; a jail for which that fails stays
+    // as it is.
+    std::map<std::string, Error> failures;
+    if (jails.size() > 1 && !request.check && !environment.context().dry_run)
+        for (const std::string& jail : jails)
+            try {
+                request.jail = jail;
+                ops::fetch_for_upgrade(environment.context(), request);
+            } catch (const Error& error) {
+                failures.emplace(jail, error);
+            }
     bool something = false;
-    const int status = for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
-        ops::UpgradeRequest request;
+    const int status = for_each_jail(environment, jails, [&](const std::string& jail) {
+        if (const auto failure = failures.find(jail); failure != failures.end())
+            throw Error(failure->second);
         request.jail = jail;
-        request.only = environment.list("package");
-        request.check = environment.has("check");
         const ops::UpgradeResult result = ops::upgrade(environment.context(), request);
         something = something || !result.plan.changes_nothing();
-        environment.say(upgrade_text(result));
+        environment.say(upgrade_text(result) + notes_text(result));
         return upgrade_json(result);
     });
     return status == exit_done && something && environment.has("check") ? exit_finding : status;

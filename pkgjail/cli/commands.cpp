@@ -20,7 +20,15 @@ void install_options(po::options_description& options) {
         "limit", po::value<std::vector<std::string>>()->value_name("LIMIT=VALUE"),
         "one limit of its own, for example memory=256M; may be repeated")(
         "set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
-        "value of the recipe, for example port=8081; may be repeated")("no-start", "install only");
+        "value of the recipe, for example port=8081; may be repeated")("no-start", "install only")(
+        "locked", po::value<std::string>()->value_name("FILE"),
+        "exactly the packages that pkgjail lock wrote down");
+}
+void hold_options(po::options_description& options) {
+    jail_option(options);
+    options.add_options()("reason", po::value<std::string>()->value_name("TEXT"),
+                          "why, for people")("until", po::value<std::string>()->value_name("DATE"),
+                                             "when it ends: 2027-01-15, or 2027-01-15T06:00:00Z");
 }
 void clone_options(po::options_description& options) {
     options.add_options()("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
@@ -110,7 +118,8 @@ const std::vector<Command>& commands() {
         {"which", "PATH", "whose file it is, in each jail", no_options, {"path"}, false, cmd_which},
         {"why", "JAIL PKG", "why a package is there", no_options, {"jail", "package"}, false, cmd_why},
         {"install",
-         "PKG|FILE… [-j JAIL] [--recipe R] [--limits TEMPLATE] [--limit L=V]… [--set K=V]… [--no-start]",
+         "PKG|FILE…|--locked FILE [-j JAIL] [--recipe R] [--limits TEMPLATE] [--limit L=V]… [--set K=V]… "
+         "[--no-start]",
          "packages into a jail, and its service running",
          install_options,
          {"package…"},
@@ -124,6 +133,27 @@ const std::vector<Command>& commands() {
          {},
          false,
          cmd_autoremove},
+        {"hold",
+         "PKG… -j JAIL [--reason TEXT] [--until DATE]",
+         "keep packages of a jail as they are",
+         hold_options,
+         {"package…"},
+         false,
+         cmd_hold},
+        {"unhold",
+         "PKG… -j JAIL",
+         "let held packages be changed again",
+         jail_option,
+         {"package…"},
+         false,
+         cmd_unhold},
+        {"lock",
+         "JAIL [FILE]",
+         "write down a jail's exact packages",
+         no_options,
+         {"jail", "file"},
+         false,
+         cmd_lock},
         {"upgrade",
          "JAIL…|--all [--package PKG]… [--check]",
          "newer packages, one restart, and back if it fails",

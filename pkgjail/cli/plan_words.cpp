@@ -1,7 +1,11 @@
 #include "pkgjail/cli/plan_words.hpp"
 
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/terminal.hpp"
+#include "pkgjail/ops/holding.hpp"
 
 namespace pkgjail::cli {
 
@@ -26,6 +30,24 @@ std::string plan_text(const solve::Plan& plan) {
                                                                      : step.previous + " -> " + step.pkgname},
              {printable(step.reason)}});
     return table.render(output_screen());
+}
+
+Json holds_json(const std::vector<catalog::Hold>& holds) {
+    Json list = Json::array();
+    for (const catalog::Hold& hold : holds)
+        list.push_back(
+            {{"package", hold.pkgbase},
+             {"reason", hold.reason},
+             {"until", hold.until ? Json(base::format_time(base::from_unix(*hold.until))) : Json(nullptr)},
+             {"ended", !ops::is_in_force(hold)}});
+    return list;
+}
+
+std::string hold_text(const catalog::Hold& hold) {
+    const std::string words = printable(ops::hold_words(hold));
+    return fmt::format("{} {}{}{}", printable(hold.pkgbase),
+                       ops::is_in_force(hold) ? "is held" : "is held no more, the hold has ended",
+                       words.empty() ? "" : ": ", words);
 }
 
 } // namespace pkgjail::cli

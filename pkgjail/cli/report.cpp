@@ -1,5 +1,6 @@
 #include "pkgjail/cli/report.hpp"
 
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/core.h>
@@ -56,6 +57,9 @@ void Report::progress(std::string_view what, std::uint64_t done, std::uint64_t t
 }
 
 void Report::warn(std::string_view text) {
+    // With several jails the same is often found several times.
+    if (std::find(warnings_.begin(), warnings_.end(), printable(text)) != warnings_.end())
+        return;
     warnings_.push_back(printable(text));
     if (options_.json)
         return;

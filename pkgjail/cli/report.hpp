@@ -29,7 +29,7 @@ class Report : public ops::Reporter {
 
     void doing(std::string_view what) override;
     void progress(std::string_view what, std::uint64_t done, std::uint64_t total) override;
-    void warn(std::string_view text) override;
+    void warn(std::string_view text) override; ///< once, however often the same is said
     void message(std::string_view pkgname, std::string_view text) override;
     bool confirm(std::string_view question) override;
 

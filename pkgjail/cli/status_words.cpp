@@ -6,6 +6,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/printable.hpp"
+#include "pkgjail/cli/plan_words.hpp"
 
 namespace pkgjail::cli {
 
@@ -140,6 +141,7 @@ Json jail_json(const ops::JailView& view) {
                  {"image", view.generation.image_id},
                  {"conflicts", conflicts},
                  {"packages", packages},
+                 {"holds", holds_json(view.jail.holds)},
                  {"settings", view.jail.settings},
                  {"limits_template", view.jail.limits_template},
                  {"wanted_running", view.jail.wanted_running},

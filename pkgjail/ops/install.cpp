@@ -13,8 +13,10 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/limits.hpp"
+#include "pkgjail/ops/lock.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/requirements.hpp"
@@ -99,15 +101,45 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     return subject;
 }
 
+std::optional<LockFile> lock_of(const Context& context, const InstallRequest& request) {
+    if (request.locked.empty())
+        return std::nullopt;
+    LockFile lock = read_lock(request.locked);
+    check_lock(context, lock);
+    return lock;
+}
+
+/// The operator's request with what the lock says where the operator said nothing.
+InstallRequest completed(InstallRequest request, const std::optional<LockFile>& lock) {
+    if (!lock)
+        return request;
+    for (const auto& [key, value] : lock->settings)
+        request.set.try_emplace(key, value);
+    if (request.limits.empty())
+        request.limits = lock->limits;
+    return request;
+}
+
+Subject subject_of(const LockFile& lock, const InstallRequest& request) {
+    Subject subject;
+    subject.jail_name = request.jail.empty() ? lock.jail : request.jail;
+    jail::check_name("jail", subject.jail_name);
+    subject.recipe = lock.recipe;
+    subject.wishes = lock.wishes;
+    return subject;
+}
+
 class Install {
   public:
     Install(const Context& context, const InstallRequest& request)
-        : context_(context), request_(request), subject_(subject_of(context, request)),
+        : context_(context), locked_(lock_of(context, request)), request_(completed(request, locked_)),
+          asked_(request), subject_(locked_ ? subject_of(*locked_, request_) : subject_of(context, request_)),
           session_(context, "install", subject_.jail_name), lock_(session_.lock_jail(subject_.jail_name)) {}
 
     InstallResult run() {
         // Archives that the operator named need no repository, but may take their dependencies from one.
-        if (!context_.config.repositories.empty() || subject_.local.size() < subject_.wishes.size())
+        if (!context_.config.repositories.empty() ||
+            (!locked_ && subject_.local.size() < subject_.wishes.size()))
             refresh_if_never_done(session_);
         const auto existing = catalog::Jails(session_.catalog()).find(subject_.jail_name);
         result_.jail = subject_.jail_name;
@@ -136,9 +168,13 @@ class Install {
         check_limit_changes(jail.limit_overrides);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
-        solve::Request question;
-        question.install = wishes();
-        result_.plan = solve(question);
+        if (locked_) {
+            result_.plan = plan_of(*locked_, nullptr);
+        } else {
+            solve::Request question;
+            question.install = wishes();
+            result_.plan = solve(question, jail);
+        }
         if (context_.dry_run)
             return;
         const MadeImage made = image({});
@@ -154,35 +190,32 @@ class Install {
         refuse_other_settings(jail);
         recipe_ = rendered_recipe(context_, jail);
         result_.recipe = jail.recipe;
-        catalog::Jails jails(session_.catalog());
-        const auto generation = jails.generation(jail.id, jail.current);
-        const auto before =
-            generation ? catalog::Images(session_.catalog()).find(generation->image_id) : std::nullopt;
-        if (!before)
-            throw Error(ErrorKind::corrupt, jail.name, "the catalog has no image for it",
-                        "pkgjail doctor checks the catalog");
-        solve::Request question;
-        question.install = subject_.wishes;
-        question.present = present_packages(*before);
-        result_.plan = solve(question);
+        const Installed before = installed_in(session_.catalog(), jail);
+        if (locked_) {
+            result_.plan = plan_of(*locked_, &before);
+        } else {
+            solve::Request question;
+            question.install = subject_.wishes;
+            question.present = present_packages(before);
+            result_.plan = solve(question, jail);
+        }
         result_.generation = jail.current;
-        result_.image = before->id;
+        result_.image = before.image.id;
         if (context_.dry_run)
             return;
         if (result_.plan.changes_nothing())
             ensure_started(jail);
         else
-            switch_generation(jail, *generation, *before);
+            switch_generation(before);
     }
 
-    void switch_generation(const catalog::Jail& jail, const catalog::Generation& generation,
-                           const catalog::Image& before) {
-        const MadeImage made = image(digests_of(before));
-        std::vector<std::string> wishes = generation.wishes;
+    void switch_generation(const Installed& before) {
+        const MadeImage made = image(digests_of(before.image));
+        std::vector<std::string> wishes = locked_ ? locked_->wishes : before.generation.wishes;
         for (const std::string& wish : subject_.wishes)
             if (std::find(wishes.begin(), wishes.end(), wish) == wishes.end())
                 wishes.push_back(wish);
-        const Switched switched = switch_image(session_, jail, made, std::move(wishes));
+        const Switched switched = switch_image(session_, before.jail, made, std::move(wishes));
         result_.generation = switched.jail.current;
         result_.image = made.image.id;
         result_.started = switched.started;
@@ -205,29 +238,35 @@ class Install {
     }
 
     void refuse_other_settings(const catalog::Jail& jail) const {
-        for (const auto& [key, value] : request_.set) {
+        for (const auto& [key, value] : asked_.set) {
             const auto have = jail.settings.find(key);
             if (have == jail.settings.end() || have->second != value)
                 throw Error(ErrorKind::conflict, jail.name,
                             fmt::format("exists already, with another value of {}", key),
                             "install into another jail with -j NAME, or destroy this one first");
         }
-        if (!request_.recipe.empty() && request_.recipe != jail.recipe)
+        if (!asked_.recipe.empty() && asked_.recipe != jail.recipe)
             throw Error(ErrorKind::conflict, jail.name,
                         fmt::format("exists already, {}",
                                     jail.recipe.empty() ? "without a recipe" : "with recipe " + jail.recipe),
                         "install into another jail with -j NAME");
-        if (!request_.limits.empty() && request_.limits != jail.limits_template)
+        if (!asked_.limits.empty() && asked_.limits != jail.limits_template)
             throw Error(ErrorKind::conflict, jail.name,
                         fmt::format("exists already, with limits {}", jail.limits_template),
-                        fmt::format("pkgjail limits {} --limits {}", jail.name, request_.limits));
-        for (const auto& [name, value] : request_.limit_overrides) {
+                        fmt::format("pkgjail limits {} --limits {}", jail.name, asked_.limits));
+        for (const auto& [name, value] : asked_.limit_overrides) {
             const auto have = jail.limit_overrides.find(name);
             if (have == jail.limit_overrides.end() || have->second != value)
                 throw Error(ErrorKind::conflict, jail.name,
                             fmt::format("exists already, with another limit {}", name),
                             fmt::format("pkgjail limits {} {}={}", jail.name, name, value));
         }
+        if (locked_ && locked_->recipe != jail.recipe)
+            throw Error(ErrorKind::conflict, jail.name,
+                        fmt::format("exists already, {}, the lock has {}",
+                                    jail.recipe.empty() ? "without a recipe" : "with recipe " + jail.recipe,
+                                    locked_->recipe.empty() ? "none" : locked_->recipe),
+                        "install into another jail with -j NAME");
     }
 
     std::vector<std::string> wishes() const {
@@ -239,19 +278,26 @@ class Install {
         return all;
     }
 
-    solve::Plan solve(const solve::Request& question) {
+    solve::Plan solve(const solve::Request& question, const catalog::Jail& jail) {
         CatalogUniverse universe(session_.catalog());
         for (const solve::Offer& offer : subject_.local_offers)
             universe.add_local(offer);
-        solve::Plan plan = plan_or_throw(question, universe);
+        solve::Plan plan = plan_for_jail(question, universe, jail);
         result_.download_bytes = bytes_to_download(plan);
         base::step("install.planned");
         return plan;
     }
 
     MadeImage image(const std::map<std::string, std::string>& present) {
-        const Archives archives = obtain_archives(session_, result_.plan, subject_.local, present);
+        const Archives archives =
+            locked_ ? obtain_archives(session_, result_.plan, {}, digests_of(*locked_), Digests::exact)
+                    : obtain_archives(session_, result_.plan, subject_.local, present);
+        if (locked_)
+            take_account_numbers(session_, *locked_);
         MadeImage made = make_image(session_, result_.plan, archives, subject_.jail_name);
+        if (locked_ && made.image.id != locked_->image)
+            context_.reporter.warn(fmt::format("the image is {}, the lock's is {}; the packages are the same",
+                                               made.image.id.substr(0, 12), locked_->image.substr(0, 12)));
         result_.image_reused = made.reused;
         result_.setid = made.setid;
         result_.warnings = made.warnings;
@@ -311,7 +357,9 @@ class Install {
     }
 
     const Context& context_;
-    const InstallRequest& request_;
+    std::optional<LockFile> locked_;
+    InstallRequest request_;
+    const InstallRequest& asked_; ///< as the operator gave it
     Subject subject_;
     Session session_;
     std::optional<base::Lock> lock_;
@@ -322,8 +370,11 @@ class Install {
 } // namespace
 
 InstallResult install(const Context& context, const InstallRequest& request) {
-    if (request.packages.empty())
+    if (request.locked.empty() && request.packages.empty())
         throw Error(ErrorKind::usage, "install", "no package given", "pkgjail install PACKAGE");
+    if (!request.locked.empty() && (!request.packages.empty() || !request.recipe.empty()))
+        throw Error(ErrorKind::usage, "--locked", "packages and recipe are the lock's, no others are taken",
+                    "pkgjail install --locked FILE [-j JAIL]");
     Install install(context, request);
     return install.run();
 }

@@ -21,6 +21,9 @@ struct InstallRequest {
     std::map<std::string, std::string> limit_overrides; ///< name to value as written
     std::map<std::string, std::string> set;
     bool start = true;
+    /// A lock file: exactly its packages, no others; recipe, limits and settings are the lock's where none
+    /// are given here. Empty: none.
+    base::HostPath locked;
 };
 
 struct RemoveRequest {

@@ -14,7 +14,9 @@
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/libraries.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
 
@@ -54,11 +56,14 @@ std::set<std::string> as_set(const std::vector<std::string>& list) {
 
 /// What the package says of itself must be what the index promised: an index that adds or drops a dependency
 /// would otherwise decide what gets installed.
-void check_against_promise(const solve::Offer& offer, const format::PackageMetadata& metadata) {
+void check_against_promise(const solve::Offer& offer, const format::PackageMetadata& metadata,
+                           Digests digests) {
     const format::Plist& plist = metadata.plist;
     if (plist.pkgname != offer.pkgname)
         throw Error(ErrorKind::trust, offer.pkgname, fmt::format("the archive holds {}", plist.pkgname),
                     "run `pkgjail update`; if it stays, the repository is damaged");
+    if (digests == Digests::exact) // then the archive is the one that was asked for, whatever an index says
+        return;
     if (offer.repository != local_files && as_set(plist.depends) != as_set(offer.depends))
         throw Error(ErrorKind::trust, offer.pkgname,
                     fmt::format("needs [{}] according to the archive, but [{}] according to the index",
@@ -75,33 +80,174 @@ void check_host(const Context& context, const std::string& pkgname, const format
         context.reporter.doing(pkgname + ": " + check.advice);
 }
 
-repo::WantedArchive wanted_of(const Context& context, catalog::Packages& packages, const solve::Offer& offer,
-                              const std::map<std::string, std::string>& present,
-                              std::set<std::string>& told) {
+/// The record of a configured repository for this pkgname: that of the offer's own, else the best other
+/// one's.
+std::optional<catalog::AvailablePackage> find_record(const Context& context, catalog::Packages& packages,
+                                                     const solve::Offer& offer) {
+    if (find_repository(context.config, offer.repository) != nullptr)
+        if (auto own = packages.find(offer.repository, offer.pkgname))
+            return own;
+    for (catalog::AvailablePackage& other :
+         packages.by_base(std::string(format::Pkgname::parse(offer.pkgname).base())))
+        if (other.record.pkgname == offer.pkgname &&
+            find_repository(context.config, other.repository) != nullptr)
+            return std::move(other);
+    return std::nullopt;
+}
+
+repo::WantedArchive wanted_by_digest(const std::string& pkgname, const std::string& sha256) {
     repo::WantedArchive wanted;
-    wanted.pkgname = offer.pkgname;
-    const jail::RepositoryConfig* repository = find_repository(context.config, offer.repository);
-    const auto available =
-        repository != nullptr ? packages.find(offer.repository, offer.pkgname) : std::nullopt;
-    if (available) {
-        check_trust(context, *repository, told);
-        wanted.repository = *repository;
-        wanted.file_name = available->record.file_name;
-        wanted.size = available->record.file_size;
-        wanted.digest_algorithm = available->record.cksum_algorithm;
-        wanted.digest = available->record.cksum;
-        wanted.build_date = available->record.build_date;
-        return wanted;
-    }
-    // No repository offers it any more: only the cache can still have it, under the digest that it was
-    // installed with.
-    const auto digest = present.find(offer.pkgname);
-    if (digest == present.end())
-        throw Error(ErrorKind::network, offer.pkgname, "no repository offers it any more",
-                    "run `pkgjail update`");
+    wanted.pkgname = pkgname;
     wanted.digest_algorithm = "sha256";
-    wanted.digest = digest->second;
+    wanted.digest = sha256;
     return wanted;
+}
+
+repo::WantedArchive wanted_from(const Context& context, const catalog::AvailablePackage& available) {
+    repo::WantedArchive wanted;
+    wanted.pkgname = available.record.pkgname;
+    wanted.repository = *find_repository(context.config, available.repository);
+    wanted.file_name = available.record.file_name;
+    wanted.size = available.record.file_size;
+    wanted.digest_algorithm = available.record.cksum_algorithm;
+    wanted.digest = available.record.cksum;
+    wanted.build_date = available.record.build_date;
+    return wanted;
+}
+
+/// The archives of a plan, each from where it can be had: the operator's file, the cache by its known digest,
+/// a repository.
+class Obtaining {
+  public:
+    Obtaining(Session& session, const std::map<std::string, base::HostPath>& local,
+              const std::map<std::string, std::string>& known, Digests digests)
+        : context_(session.context()), local_(local), known_(known), digests_(digests),
+          packages_(session.catalog()), cache_(context_.layout.cache()) {}
+
+    Archives run(const solve::Plan& plan) {
+        std::vector<std::optional<repo::CheckedArchive>> found(plan.result.size());
+        std::vector<std::size_t> places;
+        for (std::size_t i = 0; i < plan.result.size(); ++i) {
+            found[i] = at_hand(plan.result[i]);
+            if (!found[i] && want(plan.result[i]))
+                places.push_back(i);
+        }
+        refuse_inexact();
+        context_.reporter.doing("fetch and check " + jail::counted(wanted_.size(), "package"));
+        Archives result;
+        const auto progress = [&](const repo::Progress& p) {
+            result.downloaded_bytes = std::max(result.downloaded_bytes, p.bytes_done);
+            context_.reporter.progress("fetch " + p.current, p.bytes_done, p.bytes_total);
+        };
+        auto fetched = cache_.obtain(wanted_, context_.config.network, progress);
+        for (std::size_t i = 0; i < places.size(); ++i)
+            found[places[i]] = std::move(fetched[i]);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            found[i]->pkgname = plan.result[i].package.pkgname;
+            compare_digest(plan.result[i], *found[i]);
+            read(plan.result[i].package, std::move(*found[i]), result);
+        }
+        refuse_inexact();
+        return result;
+    }
+
+  private:
+    const std::string* known_digest(const std::string& pkgname) const {
+        const auto digest = known_.find(pkgname);
+        return digest == known_.end() ? nullptr : &digest->second;
+    }
+
+    std::optional<repo::CheckedArchive> at_hand(const solve::Plan::Member& member) {
+        const std::string& pkgname = member.package.pkgname;
+        if (member.package.repository == local_files && local_.contains(pkgname)) {
+            repo::CheckedArchive archive = repo::check_local_archive(local_.at(pkgname));
+            cache_.keep(archive);
+            return archive;
+        }
+        if (const auto available = find_record(context_, packages_, member.package))
+            check_trust(context_, *find_repository(context_.config, available->repository), told_);
+        const std::string* digest = known_digest(pkgname);
+        if (digest != nullptr && (member.already_present || digests_ == Digests::exact))
+            return cache_.find(wanted_by_digest(pkgname, *digest));
+        return std::nullopt;
+    }
+
+    /// False when nobody has it and that is noted.
+    bool want(const solve::Plan::Member& member) {
+        const std::string& pkgname = member.package.pkgname;
+        if (const auto available = find_record(context_, packages_, member.package)) {
+            wanted_.push_back(wanted_from(context_, *available));
+            return true;
+        }
+        const std::string* digest = known_digest(pkgname);
+        if (digests_ == Digests::exact) {
+            inexact_.push_back(pkgname + ": no repository offers it, and the cache does not have it");
+            return false;
+        }
+        if (digest == nullptr)
+            throw Error(ErrorKind::network, pkgname, "no repository offers it any more",
+                        "run `pkgjail update`");
+        wanted_.push_back(wanted_by_digest(pkgname, *digest)); // the cache may have got it meanwhile
+        return true;
+    }
+
+    void compare_digest(const solve::Plan::Member& member, const repo::CheckedArchive& archive) {
+        const std::string* digest = known_digest(archive.pkgname);
+        if (digest == nullptr || *digest == archive.sha256)
+            return;
+        if (digests_ == Digests::exact)
+            inexact_.push_back(fmt::format("{}: the repository has SHA-256 {}, locked is {}", archive.pkgname,
+                                           archive.sha256, *digest));
+        else if (member.already_present)
+            context_.reporter.warn(fmt::format("{}: the archive that it was installed from is gone; the "
+                                               "repository's present build is taken",
+                                               archive.pkgname));
+    }
+
+    void refuse_inexact() const {
+        if (inexact_.empty())
+            return;
+        throw Error(ErrorKind::trust,
+                    inexact_.size() == 1 ? "lock" : fmt::format("{} packages", inexact_.size()),
+                    fmt::format("{}", fmt::join(inexact_, "; ")),
+                    "install without --locked, or from a repository that still has these archives");
+    }
+
+    void read(const solve::Offer& offer, repo::CheckedArchive archive, Archives& result) const {
+        base::while_doing("check " + offer.pkgname, [&] {
+            format::PackageMetadata metadata =
+                format::read_package_metadata(archive.fd, archive.path.filename().string());
+            check_against_promise(offer, metadata, digests_);
+            check_host(context_, offer.pkgname, metadata);
+            result.metadata.push_back(std::move(metadata));
+        });
+        result.archives.push_back(std::move(archive));
+    }
+
+    const Context& context_;
+    const std::map<std::string, base::HostPath>& local_;
+    const std::map<std::string, std::string>& known_;
+    Digests digests_;
+    catalog::Packages packages_;
+    repo::Cache cache_;
+    std::vector<repo::WantedArchive> wanted_;
+    std::vector<std::string> inexact_;
+    std::set<std::string> told_; ///< repositories whose trust was told
+};
+
+void check_libraries(const Context& context, const std::vector<format::PackageMetadata>& packages) {
+    constexpr std::size_t shown = 10;
+    std::vector<std::string> missing =
+        missing_libraries(packages, context.config.prefix, store::configured_base(context.config.base));
+    if (missing.empty())
+        return;
+    const std::size_t more = missing.size() > shown ? missing.size() - shown : 0;
+    missing.resize(missing.size() - more);
+    throw Error(ErrorKind::unsolvable, "shared libraries",
+                fmt::format("{}, which no package of the set brings and the base does not have{}",
+                            fmt::join(missing, "; "), more == 0 ? "" : fmt::format("; and {} more", more)),
+                "the repository's packages do not fit together or were built for another system; try again "
+                "after `pkgjail update`");
 }
 
 /// The account names that the packages declare, with their numbers on this host.
@@ -208,41 +354,9 @@ std::string record_of(const catalog::Image& image) {
 
 Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, base::HostPath>& local,
-                         const std::map<std::string, std::string>& present) {
-    const Context& context = session.context();
-    catalog::Packages packages(session.catalog());
-    std::vector<repo::WantedArchive> wanted;
-    std::set<std::string> told;
-    for (const solve::Plan::Member& member : plan.result)
-        if (!(member.package.repository == local_files && local.contains(member.package.pkgname)))
-            wanted.push_back(wanted_of(context, packages, member.package, present, told));
-
-    context.reporter.doing("fetch and check " + jail::counted(wanted.size(), "package"));
-    Archives result;
-    const auto progress = [&](const repo::Progress& p) {
-        result.downloaded_bytes = std::max(result.downloaded_bytes, p.bytes_done);
-        context.reporter.progress("fetch " + p.current, p.bytes_done, p.bytes_total);
-    };
-    const repo::Cache cache(context.layout.cache());
-    auto fetched = cache.obtain(wanted, context.config.network, progress);
-    auto next = fetched.begin();
-    for (const solve::Plan::Member& member : plan.result) {
-        const std::string& pkgname = member.package.pkgname;
-        const bool is_local = member.package.repository == local_files && local.contains(pkgname);
-        repo::CheckedArchive archive =
-            is_local ? repo::check_local_archive(local.at(pkgname)) : std::move(*next++);
-        if (is_local)
-            cache.keep(archive);
-        base::while_doing("check " + pkgname, [&] {
-            format::PackageMetadata metadata =
-                format::read_package_metadata(archive.fd, archive.path.filename().string());
-            check_against_promise(member.package, metadata);
-            check_host(context, pkgname, metadata);
-            result.metadata.push_back(std::move(metadata));
-        });
-        archive.pkgname = pkgname;
-        result.archives.push_back(std::move(archive));
-    }
+                         const std::map<std::string, std::string>& known, Digests digests) {
+    Archives result = Obtaining(session, local, known, digests).run(plan);
+    check_libraries(session.context(), result.metadata);
     base::step("install.archives_checked");
     return result;
 }

@@ -21,13 +21,22 @@ struct Archives {
     std::uint64_t downloaded_bytes = 0;
 };
 
+/// Whether a package may come from another archive than the one whose digest is known.
+enum class Digests {
+    preferred, ///< a repository may have built it anew; that is told
+    exact,     ///< no other archive will do: Error{trust} names all packages that cannot be had so
+};
+
 /// Fetches what the cache lacks and checks everything: digest and size against the index; pkgname,
-/// dependencies and platform in the package against what was promised. `local` are archives that the operator
-/// named, by pkgname; `present` says which archive digest a package of the jail came with, for packages that
-/// no repository offers any more. Throws Error{network}, Error{trust}, Error{corrupt}.
+/// dependencies and platform in the package against what was promised; shared libraries that packages ask for
+/// against those that the set and the base have. `local` are archives that the operator named, by pkgname;
+/// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
+/// are taken from there, and so are those that no repository offers any more. Throws Error{network},
+/// Error{trust}, Error{corrupt}, Error{unsolvable} for libraries that nobody has.
 Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, base::HostPath>& local,
-                         const std::map<std::string, std::string>& present);
+                         const std::map<std::string, std::string>& known,
+                         Digests digests = Digests::preferred);
 
 struct MadeImage {
     catalog::Image image;

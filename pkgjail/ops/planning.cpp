@@ -1,9 +1,12 @@
 #include "pkgjail/ops/planning.hpp"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/pattern.hpp"
 
 namespace pkgjail::ops {
 
@@ -31,6 +34,13 @@ std::map<std::string, std::string> digests_of(const catalog::Image& image) {
     for (const catalog::ImagePackage& package : image.packages)
         digests[package.pkgname] = package.archive_sha256;
     return digests;
+}
+
+bool is_fulfilled(const std::string& wish, const solve::Plan& plan) {
+    const format::Pattern pattern = format::Pattern::parse(wish);
+    return std::any_of(plan.result.begin(), plan.result.end(), [&](const solve::Plan::Member& member) {
+        return pattern.matches(member.package.pkgname);
+    });
 }
 
 solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe) {

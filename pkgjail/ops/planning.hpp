@@ -15,6 +15,8 @@ namespace pkgjail::ops {
 std::vector<solve::Present> present_packages(const catalog::Image& image);
 /// pkgname → digest of the archive it came from.
 std::map<std::string, std::string> digests_of(const catalog::Image& image);
+/// Whether a package of the plan's result is what the wish asks for.
+bool is_fulfilled(const std::string& wish, const solve::Plan& plan);
 /// Throws Error{unsolvable}, or Error{not_found} where a requested name is in no repository, with all
 /// reasons.
 solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe);

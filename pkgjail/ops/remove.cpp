@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "pkgjail/format/pattern.hpp"
+#include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/install.hpp"
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
@@ -17,13 +18,6 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
-
-bool is_fulfilled(const std::string& wish, const solve::Plan& plan) {
-    const format::Pattern pattern = format::Pattern::parse(wish);
-    return std::any_of(plan.result.begin(), plan.result.end(), [&](const solve::Plan::Member& member) {
-        return pattern.matches(member.package.pkgname);
-    });
-}
 
 /// The wish list without what was removed, so that a later upgrade does not bring it back.
 std::vector<std::string> remaining_wishes(const std::vector<std::string>& wishes, const solve::Plan& plan) {
@@ -47,17 +41,14 @@ void refuse_what_the_jail_is_for(const catalog::Jail& jail, const solve::Plan& p
                         "pkgjail destroy removes the jail itself");
 }
 
-/// What is no longer needed once the plan is carried out.
-std::vector<std::string> unneeded_after(const solve::Plan& plan, solve::Universe& universe) {
-    solve::Request question;
-    question.remove_unneeded = true;
-    for (const solve::Plan::Member& member : plan.result)
-        question.present.push_back({member.package, member.automatic, false});
-    std::vector<std::string> unneeded;
-    for (const solve::Step& step : plan_or_throw(question, universe).steps)
-        if (step.kind == solve::StepKind::remove)
-            unneeded.push_back(step.pkgname);
-    return unneeded;
+void refuse_held(const Installed& installed, const std::vector<std::string>& words) {
+    for (const std::string& word : words)
+        for (const catalog::ImagePackage& package : packages_meant(installed, word))
+            if (const catalog::Hold* hold = hold_on(installed.jail, package.pkgname)) {
+                const std::string why = hold_words(*hold);
+                throw Error(ErrorKind::conflict, package.pkgname, why.empty() ? "is held" : "is held: " + why,
+                            "pkgjail unhold " + hold->pkgbase + " -j " + installed.jail.name);
+            }
 }
 
 InstallResult take_out(const Context& context, const char* verb, const RemoveRequest& request,
@@ -65,21 +56,22 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
     Session session(context, verb, request.jail);
     const auto lock = session.lock_jail(request.jail);
     const Installed before = installed_in(session.catalog(), request.jail);
+    refuse_held(before, request.packages);
 
     solve::Request question;
     question.remove = request.packages;
     question.remove_unneeded = unneeded;
-    question.present = present_packages(before.image);
+    question.present = present_packages(before);
     CatalogUniverse universe(session.catalog());
     InstallResult result;
     result.jail = before.jail.name;
     result.recipe = before.jail.recipe;
     result.generation = before.jail.current;
     result.image = before.image.id;
-    result.plan = plan_or_throw(question, universe);
+    result.plan = plan_for_jail(question, universe, before.jail);
     const auto recipe = rendered_recipe(context, before.jail);
     refuse_what_the_jail_is_for(before.jail, result.plan, recipe);
-    result.unneeded = unneeded_after(result.plan, universe);
+    result.unneeded = unneeded_after(before.jail, result.plan, universe);
     if (context.dry_run || result.plan.changes_nothing()) {
         session.finish();
         return result;

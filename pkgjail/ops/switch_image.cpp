@@ -46,6 +46,13 @@ nlohmann::ordered_json conflicts_json(const std::vector<catalog::ConfigConflict>
 } // namespace
 
 std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation) {
+    nlohmann::ordered_json holds = nlohmann::ordered_json::array();
+    for (const catalog::Hold& hold : jail.holds) {
+        nlohmann::ordered_json until;
+        if (hold.until)
+            until = *hold.until;
+        holds.push_back({{"package", hold.pkgbase}, {"reason", hold.reason}, {"until", until}});
+    }
     const nlohmann::ordered_json record = {{"schema", "pkgjail.jail/1"},
                                            {"id", jail.id},
                                            {"name", jail.name},
@@ -55,6 +62,7 @@ std::string record_of(const catalog::Jail& jail, const catalog::Generation& gene
                                            {"limits", jail.limits_template},
                                            {"limit_overrides", jail.limit_overrides},
                                            {"settings", jail.settings},
+                                           {"holds", holds},
                                            {"created_at", jail.created_at},
                                            {"image", generation.image_id},
                                            {"wishes", generation.wishes},

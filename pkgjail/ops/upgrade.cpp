@@ -5,10 +5,8 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/ops/make_image.hpp"
-#include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/prepare_upgrade.hpp"
 #include "pkgjail/ops/switch_image.hpp"
-#include "pkgjail/ops/universe.hpp"
-#include "pkgjail/ops/update.hpp"
 
 namespace pkgjail::ops {
 
@@ -37,46 +35,34 @@ std::int64_t generation_before(const std::vector<catalog::Generation>& generatio
 } // namespace
 
 UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
-    Session session(context, "upgrade", request.jail);
-    const auto lock = session.lock_jail(request.jail);
-    const catalog::Jail jail = require_jail(session.catalog(), request.jail);
-    const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
-    const auto before =
-        generation ? catalog::Images(session.catalog()).find(generation->image_id) : std::nullopt;
-    if (!before)
-        throw Error(ErrorKind::corrupt, jail.name, "the catalog has no image for it",
-                    "pkgjail doctor checks the catalog");
-    refresh_if_never_done(session);
-
-    solve::Request question;
-    question.upgrade = true;
-    question.upgrade_only = request.only;
-    question.present = present_packages(*before);
-    CatalogUniverse universe(session.catalog());
-    UpgradeResult result;
-    result.jail = jail.name;
-    result.generation = jail.current;
-    result.image = before->id;
-    result.plan = plan_or_throw(question, universe);
-    result.download_bytes = bytes_to_download(result.plan);
-    base::step("upgrade.planned");
+    PreparedUpgrade prepared(context, request);
+    UpgradeResult result = prepared.plan();
     if (request.check || context.dry_run || result.plan.changes_nothing()) {
-        session.finish();
+        prepared.session().finish();
         return result;
     }
-    const Archives archives = obtain_archives(session, result.plan, {}, digests_of(*before));
-    const MadeImage made = make_image(session, result.plan, archives, jail.name);
+    const Archives archives = prepared.fetch(result.plan);
+    const MadeImage made = make_image(prepared.session(), result.plan, archives, result.jail);
     for (const auto& [pkgname, text] : made.messages)
         context.reporter.message(pkgname, text);
-    const Switched switched = switch_image(session, jail, made, generation->wishes);
+    const Switched switched =
+        switch_image(prepared.session(), prepared.before().jail, made, prepared.wishes_after(result.plan));
     result.generation = switched.jail.current;
     result.image = made.image.id;
     result.changed = true;
     result.started = switched.started;
     result.status = switched.status;
     result.warnings = made.warnings;
-    session.finish();
+    prepared.session().finish();
     return result;
+}
+
+void fetch_for_upgrade(const Context& context, const UpgradeRequest& request) {
+    PreparedUpgrade prepared(context, request);
+    const UpgradeResult result = prepared.plan();
+    if (!result.plan.changes_nothing())
+        prepared.fetch(result.plan);
+    prepared.session().finish("fetched");
 }
 
 RollbackResult rollback(const Context& context, const std::string& name, std::int64_t wanted) {

@@ -19,6 +19,13 @@ struct UpgradeRequest {
     bool check = false;            ///< only say what there is to do
 };
 
+/// A package that an upgrade left alone because it is held.
+struct HeldBack {
+    std::string pkgname;
+    std::string offered; ///< the best newer one on offer; empty: none
+    catalog::Hold hold;
+};
+
 struct UpgradeResult {
     std::string jail;
     solve::Plan plan;
@@ -29,12 +36,18 @@ struct UpgradeResult {
     bool started = false;
     std::optional<supervise::ServiceStatus> status;
     std::vector<std::string> warnings;
+    std::vector<HeldBack> held;
+    std::vector<std::string> vanished; ///< pkgnames of which no repository has any version
+    std::vector<std::string> unneeded; ///< pkgnames that autoremove would take away afterwards
 };
 
 /// Plans, fetches, checks and builds while the jail runs; then one restart. A new generation that does not
 /// become ready, or ends within the recipe's quiet period, is put back: Error{unhealthy} (exit 4), with the
 /// old one running again.
 UpgradeResult upgrade(const Context& context, const UpgradeRequest& request);
+/// Only plans, fetches and checks, so that with several jails everything is known to be there before the
+/// first one is changed. Throws what upgrade would throw as far as that.
+void fetch_for_upgrade(const Context& context, const UpgradeRequest& request);
 
 struct RollbackResult {
     std::string jail;
