@@ -140,6 +140,23 @@ catalog::Image read_image(const Reader& reader, const Json& all) {
     return image;
 }
 
+std::vector<catalog::Hold> read_holds(const Reader& reader, const Json& jail) {
+    const Json& list = reader.value(jail, "holds");
+    if (!list.is_array())
+        reader.fail("holds", "is no list");
+    std::vector<catalog::Hold> holds;
+    std::set<std::string> bases;
+    for (const Json& json : list) {
+        catalog::Hold hold{reader.text_of(json, "package"), reader.text_of(json, "reason"), {}};
+        if (!reader.value(json, "until").is_null())
+            hold.until = static_cast<std::int64_t>(reader.number(json, "until"));
+        if (!bases.insert(hold.pkgbase).second)
+            reader.fail("holds", hold.pkgbase + " is there twice");
+        holds.push_back(std::move(hold));
+    }
+    return holds;
+}
+
 catalog::Jail read_jail(const Reader& reader, const Json& json) {
     catalog::Jail jail;
     jail.name = reader.name(json, "name", false);
@@ -153,6 +170,8 @@ catalog::Jail read_jail(const Reader& reader, const Json& json) {
     jail.limits_template = reader.name(json, "limits", true);
     jail.limit_overrides = reader.table(json, "limit_overrides");
     jail.settings = reader.table(json, "settings");
+    if (json.contains("holds")) // not in what the first version wrote
+        jail.holds = read_holds(reader, json);
     return jail;
 }
 
