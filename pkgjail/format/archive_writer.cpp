@@ -171,6 +171,10 @@ void TreeArchiveWriter::begin(const TreeMember& member) {
                        is_ascii(member.group);
     state.check(archive_write_header(state.archive.get(), state.entry.get()),
                 plain ? ARCHIVE_OK : ARCHIVE_WARN);
+    // libarchive writes the table of extents before the first byte that it is given, also when that lies in a
+    // hole, and not at all without one.
+    if (member.sparse && member.extents.empty())
+        write(1, {});
 }
 
 void TreeArchiveWriter::write(std::uint64_t offset, std::string_view bytes) {
