@@ -140,13 +140,15 @@ class Import {
         first.number = 1;
         first.reason = fmt::format("import of {}{}", description_.jail.name,
                                    description_.snapshot.empty() ? "" : "@" + description_.snapshot);
-        if (image && !result_.image_reused)
-            image->seal(imported.id);
-        base::step("import.image_sealed");
         try {
+            if (image && !result_.image_reused)
+                image->seal(imported.id);
+            base::step("import.image_sealed");
             files.place(record_of(jail, first));
             commit(jail, first, imported, final_manifest);
         } catch (...) {
+            // Both have their own names already, and the catalog knows neither.
+            store::remove_jail(context_.layout, jail.id, false);
             if (!catalog::Images(session_.catalog()).find(imported.id))
                 store::remove_image(context_.layout, imported.id);
             throw;
