@@ -173,8 +173,9 @@ void TreeArchiveWriter::begin(const TreeMember& member) {
                 plain ? ARCHIVE_OK : ARCHIVE_WARN);
     // libarchive writes the table of extents before the first byte that it is given, also when that lies in a
     // hole, and not at all without one.
+    constexpr std::uint64_t some_of_the_hole = 1;
     if (member.sparse && member.extents.empty())
-        write(1, {});
+        write(some_of_the_hole, {});
 }
 
 void TreeArchiveWriter::write(std::uint64_t offset, std::string_view bytes) {
