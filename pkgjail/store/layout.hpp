@@ -5,7 +5,7 @@
 //     images/<id>/{tree,seed,manifest,image.json}   sealed images
 //     jails/<id>/{config,data,root,jail.json}       a jail's writable files and its skeleton
 //     snapshots/<id>/{config,data,snapshot.json}    frozen copies of a jail's configuration and data
-//     log/<jail>.log   run/<id>/   run/oci   lock/
+//     log/<jail>.log   run/<id>/   run/oci   run/kmod   lock/
 //
 // Beside images, jails and snapshots, for as long as a command runs: new-<…> is being made, gone-<…> is being
 // removed, keep-<id> holds the data of a jail that goes without it; jails/<id>/new-data is what a restore is
