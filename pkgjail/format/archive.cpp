@@ -12,25 +12,20 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/archive_decoder.hpp"
 #include "pkgjail/format/archive_tar.hpp"
+#include "pkgjail/format/package_members.hpp"
 #include "pkgjail/format/text_lines.hpp"
 
 namespace pkgjail::format {
 namespace {
 
-// The only order in which they may stand.
-constexpr std::array<std::string_view, 16> metadata_order = {
-    "+CONTENTS",   "+COMMENT",       "+DESC",        "+INSTALL",        "+DEINSTALL", "+DISPLAY",
-    "+MTREE_DIRS", "+BUILD_VERSION", "+BUILD_INFO",  "+SIZE_PKG",       "+SIZE_ALL",  "+PRESERVE",
-    "+VIEWS",      "+DEPOT",         "+REQUIRED_BY", "+INSTALLED_INFO",
-};
 constexpr std::array<std::string_view, 4> required_metadata = {"+CONTENTS", "+COMMENT", "+DESC",
                                                                "+BUILD_INFO"};
 
 std::optional<std::size_t> metadata_rank(std::string_view name) {
-    const auto found = std::find(metadata_order.begin(), metadata_order.end(), name);
-    if (found == metadata_order.end())
+    const auto found = std::find(package_members.begin(), package_members.end(), name);
+    if (found == package_members.end())
         return std::nullopt;
-    return static_cast<std::size_t>(found - metadata_order.begin());
+    return static_cast<std::size_t>(found - package_members.begin());
 }
 
 } // namespace
@@ -84,7 +79,7 @@ struct ArchiveReader::State {
             if (*rank < least_rank)
                 fail_member(ahead->path, fmt::format("it stands after {}; it must stand before", before));
             least_rank = *rank;
-            before = metadata_order[*rank];
+            before = package_members[*rank];
             metadata.members.emplace(ahead->path, metadata_text(*ahead));
         }
         ended = !ahead;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fcntl.h>
+
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -19,6 +21,7 @@
 #include "pkgjail/ops/libraries.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
+#include "pkgjail/store/repack.hpp"
 
 namespace pkgjail::ops {
 
@@ -121,7 +124,7 @@ class Obtaining {
   public:
     Obtaining(Session& session, const std::map<std::string, base::HostPath>& local,
               const std::map<std::string, std::string>& known, Digests digests)
-        : context_(session.context()), local_(local), known_(known), digests_(digests),
+        : session_(session), context_(session.context()), local_(local), known_(known), digests_(digests),
           packages_(session.catalog()), cache_(context_.layout.cache()) {}
 
     Archives run(const solve::Plan& plan) {
@@ -129,6 +132,8 @@ class Obtaining {
         std::vector<std::size_t> places;
         for (std::size_t i = 0; i < plan.result.size(); ++i) {
             found[i] = at_hand(plan.result[i]);
+            if (!found[i])
+                found[i] = packed_again(plan.result[i]);
             if (!found[i] && want(plan.result[i]))
                 places.push_back(i);
         }
@@ -172,6 +177,44 @@ class Obtaining {
         return std::nullopt;
     }
 
+    /// What no repository offers any more, from an image where the cache has lost it.
+    std::optional<repo::CheckedArchive> packed_again(const solve::Plan::Member& member) {
+        const std::string& pkgname = member.package.pkgname;
+        const std::string* digest = known_digest(pkgname);
+        if (digests_ == Digests::exact || digest == nullptr ||
+            find_record(context_, packages_, member.package))
+            return std::nullopt;
+        if (auto archive = cache_.find(wanted_by_digest(pkgname, *digest)))
+            return archive;
+        const auto image = image_with(pkgname, *digest);
+        if (!image)
+            return std::nullopt;
+        context_.reporter.warn(fmt::format("{}: no repository offers it any more and the cache has lost its "
+                                           "archive; it is packed again from image {}",
+                                           pkgname, image->id.substr(0, 12)));
+        const base::HostPath file = context_.layout.cache() / ("fetch-" + base::random_hex(8));
+        format::WrittenArchive written;
+        try {
+            const base::Fd output = base::open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
+            written = store::repack(base::Tree::open(context_.layout.image(image->id)), pkgname,
+                                    image->prefix, output, file.string());
+            cache_.keep(repo::check_local_archive(file));
+        } catch (...) {
+            std::filesystem::remove(file);
+            throw;
+        }
+        std::filesystem::remove(file);
+        return cache_.find(wanted_by_digest(pkgname, written.sha256));
+    }
+
+    std::optional<catalog::Image> image_with(const std::string& pkgname, const std::string& sha256) {
+        for (catalog::Image& image : catalog::Images(session_.catalog()).all())
+            for (const catalog::ImagePackage& package : image.packages)
+                if (package.pkgname == pkgname && package.archive_sha256 == sha256)
+                    return std::move(image);
+        return std::nullopt;
+    }
+
     /// False when nobody has it and that is noted.
     bool want(const solve::Plan::Member& member) {
         const std::string& pkgname = member.package.pkgname;
@@ -198,7 +241,7 @@ class Obtaining {
         if (digests_ == Digests::exact)
             inexact_.push_back(fmt::format("{}: the repository has SHA-256 {}, locked is {}", archive.pkgname,
                                            archive.sha256, *digest));
-        else if (member.already_present)
+        else if (member.already_present && find_record(context_, packages_, member.package))
             context_.reporter.warn(fmt::format("{}: the archive that it was installed from is gone; the "
                                                "repository's present build is taken",
                                                archive.pkgname));
@@ -224,6 +267,7 @@ class Obtaining {
         result.archives.push_back(std::move(archive));
     }
 
+    Session& session_;
     const Context& context_;
     const std::map<std::string, base::HostPath>& local_;
     const std::map<std::string, std::string>& known_;

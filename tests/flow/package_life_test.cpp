@@ -251,6 +251,7 @@ TEST_CASE("a package that no repository offers any more is kept, with a warning"
     const Shop shop({package("app-1.0"), package("gone-1.0", {"lib>=1"}), package("lib-1.0")});
     const Host& host = shop.host();
     install(host, {"app", "gone"}, "web");
+    const std::string files = host.run({"files", "gone", "-j", "web"}).out;
     std::filesystem::remove(shop.path() / "gone-1.0.tgz");
     publish(shop, {package("app-2.0"), package("lib-1.0")});
 
@@ -265,14 +266,31 @@ TEST_CASE("a package that no repository offers any more is kept, with a warning"
                   "jail web: no repository offers gone-1.0 any more; it is kept as it is") !=
               std::string::npos);
     }
-    SECTION("and where the cache has it no more, the jail stays as it is") {
+    SECTION("from the image, where the cache has lost it") {
         std::filesystem::remove_all(host.state() / "cache");
         const CommandResult result = host.run({"upgrade", "web"});
 
         INFO(result.out << result.err);
-        CHECK(result.status == 69);
-        CHECK_THAT(result.err, ContainsSubstring("no repository offers gone-1.0 any more and the cache does "
-                                                 "not have it"));
+        CHECK(result.status == 0);
+        CHECK_THAT(result.err,
+                   ContainsSubstring("note: gone-1.0: no repository offers it any more and the "
+                                     "cache has lost its archive; it is packed again from image "));
+        CHECK(packages(host, "web") == "app-2.0 lib-1.0* gone-1.0");
+        CHECK(host.run({"files", "gone", "-j", "web"}).out == files);
+        CHECK(host.run({"verify"}).status == 0);
+        // Now it has an archive again.
+        CHECK_THAT(host.run({"remove", "app", "-j", "web"}).err, !ContainsSubstring("packed again"));
+        CHECK(packages(host, "web") == "lib-1.0* gone-1.0");
+    }
+    SECTION("and not from a damaged image: the jail stays as it is") {
+        std::filesystem::remove_all(host.state() / "cache");
+        const std::string image = status(host, "web")["image"];
+        test::write_bytes(host.state() / "images" / image / "tree/share/gone/README", "THIS is gone-1.0\n");
+        const CommandResult result = host.run({"upgrade", "web"});
+
+        INFO(result.out << result.err);
+        CHECK(result.status == 7);
+        CHECK_THAT(result.err, ContainsSubstring("share/gone/README"));
         CHECK(status(host, "web")["generation"] == 1);
     }
 }
