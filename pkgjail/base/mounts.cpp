@@ -1,7 +1,7 @@
 #include "pkgjail/base/mounts.hpp"
 
-#include <algorithm>
-#include <string_view>
+#include <cerrno>
+#include <sstream>
 
 #include <fcntl.h>
 
@@ -15,11 +15,6 @@
 namespace pkgjail::base {
 
 namespace {
-
-bool lies_below(std::string_view point, std::string_view path) {
-    return point == path ||
-           (point.size() > path.size() && point.starts_with(path) && point[path.size()] == '/');
-}
 
 #ifdef __linux__
 /// mountinfo writes blanks, tabs, newlines and backslashes of names as \NNN (octal).
@@ -40,33 +35,47 @@ std::string decode(std::string_view text) {
 
 } // namespace
 
-std::vector<std::string> mounts_below(const HostPath& path) {
-    const std::string wanted = std::filesystem::weakly_canonical(path).string();
-    std::vector<std::string> points;
+bool lies_below(std::string_view point, std::string_view path) {
+    return point == path ||
+           (point.size() > path.size() && point.starts_with(path) && point[path.size()] == '/');
+}
+
+std::vector<Mount> mount_table() {
+    std::vector<Mount> mounts;
 #ifdef __linux__
     // proc files have no size; read_all takes them to their end.
     const std::string table =
         read_all(open_file("/proc/self/mountinfo", O_RDONLY), "/proc/self/mountinfo", 64u << 20);
-    std::string_view rest = table;
-    while (!rest.empty()) {
-        const std::string_view line = rest.substr(0, rest.find('\n'));
-        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-        std::string_view field = line; // the fifth field is the mount point
-        for (int skipped = 0; skipped < 4; ++skipped)
-            field.remove_prefix(std::min(field.find(' ') + 1, field.size()));
-        const std::string point = decode(field.substr(0, field.find(' ')));
-        if (lies_below(point, wanted))
-            points.push_back(point);
+    std::istringstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+        // "36 35 98:0 /below /point options [optional…] - type source options"
+        std::istringstream fields(line);
+        Mount mount;
+        std::string field;
+        for (int number = 1; fields >> field && field != "-"; ++number)
+            if (number == 5)
+                mount.point = decode(field);
+        fields >> mount.type >> mount.source;
+        mount.source = decode(mount.source);
+        mounts.push_back(std::move(mount));
     }
 #else
     struct statvfs* table = nullptr;
     const int count = ::getmntinfo(&table, ST_NOWAIT); // the memory is libc's
     if (count == 0)
-        throw system_error(errno, path.string(), "getmntinfo");
+        throw system_error(errno, "/", "getmntinfo");
     for (int i = 0; i < count; ++i)
-        if (lies_below(table[i].f_mntonname, wanted))
-            points.emplace_back(table[i].f_mntonname);
+        mounts.push_back({table[i].f_mntonname, table[i].f_fstypename, table[i].f_mntfromname});
 #endif
+    return mounts;
+}
+
+std::vector<std::string> mounts_below(const HostPath& path) {
+    const std::string wanted = std::filesystem::weakly_canonical(path).string();
+    std::vector<std::string> points;
+    for (Mount& mount : mount_table())
+        if (lies_below(mount.point, wanted))
+            points.push_back(std::move(mount.point));
     return points;
 }
 

@@ -20,6 +20,8 @@ std::string text_of(const ops::CloneResult& result) {
                                    short_id(result.image), result.method);
     for (const std::string& path : result.renewed)
         text += fmt::format("jail {}: {} is its own\n", result.jail, base::printable(path));
+    for (const std::string& path : result.removed)
+        text += fmt::format("jail {}: {} removed, it makes its own\n", result.jail, base::printable(path));
     for (const std::string& path : result.kept)
         text += fmt::format("jail {}: an edited file of the recipe was written anew; yours is {}\n",
                             result.jail, base::printable(path));
@@ -55,10 +57,11 @@ int cmd_clone(Environment& environment) {
     const ops::CloneResult result = ops::clone(environment.context(), request);
     const bool dry_run = environment.context().dry_run;
     if (environment.json()) {
-        Json json = {{"jail", result.jail},          {"source", result.source}, {"snapshot", result.snapshot},
-                     {"dry_run", dry_run},           {"image", result.image},   {"method", result.method},
-                     {"renewed", result.renewed},    {"kept", result.kept},     {"started", result.started},
-                     {"addresses", result.addresses}};
+        Json json = {
+            {"jail", result.jail},       {"source", result.source},      {"snapshot", result.snapshot},
+            {"dry_run", dry_run},        {"image", result.image},        {"method", result.method},
+            {"renewed", result.renewed}, {"removed", result.removed},    {"kept", result.kept},
+            {"started", result.started}, {"addresses", result.addresses}};
         if (result.status)
             json["status"] = status_json(*result.status);
         environment.print_json(json);
@@ -76,13 +79,24 @@ int cmd_rename(Environment& environment) {
     if (jail.empty() || name.empty())
         throw Error(ErrorKind::usage, "rename", "a jail and its new name are needed",
                     "pkgjail rename JAIL NAME");
-    ops::rename(environment.context(), jail, name);
+    const ops::RenameResult result = ops::rename(environment.context(), jail, name);
     const bool dry_run = environment.context().dry_run;
-    if (environment.json())
-        environment.print_json({{"jail", name}, {"previous", jail}, {"dry_run", dry_run}});
-    else
-        environment.say(
-            fmt::format("jail {}: {} {}\n", jail, dry_run ? "would be renamed to" : "is now", name));
+    if (environment.json()) {
+        environment.print_json({{"jail", name},
+                                {"previous", jail},
+                                {"dry_run", dry_run},
+                                {"written", result.written},
+                                {"edited", result.edited}});
+    } else {
+        std::string text =
+            fmt::format("jail {}: {} {}\n", jail, dry_run ? "would be renamed to" : "is now", name);
+        for (const std::string& path : result.written)
+            text += fmt::format("jail {}: {} was written anew\n", name, base::printable(path));
+        for (const std::string& path : result.edited)
+            text += fmt::format("jail {}: {} was edited, and may hold the old name\n", name,
+                                base::printable(path));
+        environment.say(text);
+    }
     return exit_done;
 }
 

@@ -1,5 +1,7 @@
 #include "pkgjail/ops/clone.hpp"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
@@ -12,7 +14,9 @@
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/clone_files.hpp"
+#include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -51,7 +55,7 @@ class Clone {
         jail_limits(context_, jail, recipe_);
         if (jail.wanted_running)
             check_ports_free(jail);
-        result_ = {jail.name, source_.name, request_.snapshot,  state.image_id, "",
+        result_ = {jail.name, source_.name, request_.snapshot,  state.image_id, "", {},
                    {},        {},           addresses(recipe_), false,          {}};
         if (context_.dry_run)
             return result_;
@@ -119,8 +123,15 @@ class Clone {
                  staging.write_recipe_files(prefix, before->files, recipe_->files, source_.name))
                 result_.kept.push_back(path.str());
         }
-        for (const base::RootPath& path : staging.renew_identity(prefix, source_.name, jail.name))
+        const store::Identity identity = staging.renew_identity(prefix, source_.name, jail.name);
+        for (const base::RootPath& path : identity.renewed)
             result_.renewed.push_back(path.str());
+        for (const base::RootPath& path : identity.removed)
+            result_.removed.push_back(path.str());
+        for (const base::RootPath& path : identity.unseen)
+            context_.reporter.warn(fmt::format(
+                "jail {}: {} is behind a symbolic link; what there must not be the same as in {} is",
+                jail.name, path.str(), source_.name));
         staging.make_root(store::configured_base(context_.config.base), prefix,
                           recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
         catalog::Generation first = generation_of(context_, state.image_id, state.wishes);
@@ -155,19 +166,76 @@ log_renames(const store::Layout& layout, const std::string& from, const std::str
     return renames;
 }
 
+/// The recipe's files of the jail under both names: what holds the name reads differently.
+class NamedFiles {
+  public:
+    NamedFiles(const Context& context, const catalog::Jail& jail, const std::string& new_name)
+        : context_(context), id_(jail.id) {
+        catalog::Jail renamed = jail;
+        renamed.name = new_name;
+        if (const auto before = rendered_recipe(context, jail))
+            before_ = before->files;
+        if (const auto after = rendered_recipe(context, renamed))
+            after_ = after->files;
+    }
+
+    /// Writes each file that reads as under one name as under the other, in every generation there is.
+    RenameResult write(catalog::Catalog& catalog, bool back) const {
+        RenameResult result;
+        for (const catalog::Generation& generation : catalog::Jails(catalog).generations(id_)) {
+            const base::HostPath directory = context_.layout.jail_config(id_, generation.number);
+            if (!std::filesystem::exists(directory))
+                continue;
+            const base::Tree config = base::Tree::open(directory);
+            const auto kept = store::kept_recipe_files(config);
+            std::vector<jail::RenderedRecipe::File> files;
+            for (std::size_t i = 0; i < before_.size() && i < after_.size(); ++i) {
+                const auto& from = back ? after_[i] : before_[i];
+                const auto& to = back ? before_[i] : after_[i];
+                // A path with the name in it would be another file, which a rename does not move.
+                if (from.path != to.path || from.content == to.content)
+                    continue;
+                // Against these the operator's changes are told.
+                if (const auto rendered = kept ? kept->stat(from.path) : std::nullopt;
+                    rendered && rendered->is_file() && kept->read(from.path) == from.content)
+                    kept->write(from.path, to.content, rendered->permissions(),
+                                {rendered->status.st_uid, rendered->status.st_gid});
+                const auto there = config.stat(from.path);
+                const bool same = there && there->is_file() && config.read(from.path) == from.content;
+                if (same)
+                    files.push_back(to);
+                add_once(same ? result.written : result.edited, from.path.str());
+            }
+            store::write_recipe_files(context_.layout, id_, generation.number, context_.config.prefix, files);
+        }
+        return result;
+    }
+
+  private:
+    static void add_once(std::vector<std::string>& paths, const std::string& path) {
+        if (std::find(paths.begin(), paths.end(), path) == paths.end())
+            paths.push_back(path);
+    }
+
+    const Context& context_;
+    std::string id_;
+    std::vector<jail::RenderedRecipe::File> before_;
+    std::vector<jail::RenderedRecipe::File> after_;
+};
+
 } // namespace
 
 CloneResult clone(const Context& context, const CloneRequest& request) {
     return Clone(context, request).run();
 }
 
-void rename(const Context& context, const std::string& name, const std::string& new_name) {
+RenameResult rename(const Context& context, const std::string& name, const std::string& new_name) {
     jail::check_name("jail", new_name);
     Session session(context, "rename", name);
     if (name == new_name) {
         require_jail(session.catalog(), name);
         session.finish();
-        return;
+        return {};
     }
     const TwoLocks locks(session, name, new_name);
     catalog::Jails jails(session.catalog());
@@ -186,8 +254,10 @@ void rename(const Context& context, const std::string& name, const std::string& 
         if (std::filesystem::exists(to))
             throw Error(ErrorKind::conflict, to.string(), "is in the way, the log of an earlier jail",
                         "move it away");
+    const NamedFiles files(context, jail, new_name);
     if (context.dry_run)
-        return;
+        return {};
+    RenameResult result;
     jails.set_operation(jail.id, std::string(rename_note) + new_name);
     base::step("rename.noted");
     try {
@@ -195,6 +265,8 @@ void rename(const Context& context, const std::string& name, const std::string& 
             base::rename_durably(from, to);
             base::step("rename.log_renamed");
         }
+        result = files.write(session.catalog(), false);
+        base::step("rename.files_written");
         catalog::Transaction transaction(session.catalog().database());
         jails.rename(jail.id, new_name);
         jails.set_operation(jail.id, std::nullopt);
@@ -208,6 +280,7 @@ void rename(const Context& context, const std::string& name, const std::string& 
     if (const auto generation = jails.generation(jail.id, jail.current))
         base::write_file_atomically(context.layout.jail_record(jail.id), record_of(jail, *generation));
     session.finish();
+    return result;
 }
 
 std::optional<std::string> renamed_to(const std::string& note) {
@@ -220,6 +293,7 @@ void undo_rename(Session& session, const catalog::Jail& jail, const std::string&
     // No jail and no log had the new name before, so whatever has it now was the jail's.
     for (const auto& [from, to] : log_renames(session.context().layout, new_name, jail.name))
         base::rename_durably(from, to);
+    NamedFiles(session.context(), jail, new_name).write(session.catalog(), true);
     catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
 }
 

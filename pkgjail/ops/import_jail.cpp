@@ -258,8 +258,13 @@ class Import {
                  files.write_recipe_files(prefix, rendered->files, recipe_->files, source))
                 result_.kept.push_back(path.str());
         }
-        for (const RootPath& path : files.renew_identity(prefix, source, jail.name))
-            result_.renewed.push_back(path.str());
+        const store::Identity identity = files.renew_identity(prefix, source, jail.name);
+        for (const auto* paths : {&identity.renewed, &identity.removed})
+            for (const RootPath& path : *paths)
+                result_.renewed.push_back(path.str());
+        for (const RootPath& path : identity.unseen)
+            context_.reporter.warn(fmt::format("jail {}: {} is behind a symbolic link and was not made new",
+                                               jail.name, path.str()));
         files.make_root(store::configured_base(context_.config.base), prefix,
                         recipe_ ? recipe_->data_paths : std::vector<RootPath>{});
     }

@@ -11,15 +11,12 @@
 
 namespace pkgjail::store {
 
+using base::Entry;
 using base::HostPath;
 using base::RootPath;
 using base::Tree;
 
 namespace {
-
-RootPath name_of(const HostPath& path) {
-    return RootPath::parse(path.filename().string());
-}
 
 /// Another content for a file that is there: owner and mode stay. False when it is no regular file.
 bool rewrite(const Tree& tree, const RootPath& path, const std::string& content) {
@@ -29,6 +26,24 @@ bool rewrite(const Tree& tree, const RootPath& path, const std::string& content)
     tree.write(path, content, there->permissions(),
                permitted_owner({there->status.st_uid, there->status.st_gid}));
     return true;
+}
+
+/// Calls `work` with what is at `path`; a link there or on the way is noted as unseen.
+template <class Work>
+void examine(const Tree& tree, const RootPath& path, Identity& identity, Work&& work) {
+    std::optional<Entry> there;
+    try {
+        there = tree.stat(path);
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::corrupt)
+            throw;
+        identity.unseen.push_back(path); // it passes through a link
+        return;
+    }
+    if (there && there->is_symlink())
+        identity.unseen.push_back(path);
+    else if (there)
+        work(*there);
 }
 
 std::string first_line(const std::string& text) {
@@ -41,44 +56,31 @@ bool same(const jail::RenderedRecipe::File& a, const jail::RenderedRecipe::File&
 
 } // namespace
 
-CloneStaging::CloneStaging(const Layout& layout, std::string id)
-    : layout_(layout), id_(std::move(id)), jails_(Tree::open(layout.jails())) {
-    const RootPath staging = name_of(layout_.jail_staging(id_));
-    jails_.make_directory(staging, 0700);
-    jails_.make_directory(staging / "config", 0755);
-    jails_.make_directory(staging / "root", 0755);
-}
-
-CloneStaging::~CloneStaging() {
-    if (placed_)
-        return;
-    try {
-        jails_.remove_all(name_of(layout_.jail_staging(id_)));
-    } catch (const base::Error&) {
-        // Nothing refers to it; sweep() tries again at the next command.
-    }
-}
-
-Tree CloneStaging::config() const {
-    return jails_.open_tree(name_of(layout_.jail_staging(id_)) / "config/1");
-}
-
-Tree CloneStaging::data() const {
-    return jails_.open_tree(name_of(layout_.jail_staging(id_)) / "data");
+CloneStaging::CloneStaging(const Layout& layout, const std::string& id)
+    : layout_(layout), staged_(layout.jail_staging(id), layout.jail(id)) {
+    staged_.tree("").make_directory(RootPath::parse("config"), 0755);
+    staged_.tree("").make_directory(RootPath::parse("root"), 0755);
 }
 
 FreezeMeans CloneStaging::copy(const HostPath& config, const HostPath& data) {
-    const FreezeMeans means = freeze(data, layout_.jail_staging(id_) / "data");
+    const FreezeMeans means = freeze(data, staged_.path() / "data");
     base::step("clone.data_copied");
-    freeze(config, layout_.jail_staging(id_) / "config" / "1");
+    freeze(config, staged_.path() / "config" / "1");
     base::step("clone.copied");
     return means;
 }
 
 void CloneStaging::make_empty() {
-    const RootPath staging = name_of(layout_.jail_staging(id_));
-    jails_.make_directory(staging / "config/1", 0755);
-    make_freezable_directory(jails_, staging / "data");
+    staged_.tree("config").make_directory(RootPath::parse("1"), 0755);
+    make_freezable_directory(staged_.path() / "data");
+}
+
+Tree CloneStaging::config() const {
+    return staged_.tree("config/1");
+}
+
+Tree CloneStaging::data() const {
+    return staged_.tree("data");
 }
 
 std::vector<RootPath> CloneStaging::write_recipe_files(const std::string& prefix, const Files& before,
@@ -99,55 +101,63 @@ std::vector<RootPath> CloneStaging::write_recipe_files(const std::string& prefix
         tree.rename_into(file.path, tree, aside);
         kept.push_back(aside);
     }
-    store::write_recipe_files(layout_, layout_.jail_staging(id_).filename().string(), 1, prefix, differing);
+    store::write_recipe_files(layout_, staged_.path().filename().string(), 1, prefix, differing);
     keep_recipe_files(config(), prefix, files);
     base::step("clone.configured");
     return kept;
 }
 
-std::vector<RootPath> CloneStaging::renew_identity(const std::string& prefix, const std::string& source,
-                                                   const std::string& name) {
-    std::vector<RootPath> renewed;
-    const Tree etc = config();
-    const RootPath host_name = RootPath::parse("/etc/hostname");
-    if (const auto there = etc.stat(host_name);
-        there && there->is_file() && first_line(etc.read(host_name)) == source) {
-        rewrite(etc, host_name, name + "\n");
-        renewed.push_back(host_name);
-    }
+Identity CloneStaging::renew_identity(const std::string& prefix, const std::string& source,
+                                      const std::string& name) {
+    Identity identity;
+    const Tree config = this->config();
+    const Tree data = this->data();
     const std::string machine_id = base::random_hex(16) + "\n";
-    if (const RootPath path = RootPath::parse("/etc/machine-id"); rewrite(etc, path, machine_id))
-        renewed.push_back(path);
-    if (const RootPath path = RootPath::parse("/var/lib/dbus/machine-id"); rewrite(data(), path, machine_id))
-        renewed.push_back(path);
-    for (const RootPath& directory : {RootPath::parse("/etc/ssh"), RootPath::parse(prefix) / "etc/ssh"}) {
-        const auto there = etc.stat(directory);
-        if (!there || !there->is_directory())
-            continue;
-        for (const std::string& key : etc.list(directory)) {
-            if (!key.starts_with("ssh_host_"))
-                continue;
-            etc.remove_all(directory.entry(key));
-            renewed.push_back(directory.entry(key));
-        }
+    const RootPath prefix_etc = RootPath::parse(prefix) / "etc";
+    // The paths of one list in the other tree simply are not there.
+    for (const Tree* tree : {&config, &data}) {
+        const auto renew = [&](const RootPath& path, const std::string& content) {
+            if (rewrite(*tree, path, content))
+                identity.renewed.push_back(path);
+        };
+        for (const char* file : {"/etc/hostname", "/etc/myname", "/etc/mailname"})
+            examine(*tree, RootPath::parse(file), identity, [&](const Entry& there) {
+                if (there.is_file() && first_line(tree->read(there.path)) == source)
+                    renew(there.path, name + "\n");
+            });
+        for (const RootPath& file :
+             {RootPath::parse("/etc/machine-id"), prefix_etc / "machine-id",
+              RootPath::parse("/var/lib/dbus/machine-id"), RootPath::parse("/var/db/dbus/machine-id")})
+            examine(*tree, file, identity, [&](const Entry& there) { renew(there.path, machine_id); });
+        for (const char* file : {"/var/lib/systemd/random-seed", "/var/db/entropy-file"})
+            examine(*tree, RootPath::parse(file), identity, [&](const Entry& there) {
+                if (there.is_directory())
+                    return;
+                tree->remove_file(there.path);
+                identity.removed.push_back(there.path);
+            });
+        for (const RootPath& directory : {RootPath::parse("/etc/ssh"), prefix_etc / "ssh"})
+            examine(*tree, directory, identity, [&](const Entry& there) {
+                for (const std::string& key :
+                     there.is_directory() ? tree->list(there.path) : std::vector<std::string>{}) {
+                    if (!key.starts_with("ssh_host_"))
+                        continue;
+                    tree->remove_all(directory.entry(key));
+                    identity.removed.push_back(directory.entry(key));
+                }
+            });
     }
     base::step("clone.renewed");
-    return renewed;
+    return identity;
 }
 
 void CloneStaging::make_root(const HostBase& base, const std::string& prefix,
                              const std::vector<RootPath>& data_paths) {
-    make_skeleton(jails_.open_tree(name_of(layout_.jail_staging(id_)) / "root"), base, prefix, data_paths);
+    make_skeleton(staged_.tree("root"), base, prefix, data_paths);
 }
 
 void CloneStaging::place(const std::string& record) {
-    const Tree top = jails_.open_tree(name_of(layout_.jail_staging(id_)));
-    top.write(RootPath::parse("/jail.json"), record, 0600, permitted_owner());
-    base::sync_file_system(top.fd());
-    base::step("clone.synced");
-    base::rename_durably(layout_.jail_staging(id_), layout_.jail(id_));
-    placed_ = true;
-    base::step("clone.placed");
+    staged_.place("jail.json", record, "clone");
 }
 
 } // namespace pkgjail::store

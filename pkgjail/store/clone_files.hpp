@@ -8,16 +8,21 @@
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "pkgjail/store/root.hpp"
+#include "pkgjail/store/staged.hpp"
 
 namespace pkgjail::store {
+
+/// Paths inside of what makes a jail itself.
+struct Identity {
+    std::vector<base::RootPath> renewed; ///< host name (where it was the source's) and machine ids
+    std::vector<base::RootPath> removed; ///< ssh's host keys and random seeds, which come anew by themselves
+    std::vector<base::RootPath> unseen;  ///< symbolic links, which are not followed
+};
 
 /// jails/new-<id>, in which a clone comes into being. Disappears unless it was placed.
 class CloneStaging {
   public:
-    CloneStaging(const Layout& layout, std::string id);
-    CloneStaging(const CloneStaging&) = delete;
-    CloneStaging& operator=(const CloneStaging&) = delete;
-    ~CloneStaging();
+    CloneStaging(const Layout& layout, const std::string& id);
 
     /// Nobody may change the two directories meanwhile.
     FreezeMeans copy(const base::HostPath& config, const base::HostPath& data);
@@ -32,10 +37,8 @@ class CloneStaging {
     /// these. Files that read the same stay as the source has them, with the operator's changes.
     std::vector<base::RootPath> write_recipe_files(const std::string& prefix, const Files& before,
                                                    const Files& files, const std::string& source);
-    /// What must not be the same in two jails: /etc/hostname where it has the source's name, machine ids, and
-    /// the host keys of ssh, which are removed. Returns the paths, as seen inside.
-    std::vector<base::RootPath> renew_identity(const std::string& prefix, const std::string& source,
-                                               const std::string& name);
+    /// Gives it what must not be the same in two jails.
+    Identity renew_identity(const std::string& prefix, const std::string& source, const std::string& name);
     void make_root(const HostBase& base, const std::string& prefix,
                    const std::vector<base::RootPath>& data_paths);
     /// Writes jail.json, syncs, renames to jails/<id>. The caller's catalog commit follows.
@@ -43,9 +46,7 @@ class CloneStaging {
 
   private:
     const Layout& layout_;
-    std::string id_;
-    base::Tree jails_;
-    bool placed_ = false;
+    Staged staged_;
 };
 
 } // namespace pkgjail::store

@@ -10,6 +10,8 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/reflink.hpp"
 #include "pkgjail/base/subvolume.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "pkgjail/store/zfs.hpp"
 
 namespace pkgjail::store {
 
@@ -25,6 +27,8 @@ std::string_view freeze_means_name(FreezeMeans means) {
     switch (means) {
     case FreezeMeans::subvolume:
         return "subvolume";
+    case FreezeMeans::dataset:
+        return "dataset";
     case FreezeMeans::reflink:
         return "reflink";
     case FreezeMeans::copy:
@@ -61,19 +65,42 @@ FreezeMeans freeze(const HostPath& from, const HostPath& to) {
             throw Error(ErrorKind::conflict, from.string(),
                         "holds btrfs subvolumes of its own, which a copy of it would leave out",
                         "replace them by directories");
-        if (base::copy_subvolume(source.fd(), parent.fd(), to.filename().string(), source.name()))
+        if (base::copy_subvolume(source.fd(), parent.fd(), name_of(to).name(), source.name()))
             return FreezeMeans::subvolume;
     }
-    parent.make_directory(RootPath::parse(to.filename().string()), 0755);
+    if (Zfs::host().copy(from, to))
+        return FreezeMeans::dataset;
+    parent.make_directory(name_of(to), 0755);
     const bool shares = can_reflink(parent);
     source.copy_into(Tree::open(to));
     return shares ? FreezeMeans::reflink : FreezeMeans::copy;
 }
 
-void make_freezable_directory(const Tree& parent, const RootPath& path) {
-    const Tree above = parent.open_tree(path.parent());
-    if (!base::make_subvolume(above.fd(), path.name(), above.name()))
-        parent.make_directory(path, 0755);
+void make_freezable_directory(const HostPath& path) {
+    const Tree above = Tree::open(path.parent_path());
+    if (base::make_subvolume(above.fd(), name_of(path).name(), above.name()))
+        return;
+    if (!Zfs::host().make(path))
+        above.make_directory(name_of(path), 0755);
+    else
+        above.set_permissions(name_of(path), 0755);
+}
+
+void move_frozen(const HostPath& from, const HostPath& to) {
+    const Tree before = Tree::open(from.parent_path());
+    if (Zfs::host().move(from, to)) {
+        before.remove_all(name_of(from)); // the empty directory that it was mounted on
+    } else {
+        before.rename_into(name_of(from), Tree::open(to.parent_path()), name_of(to));
+        Zfs::host().follow_rename(from, to);
+    }
+    base::sync_directory(to.parent_path());
+    base::sync_directory(from.parent_path());
+}
+
+void remove_frozen(const HostPath& path) {
+    Zfs::host().remove(path);
+    Tree::open(path.parent_path()).remove_all(name_of(path));
 }
 
 std::uint64_t size_of(const HostPath& directory) {

@@ -8,13 +8,14 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
-#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/recipe_merge.hpp"
+#include "pkgjail/store/staged.hpp"
+#include "pkgjail/store/zfs.hpp"
 
 namespace pkgjail::store {
 
@@ -92,54 +93,38 @@ void add_missing(const Tree& seed, const Tree& target) {
 /// A jail's name in jails/ goes, its data/ stays under it. By renames, so that a cut anywhere loses no data:
 /// sweep() goes back or forward from each state in between.
 void set_data_apart(const Layout& layout, const Tree& jails, const std::string& jail_id) {
-    const RootPath jail = RootPath::parse(jail_id);
-    const RootPath keeping = RootPath::parse(layout.jail_keeping(jail_id).filename().string());
-    const RootPath trash = RootPath::parse(layout.jail_trash(jail_id).filename().string());
-    if (jails.list(jail) == std::vector<std::string>{"data"})
+    const HostPath keeping = layout.jail_keeping(jail_id);
+    if (jails.list(RootPath::parse(jail_id)) == std::vector<std::string>{"data"})
         return; // done before
-    jails.make_directory(keeping, 0700);
-    jails.rename_into(jail / "data", jails, keeping / "data");
-    base::sync_directory(layout.jail_keeping(jail_id));
+    jails.make_directory(name_of(keeping), 0700);
+    move_frozen(layout.jail_data(jail_id), keeping / "data");
     base::step("jail.data_apart");
-    jails.rename_into(jail, jails, trash);
-    base::sync_directory(layout.jails());
+    move_frozen(layout.jail(jail_id), layout.jail_trash(jail_id));
     base::step("jail.trashed");
-    jails.rename_into(keeping, jails, jail);
-    base::sync_directory(layout.jails());
+    move_frozen(keeping, layout.jail(jail_id));
     base::step("jail.data_kept");
 }
 
 } // namespace
 
 void create_jail(const Layout& layout, const NewJail& jail) {
-    const Tree jails = Tree::open(layout.jails());
-    const RootPath staging = RootPath::parse(layout.jail_staging(jail.id).filename().string());
-    jails.make_directory(staging, 0700);
-    try {
-        const Tree top = jails.open_tree(staging);
-        for (const char* directory : {"/config", "/config/1", "/root"})
-            top.make_directory(RootPath::parse(directory), 0755);
-        make_freezable_directory(top, RootPath::parse("/data"));
-        const Tree config = top.open_tree(RootPath::parse("/config/1"));
-        const Tree data = top.open_tree(RootPath::parse("/data"));
-        const Tree seed = Tree::open(layout.image_seed(jail.image_id));
-        seed.open_tree(RootPath::parse("/config")).copy_into(config);
-        seed.open_tree(RootPath::parse("/data")).copy_into(data);
-        for (const RootPath& path : jail.data_paths)
-            data.make_directories(path);
-        make_skeleton(top.open_tree(RootPath::parse("/root")), jail.base, jail.prefix, jail.data_paths);
-        write_files(config, data, jail.prefix, jail.files);
-        keep_recipe_files(config, jail.prefix, jail.files);
-        top.write(RootPath::parse("/jail.json"), jail.record, 0600, permitted_owner());
-        base::step("jail.filled");
-        base::sync_file_system(top.fd());
-        base::step("jail.synced");
-        base::rename_durably(layout.jail_staging(jail.id), layout.jail(jail.id));
-    } catch (...) {
-        jails.remove_all(staging);
-        throw;
-    }
-    base::step("jail.placed");
+    Staged staged(layout.jail_staging(jail.id), layout.jail(jail.id));
+    const Tree top = staged.tree("");
+    for (const char* directory : {"/config", "/config/1", "/root"})
+        top.make_directory(RootPath::parse(directory), 0755);
+    make_freezable_directory(staged.path() / "data");
+    const Tree config = staged.tree("config/1");
+    const Tree data = staged.tree("data");
+    const Tree seed = Tree::open(layout.image_seed(jail.image_id));
+    seed.open_tree(RootPath::parse("/config")).copy_into(config);
+    seed.open_tree(RootPath::parse("/data")).copy_into(data);
+    for (const RootPath& path : jail.data_paths)
+        data.make_directories(path);
+    make_skeleton(staged.tree("root"), jail.base, jail.prefix, jail.data_paths);
+    write_files(config, data, jail.prefix, jail.files);
+    keep_recipe_files(config, jail.prefix, jail.files);
+    base::step("jail.filled");
+    staged.place("jail.json", jail.record, "jail");
 }
 
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
@@ -182,7 +167,7 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
 }
 
 void require_unmounted(const Layout& layout, const std::string& jail_id) {
-    const auto mounted = base::mounts_below(layout.jail(jail_id));
+    const auto mounted = Zfs::host().other_mounts_below(layout.jail(jail_id));
     if (!mounted.empty())
         throw Error(ErrorKind::busy, layout.jail(jail_id).string(),
                     fmt::format("{} is still mounted", mounted.front()),
@@ -191,19 +176,16 @@ void require_unmounted(const Layout& layout, const std::string& jail_id) {
 
 void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data) {
     const Tree jails = Tree::open(layout.jails());
-    const RootPath jail = RootPath::parse(jail_id);
-    const RootPath trash = RootPath::parse(layout.jail_trash(jail_id).filename().string());
-    if (jails.exists(jail)) {
+    if (jails.exists(RootPath::parse(jail_id))) {
         require_unmounted(layout, jail_id);
         if (keep_data) {
             set_data_apart(layout, jails, jail_id);
         } else {
-            jails.rename_into(jail, jails, trash);
-            base::sync_directory(layout.jails());
+            move_frozen(layout.jail(jail_id), layout.jail_trash(jail_id));
             base::step("jail.trashed");
         }
     }
-    jails.remove_all(trash);
+    remove_frozen(layout.jail_trash(jail_id));
 }
 
 void remove_image(const Layout& layout, const std::string& image_id) {

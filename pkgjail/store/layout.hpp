@@ -27,6 +27,11 @@
 
 namespace pkgjail::store {
 
+/// The last component, for use in the tree of the directory above.
+inline base::RootPath name_of(const base::HostPath& path) {
+    return base::RootPath().entry(path.filename().string());
+}
+
 class Layout {
   public:
     explicit Layout(base::HostPath state) : state_(std::move(state)) {}

@@ -6,16 +6,14 @@
 
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/layout.hpp"
+#include "pkgjail/store/staged.hpp"
 
 namespace pkgjail::store {
 
 /// snapshots/new-<id>, in which a snapshot comes into being. Disappears unless it was placed.
 class SnapshotStaging {
   public:
-    SnapshotStaging(const Layout& layout, std::string id);
-    SnapshotStaging(const SnapshotStaging&) = delete;
-    SnapshotStaging& operator=(const SnapshotStaging&) = delete;
-    ~SnapshotStaging();
+    SnapshotStaging(const Layout& layout, const std::string& id);
 
     /// The jail must not run, or be paused.
     FreezeMeans freeze_data(const std::string& jail_id);
@@ -27,9 +25,7 @@ class SnapshotStaging {
 
   private:
     const Layout& layout_;
-    std::string id_;
-    base::Tree snapshots_;
-    bool placed_ = false;
+    Staged staged_;
 };
 
 /// Copies what a snapshot holds into the jail beside what the jail uses: the configuration of generation

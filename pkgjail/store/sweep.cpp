@@ -4,8 +4,9 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
-#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/tree.hpp"
+#include "pkgjail/store/freeze.hpp"
+#include "pkgjail/store/zfs.hpp"
 
 namespace pkgjail::store {
 
@@ -67,10 +68,10 @@ class Sweep {
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
         if (!temporary && (known_.jail(name) || is_kept_data(jails, name)))
             return;
-        const auto mounted = base::mounts_below(layout_.jails() / name);
+        const auto mounted = Zfs::host().other_mounts_below(layout_.jails() / name);
         if (!mounted.empty()) // whole or not at all: somebody may still work in it
             throw base::Error(base::ErrorKind::busy, mounted.front(), "is still mounted", "unmount it");
-        jails.remove_all(named(name));
+        remove_frozen(layout_.jails() / name);
         swept_.removed.push_back(temporary ? "half-made or half-removed jail " + name
                                            : fmt::format("jail {} that was never recorded", name));
     }
@@ -83,7 +84,6 @@ class Sweep {
 
     /// The states between the renames of remove_jail(keep_data).
     void settle_kept_data(const Tree& jails, const std::string& keeping, const std::string& id) {
-        const RootPath trash = named(layout_.jail_trash(id).filename().string());
         if (!jails.exists(named(keeping) / "data")) { // cut before anything was moved
             jails.remove_all(named(keeping));
             swept_.removed.push_back("empty directory " + keeping);
@@ -92,15 +92,15 @@ class Sweep {
         if (known_.jail(id)) {
             // Nothing of the trash has been deleted before `keeping` got the jail's name.
             if (!jails.exists(named(id)))
-                jails.rename_into(trash, jails, named(id));
-            jails.rename_into(named(keeping) / "data", jails, named(id) / "data");
+                move_frozen(layout_.jail_trash(id), layout_.jail(id));
+            move_frozen(layout_.jails() / keeping / "data", layout_.jail_data(id));
             jails.remove_all(named(keeping));
             swept_.removed.push_back(
                 fmt::format("half-done removal of jail {}, which has its data again", id));
         } else {
             if (jails.exists(named(id)))
-                jails.rename_into(named(id), jails, trash);
-            jails.rename_into(named(keeping), jails, named(id));
+                move_frozen(layout_.jail(id), layout_.jail_trash(id));
+            move_frozen(layout_.jails() / keeping, layout_.jail(id));
             swept_.removed.push_back(fmt::format("half-done removal of jail {}, whose data are kept", id));
         }
         base::sync_directory(layout_.jails());

@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/tree.hpp"
+#include "pkgjail/store/freeze.hpp"
 
 namespace pkgjail::store {
 
@@ -13,9 +14,9 @@ using base::Tree;
 namespace {
 
 /// One thing that cannot be removed does not keep the others.
-void remove(const Tree& tree, const RootPath& path, const std::string& what, Swept& swept) {
+void remove(const base::HostPath& path, const std::string& what, Swept& swept) {
     try {
-        tree.remove_all(path);
+        remove_frozen(path);
         swept.removed.push_back(what);
     } catch (const base::Error& error) {
         swept.failed.push_back(what + ": " + error.what());
@@ -32,7 +33,7 @@ Swept sweep_snapshots(const Layout& layout,
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
         if (!temporary && known(name))
             continue;
-        remove(snapshots, RootPath().entry(name),
+        remove(layout.snapshots() / name,
                temporary ? "half-made or half-removed snapshot " + name
                          : fmt::format("snapshot {} that was never recorded", name),
                swept);
@@ -43,7 +44,8 @@ Swept sweep_snapshots(const Layout& layout,
             RootPath().entry(name).entry(layout.jail_new_data(name).filename().string());
         const auto jail = jails.stat(RootPath().entry(name));
         if (jail && jail->is_directory() && jails.exists(prepared))
-            remove(jails, prepared, fmt::format("data that were to be restored in jail {}", name), swept);
+            remove(layout.jail_new_data(name), fmt::format("data that were to be restored in jail {}", name),
+                   swept);
     }
     return swept;
 }

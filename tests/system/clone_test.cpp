@@ -101,6 +101,9 @@ TEST_CASE("a clone has an identity of its own, and the operator's edits", "[syst
     const auto etc = source / "config/1";
     std::ofstream(etc / "etc/hostname") << "nginx\n";
     std::ofstream(etc / "etc/machine-id") << "0123456789abcdef0123456789abcdef\n";
+    std::filesystem::create_directories(source / "data/var/lib");
+    std::ofstream(source / "data/var/db/entropy-file") << "seed";
+    std::filesystem::create_symlink("/etc", source / "data/var/lib/dbus");
     std::filesystem::create_directories(etc / "usr/pkg/etc/ssh");
     std::ofstream(etc / "usr/pkg/etc/ssh/ssh_host_ed25519_key") << "secret\n";
     std::ofstream(etc / "usr/pkg/etc/ssh/sshd_config") << "kept\n";
@@ -122,7 +125,13 @@ TEST_CASE("a clone has an identity of its own, and the operator's edits", "[syst
     CHECK(content(clone / "usr/pkg/etc/ssh/sshd_config") == "kept\n");
     CHECK(content(clone / "usr/pkg/etc/nginx/nginx.conf.from-nginx") == rendered + "# edited\n");
     CHECK(cloned.json()["kept"][0] == "/usr/pkg/etc/nginx/nginx.conf.from-nginx");
+    CHECK(cloned.json()["renewed"].dump() == R"(["/etc/hostname","/etc/machine-id"])");
+    CHECK(cloned.json()["removed"].dump() ==
+          R"(["/usr/pkg/etc/ssh/ssh_host_ed25519_key","/var/db/entropy-file"])");
+    CHECK_THAT(cloned.err,
+               ContainsSubstring("jail web2: /var/lib/dbus/machine-id is behind a symbolic link"));
     CHECK(content(etc / "usr/pkg/etc/ssh/ssh_host_ed25519_key") == "secret\n");
+    CHECK(content(source / "data/var/db/entropy-file") == "seed");
     CHECK_THAT(host.run({"exec", "web2", "hostname"}).out, ContainsSubstring("web2"));
 }
 
@@ -189,4 +198,44 @@ TEST_CASE("a renamed jail takes its log along, and is refused while it runs", "[
     CHECK(host.run({"start", "web"}).status == 0);
     CHECK(test::http_status(url(port)) == 200);
     CHECK_THAT(content(new_jail(host, {}) / "jail.json"), ContainsSubstring("\"web\""));
+}
+
+TEST_CASE("a rename puts the new name into the recipe's files, and an edited one is left alone",
+          "[system][clone][rename][root]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    host.write_config("recipes.d/named.recipe", "[recipe]\nsummary = has its name in files\npackage = tree\n"
+                                                "[service]\ncommand = /bin/sleep 1000000\n"
+                                                "[file /etc/one.conf]\nsource = name.in\nmode = 0640\n"
+                                                "[file /etc/two.conf]\nsource = name.in\n"
+                                                "[file /etc/other.conf]\nsource = other.in\n");
+    host.write_config("recipes.d/name.in", "name = ${jail}\n");
+    host.write_config("recipes.d/other.in", "nothing\n");
+    REQUIRE(host.run({"install", "tree", "--recipe", "named", "-j", "old", "--no-start"}).status == 0);
+    REQUIRE(host.run({"install", "less", "-j", "old"}).status == 0); // a second generation
+    REQUIRE(host.run({"stop", "old"}).status == 0);
+    const auto config = new_jail(host, {}) / "config";
+    std::ofstream(config / "2/etc/two.conf") << "name = old, edited\n";
+    for (const std::string step : {"rename.noted", "rename.files_written"}) {
+        INFO("killed at " << step);
+        CHECK(host.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+        CHECK(host.run({"stop", "old"}).status == 0);
+        CHECK(content(config / "1/etc/one.conf") == "name = old\n");
+        CHECK(content(config / "2/etc/one.conf") == "name = old\n");
+    }
+
+    const CommandResult renamed = host.run({"rename", "old", "new", "--json"});
+
+    INFO(renamed.out << renamed.err);
+    REQUIRE(renamed.status == 0);
+    CHECK(renamed.json()["written"].dump() == R"(["/etc/one.conf","/etc/two.conf"])");
+    CHECK(renamed.json()["edited"].dump() == R"(["/etc/two.conf"])");
+    CHECK(content(config / "1/etc/one.conf") == "name = new\n");
+    CHECK(content(config / "1/etc/two.conf") == "name = new\n");
+    CHECK(content(config / "2/etc/one.conf") == "name = new\n");
+    CHECK(content(config / "2/etc/two.conf") == "name = old, edited\n");
+    CHECK((std::filesystem::status(config / "2/etc/one.conf").permissions() ==
+           static_cast<std::filesystem::perms>(0640)));
+    CHECK(host.run({"start", "new"}).status == 0);
 }

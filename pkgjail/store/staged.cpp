@@ -1,0 +1,48 @@
+#include "pkgjail/store/staged.hpp"
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/store/freeze.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "pkgjail/store/owner.hpp"
+
+namespace pkgjail::store {
+
+using base::HostPath;
+using base::RootPath;
+using base::Tree;
+
+Staged::Staged(HostPath staging, HostPath place)
+    : staging_(std::move(staging)), place_(std::move(place)), parent_(Tree::open(place_.parent_path())) {
+    parent_.make_directory(name_of(staging_), 0700);
+}
+
+Staged::~Staged() {
+    if (placed_)
+        return;
+    try {
+        remove_frozen(staging_);
+    } catch (const base::Error&) {
+        // Nothing refers to it; the sweep of the next command tries again.
+    }
+}
+
+Tree Staged::tree(const std::string& path) const {
+    return parent_.open_tree(path.empty() ? name_of(staging_) : name_of(staging_) / path);
+}
+
+void Staged::place(const std::string& record_name, const std::string& record, const std::string& verb) {
+    const Tree top = parent_.open_tree(name_of(staging_));
+    top.write(RootPath::parse(record_name), record, 0600, permitted_owner());
+    base::sync_file_system(top.fd());
+    // On ZFS data are a file system of their own.
+    if (top.exists(RootPath::parse("data")))
+        base::sync_file_system(top.open_tree(RootPath::parse("data")).fd());
+    base::step(verb + ".synced");
+    move_frozen(staging_, place_);
+    placed_ = true;
+    base::step(verb + ".placed");
+}
+
+} // namespace pkgjail::store
