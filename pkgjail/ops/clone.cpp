@@ -130,7 +130,7 @@ class Clone {
             result_.removed.push_back(path.str());
         for (const base::RootPath& path : identity.unseen)
             context_.reporter.warn(fmt::format(
-                "jail {}: {} is behind a symbolic link; what there must not be the same as in {} is",
+                "jail {}: {} is behind a symbolic link and was not made new; jail {} may have the same",
                 jail.name, path.str(), source_.name));
         staging.make_root(store::configured_base(context_.config.base), prefix,
                           recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
