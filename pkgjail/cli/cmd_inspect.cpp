@@ -78,6 +78,13 @@ std::string status_block(const ops::JailView& view) {
         line("process",
              fmt::format("{}, supervised by {}", view.status.service->pid,
                          view.status.supervisor ? std::to_string(view.status.supervisor->pid) : "nobody"));
+    for (const supervise::ServicePart& part : view.status.further)
+        line("and service", fmt::format("{}, {}{}{}", part.name,
+                                        part.process ? fmt::format("process {}, ", part.process->pid) : "",
+                                        supervise::state_name(part.state),
+                                        part.state == supervise::ServiceState::ready || part.reason.empty()
+                                            ? ""
+                                            : ": " + printable(part.reason)));
     line("confined by", view.status.driver.empty()
                             ? ""
                             : fmt::format("{}, profile {}, network {}", view.status.driver, view.jail.profile,

@@ -101,6 +101,15 @@ Json usage_json(const confine::Usage& usage) {
 }
 
 Json status_json(const ServiceStatus& status) {
+    Json further = Json::array();
+    for (const supervise::ServicePart& part : status.further)
+        further.push_back({{"service", part.name},
+                           {"state", supervise::state_name(part.state)},
+                           {"reason", part.reason},
+                           {"pid", part.process ? Json(part.process->pid) : Json(nullptr)},
+                           {"restarts", part.restarts},
+                           {"last_exit", part.last_exit},
+                           {"last_probe", part.last_probe}});
     return {{"state", supervise::state_name(status.state)},
             {"reason", status.reason},
             {"pid", status.service ? Json(status.service->pid) : Json(nullptr)},
@@ -110,6 +119,7 @@ Json status_json(const ServiceStatus& status) {
             {"restarts", status.restarts},
             {"last_exit", status.last_exit},
             {"last_probe", status.last_probe},
+            {"further", further},
             {"driver", status.driver},
             {"limits", limits_json(status.limits)},
             {"log_records_dropped", status.log_records_dropped}};

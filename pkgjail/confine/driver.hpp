@@ -88,6 +88,12 @@ class Driver {
     virtual base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
                             const ExecRequest& request) = 0;
 
+    /// Starts a further process inside with these descriptors 0-2 and does not wait for its end. The caller
+    /// gets it as its child and waits for it; it ends with the jail. Throws as exec() does, and
+    /// Error{configuration} where the driver has no means for it.
+    virtual base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
+                                  const ExecRequest& request, const Streams& streams);
+
     /// Reads every wanted limit back from the kernel.
     virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                         const base::HostPath& run_directory) const = 0;

@@ -231,7 +231,8 @@ std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPat
     return cgroup_of(handle).processes();
 }
 
-base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, const ExecRequest& request) {
+HostPath OciDriver::prepare_exec(const JailSpec& spec, const HostPath& run_directory,
+                                 const ExecRequest& request) const {
     const std::string description = oci_process(spec, request, host_);
     const auto first = first_process(run_directory);
     if (!first)
@@ -246,9 +247,45 @@ base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, 
     check_program_inside(first->pid, request.command.front(),
                          path == request.environment.end() ? "" : path->second, spec.jail);
 
-    const HostPath bundle = bundle_directory(run_directory);
-    const HostPath file = bundle / ("exec-" + base::random_hex(8) + ".json");
+    HostPath file = bundle_directory(run_directory) / ("exec-" + base::random_hex(8) + ".json");
     base::write_file_atomically(file, description);
+    return file;
+}
+
+base::ProcessId OciDriver::spawn(const JailSpec& spec, const HostPath& run_directory,
+                                 const ExecRequest& request, const Streams& streams) {
+    const HostPath bundle = bundle_directory(run_directory);
+    const HostPath file = prepare_exec(spec, run_directory, request);
+    const HostPath pid_file = file.string() + ".pid";
+    const auto forget = [&] {
+        ::unlink(file.c_str());
+        ::unlink(pid_file.c_str());
+    };
+    try {
+        // What the runtime leaves behind becomes the child of the nearest reaper, which the caller is.
+        const auto outcome = runtime_.call(
+            {"exec", "--detach", "--pid-file", pid_file.string(), "--process", file.string(), spec.handle},
+            bundle, streams, runtime_patience);
+        if (!outcome.exit.success())
+            throw explain_runtime_failure(runtime_, "exec", outcome, spec.jail, request.command.front(),
+                                          request.working_directory);
+        const std::string text = base::read_file(pid_file);
+        pid_t pid = 0;
+        std::from_chars(text.data(), text.data() + text.size(), pid);
+        forget();
+        if (pid <= 0)
+            throw Error(ErrorKind::system, runtime_.name(), "exec: names no process");
+        // It may have ended already; its number is its own until the caller has waited for it.
+        return base::identify_process(pid).value_or(base::ProcessId{pid, 0});
+    } catch (...) {
+        forget();
+        throw;
+    }
+}
+
+base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, const ExecRequest& request) {
+    const HostPath bundle = bundle_directory(run_directory);
+    const HostPath file = prepare_exec(spec, run_directory, request);
     const Streams ours{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
     OciRuntime::Outcome outcome;
     try {

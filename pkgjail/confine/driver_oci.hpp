@@ -41,12 +41,17 @@ class OciDriver final : public Driver {
     /// run (conflict).
     base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
                     const ExecRequest& request) override;
+    base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
+                          const ExecRequest& request, const Streams& streams) override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
     void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
 
   private:
+    /// Checks what the runtime would say badly, and writes the description of a process for it.
+    base::HostPath prepare_exec(const JailSpec& spec, const base::HostPath& run_directory,
+                                const ExecRequest& request) const;
     JailCgroup cgroup_of(const std::string& handle) const;
     JailCgroup running_cgroup(const std::string& handle) const;
     base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& bundle) const;

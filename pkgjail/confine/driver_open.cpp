@@ -21,6 +21,12 @@ void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
                       "stop it first; the limits hold from its next start");
 }
 
+base::ProcessId Driver::spawn(const JailSpec& spec, const base::HostPath&, const ExecRequest&,
+                              const Streams&) {
+    throw base::Error(base::ErrorKind::configuration, spec.jail,
+                      "has several services, which " + info().name + " cannot run in one jail");
+}
+
 #ifdef __linux__
 
 std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,

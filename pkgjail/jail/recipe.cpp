@@ -25,7 +25,7 @@ void check_sections(const std::vector<Section>& sections, const base::HostPath& 
     const Section* recipe = nullptr;
     for (std::size_t i = 0; i < sections.size(); ++i) {
         const Section& section = sections[i];
-        check_kind(section, kinds, {"service", "file"});
+        check_kind(section, kinds, {"service", "health", "file"});
         if (section.kind == "recipe")
             recipe = &section;
         for (std::size_t j = 0; j < i; ++j)

@@ -42,7 +42,10 @@ struct Probe {
 std::string_view probe_kind_name(Probe::Kind kind); ///< "http", "tcp", "unix", "command"
 
 struct Health {
+    /// What is done when the probe fails after the service was ready; `none`: it is shown.
+    enum class OnFailure { none, restart, stop };
     std::optional<Probe> probe;
+    OnFailure on_failure = OnFailure::none;
     std::chrono::milliseconds grace{10'000}; ///< failures do not count before this has passed since the start
     std::chrono::milliseconds interval{5'000}; ///< between probes once ready
     std::chrono::milliseconds timeout{2'000};  ///< of one probe
@@ -72,6 +75,7 @@ struct Service {
     std::chrono::milliseconds stop_timeout{10'000}; ///< then SIGKILL
     int reload_signal = 0;                          ///< 0: reload is not possible
     Restart restart;
+    Health health; ///< its own [health NAME]; that of a recipe's first service is RenderedRecipe::health too
 };
 
 /// A file that the recipe puts into the configuration: `[file PATH]`, as written.
@@ -113,10 +117,10 @@ struct RenderedRecipe {
     std::map<std::string, std::string> limit_overrides; ///< for override_limit()
     Profile profile = Profile::high;
     std::map<std::string, std::string> set; ///< effective values
-    std::vector<Service> services;
+    std::vector<Service> services;          ///< in the order in which they are started
     NetworkMode network = NetworkMode::host;
     std::vector<PortClaim> claims;
-    Health health;
+    Health health; ///< of the first service
     std::vector<base::RootPath> data_paths;
     SnapshotCommands snapshot;
     std::vector<std::string> requires_; ///< jails that must be ready first

@@ -159,9 +159,36 @@ void read_limits(const Section& section, RenderedRecipe& recipe) {
     }
 }
 
+/// Each [health] to its service: without a name it is the first one's.
+void give_health(const std::vector<std::pair<Section, Health>>& healths, RenderedRecipe& recipe) {
+    std::set<std::string> given;
+    for (const auto& [section, health] : healths) {
+        const auto fail = [&where = section.where](const std::string& what) {
+            throw base::Error(base::ErrorKind::configuration, where.str(), what);
+        };
+        if (recipe.services.empty())
+            fail("found [health] without a service, allowed: with a [service]");
+        std::vector<std::string> names;
+        Service* service = section.name.empty() ? &recipe.services.front() : nullptr;
+        for (Service& one : recipe.services) {
+            names.push_back(one.name);
+            if (one.name == section.name)
+                service = &one;
+        }
+        if (service == nullptr)
+            fail(fmt::format("found {}, allowed: [health NAME], where NAME is a service: {}", section.title(),
+                             fmt::join(names, ", ")));
+        if (!given.insert(service->name).second)
+            fail(fmt::format("found a second [health] for service {}, allowed: one", service->name));
+        service->health = health;
+    }
+    if (!recipe.services.empty())
+        recipe.health = recipe.services.front().health;
+}
+
 RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRecipe result) {
     std::size_t next_file = 0;
-    const Section* health = nullptr;
+    std::vector<std::pair<Section, Health>> healths;
     std::set<std::string> names; // two that were written differently may have become one
     const auto check_once = [&](const Section& section, const std::string& name) {
         if (!names.insert(name).second)
@@ -187,13 +214,10 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
             result.files.push_back(read_file(section, recipe.files.at(next_file++), scene));
             check_once(section, "the file " + result.files.back().path.str());
         } else if (section.kind == "health") {
-            health = &written;
-            result.health = read_health(section, scene.values);
+            healths.emplace_back(section, read_health(section, scene.values));
         }
     }
-    if (health != nullptr && result.services.empty())
-        throw base::Error(base::ErrorKind::configuration, health->where.str(),
-                          "found [health] without a service, allowed: with a [service]");
+    give_health(healths, result);
     return result;
 }
 

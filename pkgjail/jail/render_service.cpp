@@ -154,6 +154,10 @@ Health read_health(const Section& section, const Values& values) {
     health.timeout = reader.duration("timeout", milliseconds(10), hours(1)).value_or(health.timeout);
     health.successes = static_cast<unsigned>(reader.number("successes", 1, 100).value_or(health.successes));
     health.failures = static_cast<unsigned>(reader.number("failures", 1, 1000).value_or(health.failures));
+    if (const auto action = reader.word("on-failure", {"none", "restart", "stop"}))
+        health.on_failure = *action == "none"      ? Health::OnFailure::none
+                            : *action == "restart" ? Health::OnFailure::restart
+                                                   : Health::OnFailure::stop;
     health.quiet = reader.duration("quiet", milliseconds(0), hours(1)).value_or(health.quiet);
     reader.finish();
     return health;

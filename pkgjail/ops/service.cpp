@@ -61,8 +61,6 @@ void refuse_unsupported(const jail::RenderedRecipe& recipe) {
         throw Error(ErrorKind::configuration, "recipe " + recipe.name,
                     what + ", which this version of pkgjail cannot do");
     };
-    if (recipe.services.size() > 1)
-        refuse("has several services");
     if (recipe.network == jail::NetworkMode::private_)
         refuse("wants a private network");
 }
@@ -158,6 +156,16 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
         Tree::open(context.layout.jail_config(jail.id, jail.current)), service.user, service.group);
     supervised.service = service;
     supervised.health = recipe->health;
+    for (std::size_t i = 1; i < recipe->services.size(); ++i) {
+        supervise::FurtherServiceSpec further;
+        further.service = recipe->services[i];
+        further.identity = store::find_identity(Tree::open(context.layout.jail_config(jail.id, jail.current)),
+                                                further.service.user, further.service.group);
+        further.environment = jail_environment(context.config.prefix, "/");
+        for (const auto& [name, value] : further.service.environment)
+            further.environment[name] = value;
+        supervised.further.push_back(std::move(further));
+    }
     supervised.state_directory = context.layout.state();
     supervised.runtime = context.config.runtime;
     supervised.log_file = context.layout.log(jail.name);

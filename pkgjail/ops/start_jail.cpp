@@ -1,5 +1,6 @@
 #include "pkgjail/ops/start_jail.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include <fmt/core.h>
@@ -87,7 +88,12 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     base::step("start.begun");
     // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
     // only bounds a hang.
-    const auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
+    auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
+    for (const supervise::FurtherServiceSpec& further : service.further) {
+        patience +=
+            further.service.health.grace + further.service.health.timeout * 2 + std::chrono::seconds(5);
+        quiet_ = std::max(quiet_, further.service.health.quiet);
+    }
     settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,
                                                service = std::move(service), patience] {
         supervise::launch(program, run, service);
@@ -129,6 +135,11 @@ ServiceStatus JailStart::watch_quiet(const ServiceStatus& first) {
     while (base::steady_now() < end) {
         std::this_thread::sleep_for(look_every);
         status = supervise::read_status(run_);
+        for (const supervise::ServicePart& part : status.further)
+            if (part.restarts != 0 || part.state == ServiceState::backoff ||
+                part.state == ServiceState::failed)
+                give_up(fmt::format("service {} ended within its quiet period: {}", part.name,
+                                    part.last_exit.empty() ? part.reason : part.last_exit));
         if (status.service != first.service || status.restarts != first.restarts || !is_running(status))
             give_up(fmt::format("the service ended within its quiet period: {}",
                                 status.last_exit.empty() ? status.reason : status.last_exit));

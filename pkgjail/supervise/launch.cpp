@@ -102,7 +102,11 @@ std::optional<std::string> ask(const base::HostPath& run_directory, std::string_
 
 milliseconds stop_timeout(const base::HostPath& run_directory) {
     try {
-        return read_service(run_directory).service.stop_timeout;
+        const SupervisedService service = read_service(run_directory);
+        milliseconds sum = service.service.stop_timeout;
+        for (const FurtherServiceSpec& further : service.further) // one after the other
+            sum += further.service.stop_timeout;
+        return sum;
     } catch (const Error&) {
         return milliseconds(0); // only lengthens a patience that is long already
     }

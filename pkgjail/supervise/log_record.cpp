@@ -14,6 +14,11 @@ constexpr std::size_t time_length = std::string_view("2026-11-21T23:40:00.123456
 bool is_stream(std::string_view word) {
     if (!word.empty() && word.back() == '+')
         word.remove_suffix(1);
+    // Of several services: "NAME/out".
+    if (const std::size_t slash = word.find('/'); slash != word.npos && slash > 0) {
+        word.remove_prefix(slash + 1);
+        return word == "out" || word == "err";
+    }
     return word == "out" || word == "err" || word == "sup";
 }
 

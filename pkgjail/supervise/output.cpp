@@ -32,7 +32,7 @@ void ServiceOutput::close_service_ends() noexcept {
 }
 
 void ServiceOutput::give(const Stream& stream, std::string_view text, bool split) {
-    log_.append({base::wall_now(), split ? std::string(stream.name) + "+" : stream.name, std::string(text)});
+    log_.append({base::wall_now(), split ? stream.name + "+" : stream.name, std::string(text)});
 }
 
 bool ServiceOutput::read_some(Stream& stream) noexcept {

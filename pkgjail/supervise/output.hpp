@@ -1,6 +1,7 @@
 // What the service prints, on its way from two pipes into the log.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "pkgjail/base/fd.hpp"
@@ -11,7 +12,10 @@ namespace pkgjail::supervise {
 
 class ServiceOutput {
   public:
-    explicit ServiceOutput(ServiceLog& log) : log_(log) {}
+    /// `service`: which one of several speaks, written with each record; empty: the only one.
+    explicit ServiceOutput(ServiceLog& log, const std::string& service = {})
+        : log_(log), streams_{{service.empty() ? "out" : service + "/out", {}, {}, {}},
+                              {service.empty() ? "err" : service + "/err", {}, {}, {}}} {}
     /// New pipes for a new start; what the old ones still held is given up. Throws Error{system}.
     void open(const confine::Identity& identity);
     int output_for_service() const { return streams_[0].write_end.get(); }
@@ -28,7 +32,7 @@ class ServiceOutput {
 
   private:
     struct Stream {
-        const char* name;
+        std::string name;
         base::Fd read_end;
         base::Fd write_end;
         LineCutter lines;
@@ -38,7 +42,7 @@ class ServiceOutput {
     void give(const Stream& stream, std::string_view text, bool split);
 
     ServiceLog& log_;
-    Stream streams_[2] = {{"out", {}, {}, {}}, {"err", {}, {}, {}}};
+    Stream streams_[2];
 };
 
 } // namespace pkgjail::supervise

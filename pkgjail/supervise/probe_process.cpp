@@ -212,9 +212,9 @@ ProbeResult run_probe(const jail::Probe& probe, std::chrono::milliseconds timeou
 }
 
 void kill_adopted(confine::Driver& driver, const confine::JailSpec& spec, const base::HostPath& run_directory,
-                  pid_t first) {
+                  const std::vector<pid_t>& kept) {
     for (pid_t pid : driver.processes(spec.handle, run_directory)) {
-        if (pid == first)
+        if (std::find(kept.begin(), kept.end(), pid) != kept.end())
             continue;
         siginfo_t info{};
         // Answers ECHILD for a process of somebody else's; looks without taking the exit.

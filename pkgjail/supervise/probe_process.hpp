@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -61,8 +62,8 @@ class ProbeProcess {
 };
 
 /// A command probe that was killed leaves its process in the jail behind, and the kernel gives it to us as
-/// its new parent. Kills every process of the jail that is a child of ours and is not `first`.
+/// its new parent. Kills every process of the jail that is a child of ours and is not in `kept`.
 void kill_adopted(confine::Driver& driver, const confine::JailSpec& spec, const base::HostPath& run_directory,
-                  pid_t first);
+                  const std::vector<pid_t>& kept);
 
 } // namespace pkgjail::supervise

@@ -68,6 +68,7 @@ void ServiceKeeper::start_service() {
     clear_timers();
     ending_ = Ending::none;
     adopting_ = false;
+    first_well_ = told_first_ = false;
     successes_ = failures_ = 0;
     probe_pause_ = first_pause;
     if (status_.state == ServiceState::backoff)
@@ -141,6 +142,12 @@ void ServiceKeeper::record_limits() {
 void ServiceKeeper::become_ready(const std::string& why) {
     settled_at_.reset();
     failures_ = 0;
+    if (!first_well_ && !further_.empty())
+        note(service_.service.name + ": ready: " + why);
+    first_well_ = true;
+    first_why_ = why;
+    if (!further_are_ready())
+        return; // watch_further() comes back here
     if (!status_.ready_at) {
         status_.ready_at = base::wall_now();
         auto taken = std::chrono::duration_cast<milliseconds>(base::steady_now() - started_);
@@ -166,12 +173,23 @@ void ServiceKeeper::give_up_start(const std::string& why) {
     signal_service();
 }
 
+// unhealthy → (ended, then) backoff or failed: when the recipe says so
+
+void ServiceKeeper::end_unhealthy(const std::string& reason) {
+    const bool again = service_.health.on_failure == jail::Health::OnFailure::restart;
+    ending_ = again ? Ending::not_ready : Ending::given_up;
+    ending_reason_ = reason;
+    note(again ? "ended to be started again" : "ended, as its recipe says");
+    drop_probe();
+    signal_service();
+}
+
 // every state → stopping
 
 void ServiceKeeper::begin_stop(const std::string& reason) {
     if (over_ || ending_ == Ending::by_request)
         return;
-    bool told_already = ending_ == Ending::not_ready;
+    bool told_already = ending_ != Ending::none;
     ending_ = Ending::by_request;
     ending_reason_ = reason;
     note("stopping: " + reason);
@@ -181,12 +199,13 @@ void ServiceKeeper::begin_stop(const std::string& reason) {
         return;
     }
     enter(ServiceState::stopping, reason);
-    if (!told_already)
+    if (!told_already && !stop_next_further())
         signal_service();
 }
 
 /// Asks the first process to end, and sets the time when it is not asked any more.
 void ServiceKeeper::signal_service() {
+    told_first_ = true;
     auto deadline = kill_at_;
     clear_timers();
     kill_at_ = deadline.value_or(base::steady_now() + service_.service.stop_timeout);
@@ -215,6 +234,7 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
     drop_probe();
     // The rest of the jail ends with its first process, everywhere alike; only then is the output complete.
     driver_.remove(service_.spec.handle, run_directory_);
+    forget_further();
     status_.service.reset();
     output_.finish();
     note("ended with " + status_.last_exit);
@@ -223,6 +243,9 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
     case Ending::by_request:
         become_stopped();
         break;
+    case Ending::given_up:
+        fail(ending_reason_);
+        break;
     case Ending::not_ready:
         restart_or_fail(ending_reason_, true);
         break;
@@ -230,7 +253,7 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
         // The usual cause of a quick and clean end is a program that goes into the background, out of our
         // sight.
         if (was_starting && exit.success())
-            restart_or_fail("ended with exit status 0: it must stay in the foreground", false);
+            restart_or_fail(in_the_background, false);
         else
             restart_or_fail(status_.last_exit, !exit.success());
         break;
@@ -292,6 +315,7 @@ void ServiceKeeper::give_up(const std::string& reason) noexcept {
 
 std::optional<base::Exit> ServiceKeeper::remove_jail() {
     driver_.remove(service_.spec.handle, run_directory_);
+    forget_further();
     std::optional<base::Exit> exit = take_exit(true);
     if (exit)
         status_.last_exit = exit->describe();
@@ -320,7 +344,7 @@ void ServiceKeeper::probe_ended(const base::Exit& exit) {
     probe_.reset();
     if (hung && service_.health.probe->kind == jail::Probe::Kind::command) {
         adopting_ = true;
-        kill_adopted(driver_, service_.spec, run_directory_, status_.service->pid);
+        kill_adopted(driver_, service_.spec, run_directory_, own_processes());
     }
     if (result.detail != status_.last_probe) {
         status_.last_probe = result.detail;
@@ -355,6 +379,9 @@ void ServiceKeeper::probe_ended(const base::Exit& exit) {
             note("unhealthy after " + std::to_string(failures_) + " failed probes: " + result.detail);
         if (status_.state == ServiceState::ready || status_.reason != reason)
             enter(ServiceState::unhealthy, reason);
+        first_well_ = false;
+        if (service_.health.on_failure != jail::Health::OnFailure::none)
+            end_unhealthy(reason);
     }
 }
 

@@ -33,6 +33,11 @@ constexpr std::array<std::pair<jail::Restart::Policy, const char*>, 3> policies 
      {jail::Restart::Policy::on_failure, "on-failure"},
      {jail::Restart::Policy::never, "never"}}};
 
+constexpr std::array<std::pair<jail::Health::OnFailure, const char*>, 3> failure_actions = {
+    {{jail::Health::OnFailure::none, "none"},
+     {jail::Health::OnFailure::restart, "restart"},
+     {jail::Health::OnFailure::stop, "stop"}}};
+
 template <class Table>
 const char* name_of(const Table& table, decltype(table[0].first) value) {
     for (const auto& [known, name] : table)
@@ -96,6 +101,7 @@ Json health_to_json(const jail::Health& health) {
     Json json{{"grace", health.grace.count()},     {"interval", health.interval.count()},
               {"timeout", health.timeout.count()}, {"successes", health.successes},
               {"failures", health.failures},       {"quiet", health.quiet.count()}};
+    json["on_failure"] = name_of(failure_actions, health.on_failure);
     if (health.probe)
         json["probe"] = {{"kind", name_of(probe_kinds, health.probe->kind)},
                          {"target", health.probe->target},
@@ -111,11 +117,19 @@ jail::Health health_part(const Json& json) {
     health.successes = json.at("successes").get<unsigned>();
     health.failures = json.at("failures").get<unsigned>();
     health.quiet = duration(json, "quiet");
+    health.on_failure = value_of(failure_actions, json.value("on_failure", std::string("none")));
     if (auto probe = json.find("probe"); probe != json.end())
         health.probe = jail::Probe{value_of(probe_kinds, probe->at("kind").get<std::string>()),
                                    probe->at("target").get<std::string>(),
                                    probe->at("command").get<std::vector<std::string>>()};
     return health;
+}
+
+/// An identity has its form in the description of a jail, so it travels in one.
+Json identity_to_json(const confine::Identity& identity) {
+    confine::JailSpec carrier;
+    carrier.identity = identity;
+    return Json::parse(confine::to_json(carrier));
 }
 
 } // namespace
@@ -132,6 +146,11 @@ std::string to_json(const SupervisedService& service) {
                   {"log_max_bytes", service.log_max_bytes},
                   {"log_files", service.log_files},
                   {"attended", service.attended}};
+        for (const FurtherServiceSpec& further : service.further)
+            json["further"].push_back({{"service", service_to_json(further.service)},
+                                       {"health", health_to_json(further.service.health)},
+                                       {"identity", identity_to_json(further.identity)},
+                                       {"environment", further.environment}});
         return json.dump(1) + "\n";
     } catch (const Json::exception&) {
         throw Error(ErrorKind::configuration, service.spec.jail,
@@ -150,6 +169,14 @@ SupervisedService service_from_json(std::string_view text) {
         service.spec = confine::spec_from_json(json.at("spec").dump());
         service.service = service_part(json.at("service"));
         service.health = health_part(json.at("health"));
+        for (const Json& part : json.value("further", Json::array())) {
+            FurtherServiceSpec further;
+            further.service = service_part(part.at("service"));
+            further.service.health = health_part(part.at("health"));
+            further.identity = confine::spec_from_json(part.at("identity").dump()).identity;
+            further.environment = part.at("environment").get<std::map<std::string, std::string>>();
+            service.further.push_back(std::move(further));
+        }
         service.state_directory = json.at("state_directory").get<std::string>();
         service.runtime = json.at("runtime").get<std::string>();
         service.log_file = json.at("log_file").get<std::string>();

@@ -30,13 +30,20 @@ base::Exit exit_of(int wait_status) {
 ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
                              SignalPipe& signals)
     : run_directory_(std::move(run_directory)), driver_(driver), service_(std::move(service)),
-      signals_(signals), log_(service_.log_file, service_.log_max_bytes, service_.log_files), output_(log_),
+      signals_(signals), log_(service_.log_file, service_.log_max_bytes, service_.log_files),
+      output_(log_, service_.further.empty() ? std::string() : service_.service.name),
       budget_(service_.service.restart), control_(run_directory_) {
     recorded_.boot = base::boot_id();
     status_.state = ServiceState::starting;
     status_.reason = "launched";
     status_.supervisor = base::identify_process(::getpid());
     status_.driver = driver_.info().detail;
+    for (const FurtherServiceSpec& further : service_.further) {
+        further_.push_back(std::make_unique<FurtherService>(
+            further, FurtherService::Surroundings{driver_, service_.spec, run_directory_, log_,
+                                                  service_.attended, [this] { close_copies_in_child(); }}));
+        status_.further.push_back(further_.back()->part());
+    }
     write_state(run_directory_, recorded_);
 }
 
@@ -58,6 +65,7 @@ int ServiceKeeper::run() noexcept {
             wait_for_events();
             handle_events();
             handle_timers();
+            watch_further();
         });
     }
     // The last word: nobody corrects it any more, so it is worth some patience.
@@ -87,6 +95,8 @@ std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
         consider(next_probe_at_);
     else if (!probe_->timed_out())
         consider(probe_->deadline());
+    for (const auto& further : further_)
+        consider(further->next_deadline());
     return next;
 }
 
@@ -100,6 +110,8 @@ void ServiceKeeper::wait_for_events() {
         waiting_.push_back({probe_->output_fd(), POLLIN, 0});
         waiting_.push_back({probe_->result_fd(), POLLIN, 0});
     }
+    for (const auto& further : further_)
+        further->add_descriptors(waiting_);
     control_.add_descriptors(waiting_);
     int timeout = -1;
     if (std::optional<base::SteadyTime> next = next_deadline()) {
@@ -113,6 +125,8 @@ void ServiceKeeper::wait_for_events() {
 
 void ServiceKeeper::handle_events() {
     output_.read();
+    for (const auto& further : further_)
+        further->read();
     // First the pipe is emptied, then children are looked for: one that ends in between wakes the loop again.
     int asked = signals_.take();
     reap();
@@ -153,18 +167,41 @@ void ServiceKeeper::handle_timers() {
         start_probe();
     if (is_over(watch_at_))
         watch_limits();
+    for (const auto& further : further_)
+        further->handle_timers(now);
 }
 
 void ServiceKeeper::reap() {
     int wait_status = 0;
-    for (pid_t pid; (pid = ::waitpid(-1, &wait_status, WNOHANG)) > 0;) {
-        if (running_ && status_.service && pid == status_.service->pid)
+    for (siginfo_t info{}; ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0;
+         info = {}) {
+        const pid_t pid = info.si_pid;
+        const auto mine = std::find_if(further_.begin(), further_.end(),
+                                       [pid](const auto& further) { return further->owns(pid); });
+        if (mine != further_.end())
+            (*mine)->about_to_be_reaped(pid);
+        if (::waitpid(pid, &wait_status, WNOHANG) != pid)
+            break;
+        if (mine != further_.end()) {
+            if ((*mine)->reaped(pid, exit_of(wait_status)) && running_) {
+                adopting_ = true;
+                kill_adopted(driver_, service_.spec, run_directory_, own_processes());
+            }
+        } else if (running_ && status_.service && pid == status_.service->pid)
             service_ended(exit_of(wait_status));
         else if (probe_ && pid == probe_->pid())
             probe_ended(exit_of(wait_status));
         else if (adopting_ && running_)
-            kill_adopted(driver_, service_.spec, run_directory_, status_.service->pid);
+            kill_adopted(driver_, service_.spec, run_directory_, own_processes());
     }
+}
+
+std::vector<pid_t> ServiceKeeper::own_processes() const {
+    std::vector<pid_t> pids = {status_.service->pid};
+    for (const auto& further : further_)
+        if (further->part().process)
+            pids.push_back(further->part().process->pid);
+    return pids;
 }
 
 std::optional<base::Exit> ServiceKeeper::take_exit(bool patiently) {
@@ -193,13 +230,7 @@ std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
         save(); // whoever asked may look next
         return "ok";
     case ControlVerb::reload:
-        if (service_.service.reload_signal == 0)
-            return "error the service has no reload signal";
-        if (!running_ || ending_ != Ending::none ||
-            !base::send_signal(*status_.service, service_.service.reload_signal))
-            return "error the service does not run";
-        note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
-        return "ok";
+        return reload();
     case ControlVerb::limits:
         return change_limits();
     case ControlVerb::wait:

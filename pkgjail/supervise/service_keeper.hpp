@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/further_service.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
 #include "pkgjail/supervise/output.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
@@ -20,6 +21,9 @@
 #include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::supervise {
+
+/// What is said of a service that ended at once with status 0.
+inline constexpr const char* in_the_background = "ended with exit status 0: it must stay in the foreground";
 
 class ServiceKeeper {
   public:
@@ -61,12 +65,20 @@ class ServiceKeeper {
     void restart_or_fail(const std::string& reason, bool failure);
     void become_ready(const std::string& why);
     void give_up_start(const std::string& why);
+    void end_unhealthy(const std::string& reason);
     void begin_stop(const std::string& reason);
     void signal_service();
     void kill_service();
     void fail(const std::string& reason);
     void give_up(const std::string& reason) noexcept;
     void become_stopped();
+
+    // The further services (service_further.cpp)
+    void watch_further();
+    bool further_are_ready() const;
+    bool stop_next_further();
+    void forget_further();
+    std::string reload();
 
     // Probes
     void start_probe();
@@ -80,6 +92,7 @@ class ServiceKeeper {
     /// Removes the jail and takes its first process's exit, if it was not taken yet.
     std::optional<base::Exit> remove_jail();
     std::optional<base::Exit> take_exit(bool patiently);
+    std::vector<pid_t> own_processes() const;
     void close_copies_in_child() noexcept;
 
     const base::HostPath run_directory_;
@@ -97,15 +110,20 @@ class ServiceKeeper {
     bool save_failed_ = false;
 
     /// Why the service is being ended, while it is.
-    enum class Ending { none, by_request, not_ready };
+    enum class Ending { none, by_request, not_ready, given_up };
     Ending ending_ = Ending::none;
     std::string ending_reason_;
+    bool first_well_ = false; ///< the first service is ready, so the further ones may start
+    std::string first_why_;   ///< why it is ready
+    bool told_first_ = false; ///< while ending: the first process was sent its signal
     bool running_ = false;    ///< the first process exists and was not waited for
     bool ever_ready_ = false; ///< since the supervisor was launched
     bool over_ = false;
     int exit_status_ = 0;
 
     LimitWatch limit_watch_;
+    std::vector<std::unique_ptr<FurtherService>> further_;
+
     std::unique_ptr<ProbeProcess> probe_;
     bool adopting_ = false; ///< a killed command probe may have left a process in the jail
     unsigned successes_ = 0;

@@ -1,6 +1,7 @@
 // The central log: log/<jail>.log, one record a line.
 //
-//     2026-11-21T23:40:00.123456Z out text…        stream: out, err, or sup (the supervisor's own words)
+//     2026-11-21T23:40:00.123456Z out text…        stream: out, err, or sup (the supervisor's own words);
+//                                                  in a jail with several services NAME/out, NAME/err
 //
 // Control characters are escaped as \xNN; a line over 64 KiB is cut into several records, all but the last
 // marked with stream "out+"/"err+". Order is kept within a stream; between the two it is only as good as two

@@ -34,8 +34,10 @@ ServiceStatus judge(ServiceStatus recorded, const KernelView& kernel) {
         status.reason = std::move(reason);
         if (state == ServiceState::stopped || state == ServiceState::failed)
             status.service.reset();
-        if (!kernel.lock_held || !kernel.supervisor_alive)
+        if (!kernel.lock_held || !kernel.supervisor_alive) {
             status.supervisor.reset();
+            status.further.clear(); // nobody has looked at them since
+        }
         return status;
     };
 

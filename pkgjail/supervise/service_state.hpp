@@ -37,7 +37,20 @@ enum class ServiceState {
 };
 std::string_view state_name(ServiceState state);
 
-/// What is known of a jail's service at one moment.
+/// One of the further services of a jail that has several.
+struct ServicePart {
+    std::string name;
+    ServiceState state = ServiceState::stopped;
+    std::string reason;
+    std::optional<base::ProcessId> process;
+    std::uint64_t restarts = 0;
+    std::string last_exit;
+    std::string last_probe;
+};
+
+/// What is known of a jail's service at one moment. Of a jail with several: `ready` means all of them,
+/// `unhealthy` that one is not well, `failed` and `stopped` the first one's and so the jail's; the rest is
+/// about the first one, with which the jail begins and ends.
 struct ServiceStatus {
     ServiceState state = ServiceState::stopped;
     std::string reason; ///< why it is in this state: "exit status 1", "probe: connection refused", "stopped
@@ -50,6 +63,7 @@ struct ServiceStatus {
     std::string last_exit;      ///< "exit status 1", "signal 11 (Segmentation fault)"; empty: none yet
     std::string last_probe;     ///< "200 OK in 2 ms", "connection refused"
     std::vector<jail::LimitReading> limits; ///< read back after the last start
+    std::vector<ServicePart> further;       ///< the other services, in the order in which they are started
     std::uint64_t log_records_dropped = 0;
     std::string driver; ///< DriverInfo::detail
 };

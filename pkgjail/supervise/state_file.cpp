@@ -149,6 +149,13 @@ std::string to_json(const RecordedStatus& recorded) {
               {"last_probe", status.last_probe},
               {"log_records_dropped", status.log_records_dropped},
               {"driver", status.driver}};
+    for (const ServicePart& part : status.further) {
+        Json further{{"name", part.name},           {"state", state_name(part.state)},
+                     {"reason", part.reason},       {"restarts", part.restarts},
+                     {"last_exit", part.last_exit}, {"last_probe", part.last_probe}};
+        put(further, "process", part.process);
+        json["further"].push_back(std::move(further));
+    }
     put(json, "supervisor", status.supervisor);
     put(json, "service", status.service);
     put(json, "started_at", status.started_at);
@@ -179,6 +186,12 @@ RecordedStatus status_from_json(std::string_view text) {
         status.last_probe = json.at("last_probe").get<std::string>();
         status.log_records_dropped = json.at("log_records_dropped").get<std::uint64_t>();
         status.driver = json.at("driver").get<std::string>();
+        // Not there in a file of a supervisor that is older than several services are.
+        for (const Json& part : json.value("further", Json::array()))
+            status.further.push_back(
+                {part.at("name").get<std::string>(), state_at(part), part.at("reason").get<std::string>(),
+                 process_at(part, "process"), part.at("restarts").get<std::uint64_t>(),
+                 part.at("last_exit").get<std::string>(), part.at("last_probe").get<std::string>()});
         for (const Json& reading : json.at("limits"))
             status.limits.push_back(reading_from(reading));
         return recorded;

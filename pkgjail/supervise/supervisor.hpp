@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,13 +18,21 @@
 
 namespace pkgjail::supervise {
 
+/// A second, third … service in the same jail.
+struct FurtherServiceSpec {
+    jail::Service service; ///< with its health
+    confine::Identity identity;
+    std::map<std::string, std::string> environment; ///< all of it
+};
+
 /// All that a supervisor is told, written by launch() as RUN/service.json.
 struct SupervisedService {
     confine::JailSpec spec; ///< with the service's command
     jail::Service service;  ///< restart policy, signals
     jail::Health health;
-    base::HostPath state_directory; ///< for open_driver
-    std::string runtime;            ///< configured OCI runtime, may be empty
+    std::vector<FurtherServiceSpec> further; ///< started after it, each when the one before is ready
+    base::HostPath state_directory;          ///< for open_driver
+    std::string runtime;                     ///< configured OCI runtime, may be empty
     base::HostPath log_file;
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;

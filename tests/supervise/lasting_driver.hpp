@@ -50,6 +50,10 @@ class LastingDriver final : public confine::Driver {
                     const confine::ExecRequest& request) override {
         return fake.exec(spec, run, request);
     }
+    base::ProcessId spawn(const confine::JailSpec& spec, const base::HostPath& run,
+                          const confine::ExecRequest& request, const confine::Streams& streams) override {
+        return fake.spawn(spec, run, request, streams);
+    }
     std::vector<jail::LimitReading> read_limits(const confine::JailSpec& spec,
                                                 const base::HostPath& run) const override {
         return fake.read_limits(spec, run);

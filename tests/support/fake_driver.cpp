@@ -147,17 +147,9 @@ const FakeDriver::FakeJail& FakeDriver::jail(const std::string& handle) const {
     return const_cast<FakeDriver*>(this)->jail(handle);
 }
 
-base::ProcessId FakeDriver::create(const confine::JailSpec& spec, const base::HostPath&,
-                                   const confine::Streams& streams) {
-    record("create " + spec.handle + ": " + join(spec.command));
-    check(spec);
-    if (jails_.contains(spec.handle)) {
-        calls_.push_back("cleared " + spec.handle);
-        end_all(spec.handle);
-        jails_.erase(spec.handle);
-    }
-    specs_[spec.handle] = spec;
-
+/// A process of the description's command in a session of its own, stopped until a byte comes through.
+std::pair<pid_t, base::Fd> FakeDriver::fork_stopped(const confine::JailSpec& spec,
+                                                    const confine::Streams& streams) {
     auto command = spec.command;
     auto environment = environment_lines(spec.environment);
     const auto argv = pointers(command);
@@ -183,12 +175,28 @@ base::ProcessId FakeDriver::create(const confine::JailSpec& spec, const base::Ho
         throw base::system_error(errno, spec.handle, "fork");
     if (pid == 0)
         be_first_process(inner.get(), numbers, spec.working_directory.c_str(), argv.data(), envp.data());
-    FakeJail made;
-    made.gate = std::move(outer);
-    made.first = base::identify_process(pid).value_or(base::ProcessId{pid, 0});
     // The child founds its session by itself; nobody may look for it before.
-    while (::getsid(pid) != pid && base::is_alive(made.first))
+    const auto child = base::identify_process(pid).value_or(base::ProcessId{pid, 0});
+    while (::getsid(pid) != pid && base::is_alive(child))
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return {pid, std::move(outer)};
+}
+
+base::ProcessId FakeDriver::create(const confine::JailSpec& spec, const base::HostPath&,
+                                   const confine::Streams& streams) {
+    record("create " + spec.handle + ": " + join(spec.command));
+    check(spec);
+    if (jails_.contains(spec.handle)) {
+        calls_.push_back("cleared " + spec.handle);
+        end_all(spec.handle);
+        jails_.erase(spec.handle);
+    }
+    specs_[spec.handle] = spec;
+
+    auto [pid, gate] = fork_stopped(spec, streams);
+    FakeJail made;
+    made.gate = std::move(gate);
+    made.first = base::identify_process(pid).value_or(base::ProcessId{pid, 0});
     const auto first = made.first;
     jails_.insert_or_assign(spec.handle, std::move(made));
     return first;
@@ -206,10 +214,35 @@ void FakeDriver::start(const confine::JailSpec& spec, const base::HostPath&) {
     found.gate.reset();
 }
 
+std::vector<pid_t> FakeDriver::members(const FakeJail& jail) const {
+    std::vector<pid_t> all = session_members(jail.first.pid);
+    for (const pid_t leader : jail.spawned)
+        for (const pid_t pid : session_members(leader))
+            all.push_back(pid);
+    return all;
+}
+
+base::ProcessId FakeDriver::spawn(const confine::JailSpec& spec, const base::HostPath&,
+                                  const confine::ExecRequest& request, const confine::Streams& streams) {
+    record("spawn " + spec.handle + ": " + join(request.command));
+    auto& found = jail(spec.handle);
+    if (!found.started || !base::is_alive(found.first))
+        throw Error(ErrorKind::conflict, spec.handle, "is not running");
+    confine::JailSpec as_spec = spec;
+    as_spec.command = request.command;
+    as_spec.working_directory = request.working_directory;
+    as_spec.environment = request.environment;
+    check(as_spec);
+    const auto [pid, gate] = fork_stopped(as_spec, streams);
+    found.spawned.push_back(pid);
+    ::send(gate.get(), "", 1, MSG_NOSIGNAL);
+    return base::identify_process(pid).value_or(base::ProcessId{pid, 0});
+}
+
 void FakeDriver::end_all(const std::string& handle) {
-    const pid_t leader = jail(handle).first.pid;
-    for (auto members = session_members(leader); !members.empty(); members = session_members(leader)) {
-        for (const pid_t pid : members)
+    const FakeJail& found = jail(handle);
+    for (auto left = members(found); !left.empty(); left = members(found)) {
+        for (const pid_t pid : left)
             ::kill(pid, SIGKILL);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -229,25 +262,25 @@ bool FakeDriver::exists(const std::string& handle, const base::HostPath&) const 
 
 void FakeDriver::signal_all(const std::string& handle, const base::HostPath&, int signal_number) {
     record("signal " + handle + " " + std::to_string(signal_number));
-    for (const pid_t pid : session_members(jail(handle).first.pid))
+    for (const pid_t pid : members(jail(handle)))
         ::kill(pid, signal_number);
 }
 
 void FakeDriver::pause(const std::string& handle, const base::HostPath&) {
     record("pause " + handle);
-    for (const pid_t pid : session_members(jail(handle).first.pid))
+    for (const pid_t pid : members(jail(handle)))
         ::kill(pid, SIGSTOP);
 }
 
 void FakeDriver::resume(const std::string& handle, const base::HostPath&) {
     record("resume " + handle);
-    for (const pid_t pid : session_members(jail(handle).first.pid))
+    for (const pid_t pid : members(jail(handle)))
         ::kill(pid, SIGCONT);
 }
 
 std::vector<pid_t> FakeDriver::processes(const std::string& handle, const base::HostPath&) const {
     const auto found = jails_.find(handle);
-    return found == jails_.end() ? std::vector<pid_t>{} : session_members(found->second.first.pid);
+    return found == jails_.end() ? std::vector<pid_t>{} : members(found->second);
 }
 
 base::Exit FakeDriver::exec(const confine::JailSpec& spec, const base::HostPath&,

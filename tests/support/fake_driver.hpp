@@ -60,6 +60,9 @@ class FakeDriver final : public confine::Driver {
                                  const base::HostPath& run_directory) const override;
     base::Exit exec(const confine::JailSpec& spec, const base::HostPath& run_directory,
                     const confine::ExecRequest& request) override;
+    /// "spawn web: /bin/sleep 10"; the process founds a session of its own and belongs to the jail.
+    base::ProcessId spawn(const confine::JailSpec& spec, const base::HostPath& run_directory,
+                          const confine::ExecRequest& request, const confine::Streams& streams) override;
     std::vector<jail::LimitReading> read_limits(const confine::JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
     /// Recorded with what it was asked for: "limits web cpu=50% memory=64M".
@@ -71,7 +74,10 @@ class FakeDriver final : public confine::Driver {
         base::ProcessId first;
         base::Fd gate; ///< a byte sent here lets the first process go on; closed without one, it ends
         bool started = false;
+        std::vector<pid_t> spawned; ///< each founded a session
     };
+    std::vector<pid_t> members(const FakeJail& jail) const;
+    std::pair<pid_t, base::Fd> fork_stopped(const confine::JailSpec& spec, const confine::Streams& streams);
     void record(std::string call);
     FakeJail& jail(const std::string& handle);
     const FakeJail& jail(const std::string& handle) const;

@@ -1,0 +1,96 @@
+// The keeper and the further services of its jail: whose turn it is to start or to stop, and what their
+// states make of the jail's.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "pkgjail/supervise/service_keeper.hpp"
+
+namespace pkgjail::supervise {
+
+bool ServiceKeeper::further_are_ready() const {
+    return std::all_of(further_.begin(), further_.end(),
+                       [](const auto& further) { return further->part().state == ServiceState::ready; });
+}
+
+/// Called in every round of the loop.
+void ServiceKeeper::watch_further() {
+    for (std::size_t i = 0; i < further_.size(); ++i)
+        if (further_[i]->take_changed()) {
+            status_.further[i] = further_[i]->part();
+            changed_ = true;
+        }
+    if (further_.empty() || !running_ || over_)
+        return;
+    if (ending_ != Ending::none) {
+        if (!told_first_ && !stop_next_further())
+            signal_service();
+        return;
+    }
+    const FurtherService* ill = nullptr; // the first that is not ready
+    for (const auto& further : further_) {
+        if (further->part().state == ServiceState::ready)
+            continue;
+        ill = further.get();
+        // Each waits until those before it are ready for the first time; later on each lives its own life.
+        if (further->part().state == ServiceState::stopped && (first_well_ || status_.ready_at))
+            further->start();
+        break;
+    }
+    if (ill == nullptr) {
+        if (first_well_ && status_.state != ServiceState::ready)
+            become_ready(first_why_);
+        return;
+    }
+    const ServicePart& part = ill->part();
+    if (status_.state == ServiceState::starting) {
+        if (part.state == ServiceState::failed) {
+            ending_ = Ending::not_ready;
+            ending_reason_ = fmt::format("service {}: {}", part.name, part.reason);
+            note(ending_reason_);
+            drop_probe();
+            signal_service();
+        } else if (first_well_ && status_.reason != "waits for service " + part.name) {
+            enter(ServiceState::starting, "waits for service " + part.name);
+        }
+        return;
+    }
+    const std::string reason =
+        fmt::format("service {} is {}: {}", part.name, state_name(part.state), part.reason);
+    if (first_well_ && status_.reason != reason)
+        enter(ServiceState::unhealthy, reason);
+}
+
+/// The last one that runs is told to end; false when none runs any more. The others wait for it.
+bool ServiceKeeper::stop_next_further() {
+    for (auto further = further_.rbegin(); further != further_.rend(); ++further) {
+        (*further)->begin_stop();
+        if ((*further)->is_running())
+            return true;
+    }
+    return false;
+}
+
+void ServiceKeeper::forget_further() {
+    for (const auto& further : further_)
+        further->jail_gone();
+}
+
+std::string ServiceKeeper::reload() {
+    bool possible = service_.service.reload_signal != 0;
+    bool told = false;
+    if (possible && running_ && ending_ == Ending::none &&
+        base::send_signal(*status_.service, service_.service.reload_signal)) {
+        note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
+        told = true;
+    }
+    for (std::size_t i = 0; i < further_.size(); ++i) {
+        possible = possible || service_.further[i].service.reload_signal != 0;
+        told = further_[i]->reload() || told;
+    }
+    if (told)
+        return "ok";
+    return possible ? "error the service does not run" : "error the service has no reload signal";
+}
+
+} // namespace pkgjail::supervise

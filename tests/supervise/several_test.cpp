@@ -1,0 +1,251 @@
+// Several services in one jail: whose turn it is, whose end is whose, and what a reader sees.
+#include <csignal>
+
+#include "pkgjail/supervise/service_json.hpp"
+#include "supervised.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using namespace std::chrono_literals;
+using jail::Probe;
+using supervise::ServicePart;
+using supervise::ServiceState;
+using supervise::ServiceStatus;
+using test::show;
+using test::Supervised;
+
+namespace {
+
+Probe command_probe(const std::string& script) {
+    return {Probe::Kind::command, {}, {"/bin/sh", "-c", script}};
+}
+
+/// A further service with the fast restarts of Supervised.
+supervise::FurtherServiceSpec& add(Supervised& web, const std::string& name, const std::string& script) {
+    supervise::FurtherServiceSpec further;
+    further.service = web.service.service;
+    further.service.name = name;
+    further.service.command = {"/bin/sh", "-c", script};
+    further.service.health = web.service.health;
+    further.service.health.probe.reset();
+    further.environment = web.service.spec.environment;
+    web.service.further.push_back(further);
+    return web.service.further.back();
+}
+
+const std::string stays = "trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done";
+
+/// "ready; one ready, two starting"
+std::string show_all(const ServiceStatus& status) {
+    std::string text(supervise::state_name(status.state));
+    for (const ServicePart& part : status.further)
+        text += "; " + part.name + " " + std::string(supervise::state_name(part.state));
+    return text;
+}
+
+} // namespace
+
+TEST_CASE(
+    "further services start one after the other, each when the one before is ready, and stop in reverse",
+    "[supervise][services]") {
+    Supervised web("echo first; " + stays);
+    web.service.health.probe = command_probe("test -e \"$DIR/first\"");
+    add(web, "one", "echo one; " + stays).service.health.probe = command_probe("test -e \"$DIR/one\"");
+    add(web, "two", "echo two; " + stays);
+    web.begin();
+
+    web.wait_for([](const ServiceStatus& now) { return !now.last_probe.empty(); });
+    CHECK(show_all(web.status()) == "starting; one stopped; two stopped");
+    base::write_file_atomically(web.file("first"), "");
+    ServiceStatus status = web.wait_for([](const ServiceStatus& now) {
+        return now.further.size() == 2 && !now.further[0].last_probe.empty();
+    });
+    CHECK(show_all(status) == "starting; one starting; two stopped");
+    CHECK(status.reason == "waits for service one");
+    base::write_file_atomically(web.file("one"), "");
+    status = supervise::wait_until_settled(web.run(), test::patience);
+    CHECK(show_all(status) == "ready; one ready; two ready");
+    REQUIRE(status.further[0].process);
+    CHECK(base::is_alive(*status.further[0].process));
+
+    CHECK(web.stop());
+
+    CHECK(web.output() == "test/out: first\none/out: one\ntwo/out: two\n"
+                          "two/out: bye\none/out: bye\ntest/out: bye\n");
+    CHECK(show_all(web.status()) == "stopped");
+    CHECK_FALSE(base::is_alive(*status.further[0].process));
+}
+
+TEST_CASE("a further service that ends is started again by itself, and the others do not notice",
+          "[supervise][services]") {
+    Supervised web("echo first; " + stays);
+    add(web, "one",
+        "echo one; while :; do sleep 0.02; test -e \"$DIR/end\" && rm \"$DIR/end\" && exit 3; done");
+    ServiceStatus before = web.settle();
+    REQUIRE(show_all(before) == "ready; one ready");
+
+    base::write_file_atomically(web.file("end"), "");
+    ServiceStatus after = web.wait_for([](const ServiceStatus& now) {
+        return now.further.size() == 1 && now.further[0].restarts == 1 && now.state == ServiceState::ready;
+    });
+
+    CHECK(show_all(after) == "ready; one ready");
+    CHECK(after.service == before.service);
+    CHECK(after.restarts == 0);
+    CHECK(after.further[0].last_exit == "exit status 3");
+    CHECK(after.further[0].process != before.further[0].process);
+    CHECK_THAT(web.notes(), ContainsSubstring("one: ended with exit status 3\none: will be started again"));
+    web.stop();
+}
+
+TEST_CASE("a further service without restarts left makes the jail unhealthy, not ended",
+          "[supervise][services]") {
+    Supervised web(stays);
+    add(web, "one", "sleep 0.35; exit 4");
+    web.begin();
+
+    ServiceStatus status = web.wait_for([](const ServiceStatus& now) {
+        return now.further.size() == 1 && now.further[0].state == ServiceState::failed &&
+               now.state == ServiceState::unhealthy && now.reason.find("is failed") != std::string::npos;
+    });
+
+    CHECK(show(status) == "unhealthy: service one is failed: exit status 4 (given up after 2 restarts within "
+                          "60 s)");
+    REQUIRE(status.service);
+    CHECK(base::is_alive(*status.service));
+    web.stop();
+}
+
+TEST_CASE("a start that somebody waits for fails when a further service does not get ready",
+          "[supervise][services]") {
+    Supervised web(stays);
+    web.service.attended = true;
+    add(web, "one", "echo broken >&2; exit 5");
+
+    ServiceStatus status = web.settle();
+
+    CHECK(show(status) == "failed: service one: exit status 5");
+    CHECK_THAT(web.output(), ContainsSubstring("one/err: broken\n"));
+    CHECK(web.supervisor_exit() == 1);
+}
+
+TEST_CASE("when the first service ends the others end with it, and start with it again",
+          "[supervise][services]") {
+    Supervised web(
+        "echo first; while :; do sleep 0.02; test -e \"$DIR/end\" && rm \"$DIR/end\" && exit 3; done");
+    add(web, "one", "echo one; exec sleep 1000");
+    ServiceStatus before = web.settle();
+    REQUIRE(show_all(before) == "ready; one ready");
+
+    base::write_file_atomically(web.file("end"), "");
+    ServiceStatus after = web.wait_for(
+        [](const ServiceStatus& now) { return now.restarts == 1 && now.state == ServiceState::ready; });
+
+    CHECK(show_all(after) == "ready; one ready");
+    CHECK_FALSE(base::is_alive(*before.further[0].process));
+    CHECK(after.further[0].restarts == 0);
+    CHECK(web.output() == "test/out: first\none/out: one\ntest/out: first\none/out: one\n");
+    web.stop();
+}
+
+TEST_CASE("a further service that never reads its signals is killed with its children",
+          "[supervise][services]") {
+    Supervised web("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done");
+    auto& one = add(web, "one",
+                    "trap '' TERM; (trap '' TERM; echo $$ > \"$DIR/child\"; while :; do sleep 0.05; "
+                    "done) & while :; do sleep 0.05; done");
+    one.service.stop_timeout = 200ms;
+    REQUIRE(web.settle().state == ServiceState::ready);
+
+    CHECK(web.stop());
+
+    CHECK_THAT(web.notes(), ContainsSubstring("one: did not end within 200 ms of signal 15: killed\n"));
+    CHECK_THAT(web.output(),
+               ContainsSubstring("test/out: bye\n")); // it was asked after that, and had its time
+}
+
+TEST_CASE("reload reaches the services that have a reload signal", "[supervise][services]") {
+    Supervised web(stays);
+    add(web, "one", "trap 'echo again' HUP; while :; do sleep 0.05; done").service.reload_signal = SIGHUP;
+    REQUIRE(web.settle().state == ServiceState::ready);
+
+    supervise::reload(web.run());
+
+    CHECK(test::wait_until([&] { return web.output() == "one/out: again\n"; }));
+    web.stop();
+}
+
+TEST_CASE("a service whose probe fails is restarted or given up, as its recipe says",
+          "[supervise][services]") {
+    Supervised web("rm -f \"$DIR/ill\"; echo begun; " + stays);
+    web.service.health.probe = command_probe("test ! -e \"$DIR/ill\"");
+    web.service.health.grace = 0ms;
+    web.service.health.on_failure = jail::Health::OnFailure::restart;
+    SECTION("restarted") {
+        REQUIRE(web.settle().state == ServiceState::ready);
+        base::write_file_atomically(web.file("ill"), "");
+        ServiceStatus status = web.wait_for(
+            [](const ServiceStatus& now) { return now.restarts == 1 && now.state == ServiceState::ready; });
+        CHECK(status.state == ServiceState::ready);
+        CHECK_THAT(web.output(), ContainsSubstring("out: bye\nout: begun\n"));
+        web.stop();
+    }
+    SECTION("given up") {
+        web.service.health.on_failure = jail::Health::OnFailure::stop;
+        REQUIRE(web.settle().state == ServiceState::ready);
+        base::write_file_atomically(web.file("ill"), "");
+        CHECK(show(web.wait_for(ServiceState::failed)) == "failed: probe: exit status 1");
+        CHECK(web.supervisor_exit() == 1);
+    }
+    SECTION("a further one") {
+        web.service.health = {};
+        auto& one = add(web, "one", "rm -f \"$DIR/ill\"; " + stays);
+        one.service.health.probe = command_probe("test ! -e \"$DIR/ill\"");
+        one.service.health.grace = 0ms;
+        one.service.health.interval = 20ms;
+        one.service.health.failures = 2;
+        one.service.health.on_failure = jail::Health::OnFailure::restart;
+        REQUIRE(web.settle().state == ServiceState::ready);
+        base::write_file_atomically(web.file("ill"), "");
+        ServiceStatus status = web.wait_for([](const ServiceStatus& now) {
+            return now.further.size() == 1 && now.further[0].restarts == 1 &&
+                   now.state == ServiceState::ready;
+        });
+        CHECK(show_all(status) == "ready; one ready");
+        web.stop();
+    }
+}
+
+TEST_CASE("a supervisor that was killed leaves nothing said about further services",
+          "[supervise][services]") {
+    Supervised web(stays);
+    add(web, "one", stays);
+    ServiceStatus before = web.settle();
+    REQUIRE(show_all(before) == "ready; one ready");
+
+    web.kill_supervisor();
+
+    CHECK(show_all(web.status()) == "unsupervised");
+    CHECK(web.stop());
+    CHECK(show_all(web.status()) == "stopped");
+}
+
+TEST_CASE("what a supervisor is told of further services survives being written down",
+          "[supervise][services]") {
+    Supervised web(stays);
+    auto& one = add(web, "one", "echo 1");
+    one.identity.uid = 77;
+    one.environment = {{"A", "b"}};
+    one.service.health.probe = Probe{Probe::Kind::tcp, "127.0.0.1:1", {}};
+    one.service.health.on_failure = jail::Health::OnFailure::stop;
+
+    const auto back = supervise::service_from_json(supervise::to_json(web.service));
+
+    REQUIRE(back.further.size() == 1);
+    CHECK(back.further[0].service.name == "one");
+    CHECK(back.further[0].service.command == one.service.command);
+    CHECK(back.further[0].identity.uid == 77);
+    CHECK(back.further[0].environment == one.environment);
+    CHECK(back.further[0].service.health.probe->target == "127.0.0.1:1");
+    CHECK(back.further[0].service.health.on_failure == jail::Health::OnFailure::stop);
+}
