@@ -68,6 +68,10 @@ int cmd_reload(Environment& environment) {
     return each(environment, ops::reload, "reloaded", "reloaded");
 }
 
+int cmd_reset_failed(Environment& environment) {
+    return each(environment, ops::reset_failed, "reset", "has not failed");
+}
+
 int cmd_destroy(Environment& environment) {
     const bool with_data = environment.has("with-data");
     const auto names = ops::dependents_first(environment.context(), named_jails(environment));

@@ -71,6 +71,20 @@ LifecycleResult restart(const Context& context, const std::string& name) {
     return result;
 }
 
+LifecycleResult reset_failed(const Context& context, const std::string& name) {
+    Session session(context, "reset-failed", name);
+    const auto lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    LifecycleResult result{name, status_of(context, jail).state == ServiceState::failed, {}, {}, {}};
+    if (result.changed && !context.dry_run) {
+        want_running(session, jail, false);
+        supervise::reset_failed(context.layout.run(jail.id));
+    }
+    result.status = status_of(context, jail);
+    session.finish();
+    return result;
+}
+
 LifecycleResult reload(const Context& context, const std::string& name) {
     Session session(context, "reload", name);
     const auto lock = session.lock_jail(name);

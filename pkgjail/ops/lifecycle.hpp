@@ -33,6 +33,8 @@ void start(const Context& context, const std::vector<std::string>& jails, const 
 void stop(const Context& context, const std::vector<std::string>& jails, bool dependents, const Told& told);
 /// Jails that run and require this one are stopped before and started after.
 LifecycleResult restart(const Context& context, const std::string& jail);
+/// A failed service counts as stopped, and is not meant to run any more.
+LifecycleResult reset_failed(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);
 /// Stops it, removes its root and configuration, forgets it in the catalog; its data stays unless
 /// `with_data`. Images that nothing refers to any more go as well. Asks first when data is to be removed.

@@ -66,6 +66,7 @@ void FurtherService::start() {
         ++part_.restarts;
     enter(ServiceState::starting, part_.restarts == 0 ? "launched" : "restarted after " + part_.reason);
     part_.last_probe.clear();
+    spec_ = spec_of(what_, around_.spec); // limits may have changed since
     try {
         output_.open(spec_.identity);
         confine::ExecRequest request;

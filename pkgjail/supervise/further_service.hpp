@@ -76,7 +76,7 @@ class FurtherService {
 
     const FurtherServiceSpec what_;
     const Surroundings around_;
-    const confine::JailSpec spec_; ///< the jail's, with this service's command, identity and environment
+    confine::JailSpec spec_; ///< the jail's at the last start, with this service's command and identity
     ServiceOutput output_;
     RestartBudget budget_;
     ServicePart part_;

@@ -249,6 +249,20 @@ bool stop(const base::HostPath& run_directory, confine::Driver& driver) {
                      [&driver](const SupervisedService&) -> confine::Driver& { return driver; });
 }
 
+bool reset_failed(const base::HostPath& run_directory) {
+    base::Lock launching = take_launch_lock(run_directory, "reset-failed");
+    // Its supervisor ends right after it has written this; until then it alone may write.
+    base::Lock lock = base::Lock::take(lock_file(run_directory), base::LockMode::exclusive,
+                                       run_directory.string(), "reset-failed", answer_patience);
+    std::optional<RecordedStatus> recorded = read_recorded(run_directory);
+    if (!recorded || recorded->status.state != ServiceState::failed)
+        return false;
+    recorded->status.state = ServiceState::stopped;
+    recorded->status.reason = "reset by operator, after " + recorded->status.reason;
+    write_state(run_directory, *recorded);
+    return true;
+}
+
 void reload(const base::HostPath& run_directory) {
     std::optional<std::string> answer = ask(run_directory, "reload");
     if (answer == "ok")

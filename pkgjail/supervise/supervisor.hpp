@@ -59,7 +59,10 @@ ServiceStatus wait_until_settled(const base::HostPath& run_directory, std::chron
 bool stop(const base::HostPath& run_directory);
 /// For tests: with this driver, where the supervisor is dead.
 bool stop(const base::HostPath& run_directory, confine::Driver& driver);
-/// Sends the reload signal to the service's first process. Error{conflict} when it is not running or has
+/// Makes `failed` in the state file `stopped`, with what it failed with as the reason. False when it is
+/// something else.
+bool reset_failed(const base::HostPath& run_directory);
+/// Sends the reload signal to the first process of the service, and of each of several that has one. Error{conflict} when it is not running or has
 /// none.
 void reload(const base::HostPath& run_directory);
 /// Puts other limits in force for the service that runs, and for its restarts. Nothing runs: false, and

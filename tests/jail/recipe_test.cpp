@@ -341,6 +341,27 @@ TEST_CASE("a jail without a network claims no port", "[jail][recipe]") {
           "nginx.recipe:7: claim: found \"tcp:80\", allowed: no claim with mode = none");
 }
 
+TEST_CASE("each of several services has its own health", "[jail][recipe]") {
+    const Shelf shelf;
+    const std::string two = "[recipe]\nsummary = s\npackage = web\n[health worker]\ntcp = 127.0.0.1:2\n"
+                            "on-failure = restart\n[service web]\ncommand = /bin/web\n[service worker]\n"
+                            "command = /bin/worker\n";
+
+    const auto recipe = render(shelf.read(two + "[health]\ntcp = 127.0.0.1:1\n"), context_with({}));
+
+    REQUIRE(recipe.services.size() == 2);
+    CHECK(recipe.services[0].name == "web");
+    CHECK(recipe.services[0].health.probe.value().target == "127.0.0.1:1");
+    CHECK(recipe.health.probe.value().target == "127.0.0.1:1");
+    CHECK(recipe.services[1].health.probe.value().target == "127.0.0.1:2");
+    CHECK(recipe.services[1].health.on_failure == jail::Health::OnFailure::restart);
+    CHECK(shelf.wrong(two + "[health other]\ntcp = 127.0.0.1:1\n") ==
+          "nginx.recipe:11: found [health other], allowed: [health NAME], where NAME is a service: web, "
+          "worker");
+    CHECK(shelf.wrong(two + "[health]\ntcp = 127.0.0.1:1\n[health web]\ntcp = 127.0.0.1:1\n") ==
+          "nginx.recipe:13: found a second [health] for service web, allowed: one");
+}
+
 TEST_CASE("a recipe may have no service, but then nothing can be healthy", "[jail][recipe]") {
     const Shelf shelf;
     const std::string tools = "[recipe]\nsummary = tools\npackage = jq\n";
