@@ -91,7 +91,7 @@ TEST_CASE("when pre-snapshot fails nothing is copied, and post-snapshot runs all
     CHECK(quiet.wrote() == "pre\npost\n");
     CHECK(quiet.state() == "ready");
 
-    quiet.set_recipe("snapshot-timeout = 300ms\npre-snapshot = " + writes("slow", "sleep 1000001; true") +
+    quiet.set_recipe("snapshot-timeout = 5s\npre-snapshot = " + writes("slow", "sleep 1000001; true") +
                      after);
     const CommandResult slow = quiet.host.run({"clone", "idle", "copy"});
 
