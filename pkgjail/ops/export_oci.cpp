@@ -175,7 +175,7 @@ class OciExport {
             };
             part.directory = of_both;
             config.walk([&](const Entry& entry) {
-                if (is_identity(entry.path))
+                if (is_identity(entry.path) || entry.path == store::Layout::own_files())
                     return false;
                 if (entry.path == RootPath::parse("/etc/machine-id"))
                     part.add_file(entry.path, "", 0444); // made new where the image runs
