@@ -8,13 +8,6 @@ find_package(SQLite3 3.37 REQUIRED)          # 3.37: STRICT tables
 find_package(Boost REQUIRED COMPONENTS program_options)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
-find_package(httplib QUIET)
-if(NOT TARGET httplib::httplib)
-    find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
-    add_library(httplib::httplib INTERFACE IMPORTED)
-    target_include_directories(httplib::httplib SYSTEM INTERFACE ${HTTPLIB_INCLUDE_DIR})
-endif()
-
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})

@@ -34,9 +34,9 @@ step() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 debian_packages="g++ cmake ninja-build ccache pkg-config libcurl4-openssl-dev libarchive-dev libsqlite3-dev libssl-dev
-libboost-program-options-dev libfmt-dev nlohmann-json3-dev libcpp-httplib-dev catch2 runc
+libboost-program-options-dev libfmt-dev nlohmann-json3-dev catch2 runc
 ca-certificates curl xz-utils bzip2 zstd patchelf procps"
-netbsd_packages="cmake ninja-build ccache pkgconf curl libarchive sqlite3 openssl boost-libs boost-headers fmtlib nlohmann_json cpp-httplib catch2"
+netbsd_packages="cmake ninja-build ccache pkgconf curl libarchive sqlite3 openssl boost-libs boost-headers fmtlib nlohmann_json catch2"
 
 missing_debian() {
     for package in "$@"; do
@@ -49,7 +49,7 @@ install_packages() {
     case $(uname -s) in
     Linux)
         have dpkg-query || die "this is not Debian, so nothing is installed by itself" \
-            "install a C++20 compiler, CMake, ninja, libcurl, libarchive, SQLite, OpenSSL, Boost.Program_options, fmt, nlohmann-json, cpp-httplib, Catch2 and runc or crun; then: cmake -B build -G Ninja && ninja -C build"
+            "install a C++20 compiler, CMake, ninja, libcurl, libarchive, SQLite, OpenSSL, Boost.Program_options, fmt, nlohmann-json, Catch2 and runc or crun; then: cmake -B build -G Ninja && ninja -C build"
         missing=$(missing_debian $debian_packages "$@")
         [ -z "$missing" ] && return 0
         [ "$(id -u)" = 0 ] || die "these Debian packages are missing: $missing" "as root: apt-get install $missing"

@@ -27,20 +27,6 @@ std::string ports_text(const ops::JailView& view) {
     return text;
 }
 
-/// The package that the jail is there for: the one its recipe is named after, else the last that was asked
-/// for.
-std::string service_package(const ops::JailView& view) {
-    std::string chosen;
-    if (view.image)
-        for (const catalog::ImagePackage& package : view.image->packages) {
-            if (package.pkgname.starts_with(view.jail.recipe + "-") && !view.jail.recipe.empty())
-                return package.pkgname;
-            if (!package.automatic)
-                chosen = package.pkgname;
-        }
-    return chosen;
-}
-
 std::string status_block(const ops::JailView& view) {
     const Screen screen = output_screen();
     const std::string state = folded(state_text(view.status), view.jail.name.size() + 2, screen);
@@ -116,7 +102,7 @@ int cmd_list(Environment& environment) {
         for (const ops::JailView& view : views)
             list.push_back({{"jail", view.jail.name},
                             {"state", supervise::state_name(view.status.state)},
-                            {"package", service_package(view)},
+                            {"package", ops::service_package(view)},
                             {"generation", view.generation.number},
                             {"ports", ports_text(view)},
                             {"holds", holds_json(view.jail.holds)}});
@@ -131,7 +117,7 @@ int cmd_list(Environment& environment) {
     for (const ops::JailView& view : views)
         table.add({{view.jail.name},
                    {std::string(supervise::state_name(view.status.state)), state_color(view.status.state)},
-                   {service_package(view)},
+                   {ops::service_package(view)},
                    {std::to_string(view.generation.number)},
                    {ports_text(view)}});
     environment.say(table.render(output_screen()));
@@ -141,10 +127,7 @@ int cmd_list(Environment& environment) {
 int cmd_status(Environment& environment) {
     const auto views = ops::jails(environment.context(), environment.list("jail…"));
     if (environment.json()) {
-        Json list = Json::array();
-        for (const ops::JailView& view : views)
-            list.push_back(jail_json(view));
-        environment.print_json({{"jails", list}});
+        environment.print_json({{"jails", jails_json(views)}});
         return exit_done;
     }
     if (views.empty()) {

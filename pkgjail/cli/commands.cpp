@@ -94,6 +94,20 @@ void logs_options(po::options_description& options) {
         "raw", "text as the service wrote it, without time and stream");
 }
 
+void top_options(po::options_description& options) {
+    options.add_options()("once", "print one table and end")(
+        "interval", po::value<std::string>()->value_name("TIME"), "time between two looks; default 2s");
+}
+void serve_options(po::options_description& options) {
+    options.add_options()("listen", po::value<std::string>()->value_name("ADDRESS:PORT"),
+                          "where to listen; default 127.0.0.1:9750")(
+        "public", "allow an address that is not the loopback's");
+}
+void metrics_options(po::options_description& options) {
+    options.add_options()("textfile", po::value<std::string>()->value_name("FILE"),
+                          "write them into a file, in one step");
+}
+
 } // namespace
 
 const std::vector<Command>& commands() {
@@ -288,6 +302,16 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_verify},
+        {"ps", "JAIL", "the processes of a jail", no_options, {"jail"}, false, cmd_ps},
+        {"top", "[--once]", "what jails use, again and again", top_options, {}, false, cmd_top},
+        {"metrics", "[--textfile FILE]", "figures for Prometheus", metrics_options, {}, false, cmd_metrics},
+        {"serve",
+         "[--listen ADDRESS:PORT] [--public]",
+         "a status page and metrics over HTTP",
+         serve_options,
+         {},
+         false,
+         cmd_serve},
         {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
         {"help", "[COMMAND]", "this overview, or one command", no_options, {"command"}, false, cmd_help},
         {"version", "", "version of pkgjail", no_options, {}, false, cmd_version},

@@ -97,7 +97,10 @@ Json usage_json(const confine::Usage& usage) {
             {"memory_peak_bytes", or_null(usage.memory_peak_bytes)},
             {"processes", or_null(usage.processes)},
             {"io_read_bytes", or_null(usage.io_read_bytes)},
-            {"io_write_bytes", or_null(usage.io_write_bytes)}};
+            {"io_write_bytes", or_null(usage.io_write_bytes)},
+            {"memory_limit_hits", or_null(usage.memory_limit_hits)},
+            {"process_limit_hits", or_null(usage.process_limit_hits)},
+            {"throttled_usec", or_null(usage.throttled_usec)}};
 }
 
 Json status_json(const ServiceStatus& status) {
@@ -122,7 +125,8 @@ Json status_json(const ServiceStatus& status) {
             {"further", further},
             {"driver", status.driver},
             {"limits", limits_json(status.limits)},
-            {"log_records_dropped", status.log_records_dropped}};
+            {"log_records_dropped", status.log_records_dropped},
+            {"syslog_records_dropped", status.syslog_records_dropped}};
 }
 
 Json jail_json(const ops::JailView& view) {
@@ -159,6 +163,13 @@ Json jail_json(const ops::JailView& view) {
                  {"usage", usage_json(view.usage)}};
     json.update(status_json(view.status));
     return json;
+}
+
+Json jails_json(const std::vector<ops::JailView>& views) {
+    Json list = Json::array();
+    for (const ops::JailView& view : views)
+        list.push_back(jail_json(view));
+    return list;
 }
 
 } // namespace pkgjail::cli

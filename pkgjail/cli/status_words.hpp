@@ -21,5 +21,6 @@ Json status_json(const supervise::ServiceStatus& status);
 Json limits_json(const std::vector<jail::LimitReading>& limits);
 Json usage_json(const confine::Usage& usage);
 Json jail_json(const ops::JailView& view);
+Json jails_json(const std::vector<ops::JailView>& views);
 
 } // namespace pkgjail::cli

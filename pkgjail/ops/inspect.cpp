@@ -78,6 +78,18 @@ JailView jail_view(const Context& context, const std::string& name) {
     return jails(context, {name}).front();
 }
 
+std::string service_package(const JailView& view) {
+    std::string chosen;
+    if (view.image)
+        for (const catalog::ImagePackage& package : view.image->packages) {
+            if (package.pkgname.starts_with(view.jail.recipe + "-") && !view.jail.recipe.empty())
+                return package.pkgname;
+            if (!package.automatic)
+                chosen = package.pkgname;
+        }
+    return chosen;
+}
+
 base::HostPath log_file(const Context& context, const std::string& jail) {
     auto catalog = open_for_reading(context);
     if (!catalog)

@@ -30,6 +30,10 @@ std::vector<std::string> jail_names(const Context& context);
 std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names);
 JailView jail_view(const Context& context, const std::string& name);
 
+/// The package that the jail is there for: the one its recipe is named after, else the last that was asked
+/// for; empty: none.
+std::string service_package(const JailView& view);
+
 /// Where a jail's log is; Error{not_found}.
 base::HostPath log_file(const Context& context, const std::string& jail);
 

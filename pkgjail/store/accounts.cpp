@@ -175,6 +175,15 @@ void write_account_files(const Tree& config, const std::vector<format::DeclaredU
         config.write(RootPath::parse("/etc/shadow"), shadow, 0600, owner);
 }
 
+std::map<std::uint32_t, std::string> user_names(const Tree& config) {
+    std::map<std::uint32_t, std::string> names;
+    for_each_row(read_table(config, "/etc/passwd"), 3, [&](const Row& row) {
+        if (const auto uid = number(row.fields[2]))
+            names.emplace(*uid, row.fields[0]);
+    });
+    return names;
+}
+
 confine::Identity find_identity(const Tree& config, const std::string& user, const std::string& group) {
     const std::string passwd = read_table(config, "/etc/passwd");
     const std::string groups = read_table(config, "/etc/group");

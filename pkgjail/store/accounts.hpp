@@ -38,4 +38,7 @@ void write_account_files(const base::Tree& config, const std::vector<format::Dec
 /// without one is Error{configuration}.
 confine::Identity find_identity(const base::Tree& config, const std::string& user, const std::string& group);
 
+/// The names of a jail's users by their numbers, from the same file; of several names the first.
+std::map<std::uint32_t, std::string> user_names(const base::Tree& config);
+
 } // namespace pkgjail::store

@@ -149,6 +149,12 @@ void stop_unsupervised(const base::HostPath& run_directory, const SupervisedServ
         while (base::is_alive(*status.service) && base::steady_now() < deadline)
             std::this_thread::sleep_for(milliseconds(10));
     }
+    // read_unsupervised() leaves out who is dead; the figures of a dead one's run are still to be had.
+    if (const std::optional<RecordedStatus> before = read_recorded(run_directory);
+        before && before->boot == recorded.boot)
+        recorded.status.service = before->status.service;
+    close_run(
+        recorded, [] {}, [&] { return driver.usage(service.spec.handle, run_directory); });
     driver.remove(service.spec.handle, run_directory);
     recorded.status.state = ServiceState::stopped;
     recorded.status.reason = "stopped by operator, after " + status.reason;

@@ -233,6 +233,7 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
     clear_timers();
     drop_probe();
     // The rest of the jail ends with its first process, everywhere alike; only then is the output complete.
+    count_run();
     driver_.remove(service_.spec.handle, run_directory_);
     forget_further();
     status_.service.reset();
@@ -314,6 +315,7 @@ void ServiceKeeper::give_up(const std::string& reason) noexcept {
 }
 
 std::optional<base::Exit> ServiceKeeper::remove_jail() {
+    count_run();
     driver_.remove(service_.spec.handle, run_directory_);
     forget_further();
     std::optional<base::Exit> exit = take_exit(true);

@@ -34,6 +34,7 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
       output_(log_, service_.further.empty() ? std::string() : service_.service.name),
       budget_(service_.service.restart), control_(run_directory_) {
     recorded_.boot = base::boot_id();
+    status_.sums.ended = carried_over(run_directory_);
     status_.state = ServiceState::starting;
     status_.reason = "launched";
     status_.supervisor = base::identify_process(::getpid());
@@ -221,6 +222,13 @@ std::optional<base::Exit> ServiceKeeper::take_exit(bool patiently) {
             return std::nullopt;
         ::usleep(static_cast<useconds_t>(std::chrono::microseconds(pause).count()));
     }
+}
+
+void ServiceKeeper::count_run() noexcept {
+    close_run(
+        recorded_, [this] { write_state(run_directory_, recorded_); },
+        [this] { return driver_.usage(service_.spec.handle, run_directory_); });
+    changed_ = true;
 }
 
 std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {

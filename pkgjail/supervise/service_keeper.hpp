@@ -89,6 +89,8 @@ class ServiceKeeper {
     void enter(ServiceState state, std::string reason);
     void note(std::string text) noexcept;
     void clear_timers();
+    /// Before the jail is removed, and with it the kernel's figures.
+    void count_run() noexcept;
     /// Removes the jail and takes its first process's exit, if it was not taken yet.
     std::optional<base::Exit> remove_jail();
     std::optional<base::Exit> take_exit(bool patiently);

@@ -22,6 +22,7 @@
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/jail/limit.hpp"
+#include "pkgjail/supervise/counters.hpp"
 
 namespace pkgjail::supervise {
 
@@ -62,10 +63,12 @@ struct ServiceStatus {
     std::uint64_t restarts = 0; ///< by the supervisor since it was launched
     std::string last_exit;      ///< "exit status 1", "signal 11 (Segmentation fault)"; empty: none yet
     std::string last_probe;     ///< "200 OK in 2 ms", "connection refused"
-    std::vector<jail::LimitReading> limits; ///< read back after the last start
-    std::vector<ServicePart> further;       ///< the other services, in the order in which they are started
-    std::uint64_t log_records_dropped = 0;
-    std::string driver; ///< DriverInfo::detail
+    std::vector<jail::LimitReading> limits;   ///< read back after the last start
+    std::vector<ServicePart> further;         ///< the other services, in the order in which they are started
+    std::uint64_t log_records_dropped = 0;    ///< like restarts, since the supervisor was launched
+    std::uint64_t syslog_records_dropped = 0; ///< not taken by the host's log, and kept in the jail's
+    Sums sums;                                ///< see read_counters()
+    std::string driver;                       ///< DriverInfo::detail
 };
 
 /// Reads RUN/state.json and checks it against the kernel. Never throws for a missing or damaged file: that is

@@ -97,6 +97,39 @@ jail::LimitReading reading_from(const Json& json) {
     throw damaged("unknown enforcement \"" + word + "\"");
 }
 
+constexpr std::pair<const char*, std::optional<std::uint64_t> Counters::*> summed[] = {
+    {"cpu_usec", &Counters::cpu_usec},
+    {"throttled_usec", &Counters::throttled_usec},
+    {"io_read_bytes", &Counters::io_read_bytes},
+    {"io_write_bytes", &Counters::io_write_bytes},
+    {"memory_limit_hits", &Counters::memory_limit_hits},
+    {"process_limit_hits", &Counters::process_limit_hits}};
+
+Json to_json(const Sums& sums) {
+    Json json{{"restarts", sums.ended.restarts},
+              {"log_records_dropped", sums.ended.log_records_dropped},
+              {"syslog_records_dropped", sums.ended.syslog_records_dropped},
+              {"closing", sums.closing}};
+    for (const auto& [key, member] : summed)
+        if (sums.ended.*member)
+            json[key] = *(sums.ended.*member);
+    put(json, "counted", sums.counted);
+    return json;
+}
+
+Sums sums_from(const Json& json) {
+    Sums sums;
+    sums.ended.restarts = json.at("restarts").get<std::uint64_t>();
+    sums.ended.log_records_dropped = json.at("log_records_dropped").get<std::uint64_t>();
+    sums.ended.syslog_records_dropped = json.at("syslog_records_dropped").get<std::uint64_t>();
+    sums.closing = json.at("closing").get<bool>();
+    for (const auto& [key, member] : summed)
+        if (auto found = json.find(key); found != json.end())
+            sums.ended.*member = found->get<std::uint64_t>();
+    sums.counted = process_at(json, "counted");
+    return sums;
+}
+
 base::HostPath state_file(const base::HostPath& run_directory) {
     return run_directory / "state.json";
 }
@@ -148,6 +181,8 @@ std::string to_json(const RecordedStatus& recorded) {
               {"last_exit", status.last_exit},
               {"last_probe", status.last_probe},
               {"log_records_dropped", status.log_records_dropped},
+              {"syslog_records_dropped", status.syslog_records_dropped},
+              {"sums", to_json(status.sums)},
               {"driver", status.driver}};
     for (const ServicePart& part : status.further) {
         Json further{{"name", part.name},           {"state", state_name(part.state)},
@@ -185,6 +220,10 @@ RecordedStatus status_from_json(std::string_view text) {
         status.last_exit = json.at("last_exit").get<std::string>();
         status.last_probe = json.at("last_probe").get<std::string>();
         status.log_records_dropped = json.at("log_records_dropped").get<std::uint64_t>();
+        // A supervisor of an earlier pkgjail counts nothing and may live on.
+        status.syslog_records_dropped = json.value("syslog_records_dropped", std::uint64_t{0});
+        if (auto sums = json.find("sums"); sums != json.end())
+            status.sums = sums_from(*sums);
         status.driver = json.at("driver").get<std::string>();
         // Not there in a file of a supervisor that is older than several services are.
         for (const Json& part : json.value("further", Json::array()))

@@ -46,6 +46,7 @@ base::Lock take_lock(const base::HostPath& run_directory) {
 void record_failure(const base::HostPath& run_directory, const std::string& reason) {
     RecordedStatus recorded;
     recorded.boot = base::boot_id();
+    recorded.status.sums.ended = carried_over(run_directory);
     recorded.status.state = ServiceState::failed;
     recorded.status.reason = reason;
     write_state(run_directory, recorded);
@@ -57,7 +58,13 @@ int supervise(const base::HostPath& run_directory, const FindDriver& find_driver
     SignalPipe signals;
     confine::become_reaper();
     confine::Driver& driver = find_driver(service);
-    // What a dead supervisor left. Until it is gone the state file stays as it is: it tells what lives on.
+    // What a dead supervisor left. Until it is gone the state file stays as it is, but for the counters: it
+    // tells what lives on.
+    if (std::optional<RecordedStatus> recorded = read_recorded(run_directory);
+        recorded && recorded->boot == base::boot_id())
+        close_run(
+            *recorded, [&] { write_state(run_directory, *recorded); },
+            [&] { return driver.usage(service.spec.handle, run_directory); });
     driver.remove(service.spec.handle, run_directory);
     std::optional<ServiceKeeper> keeper;
     try {

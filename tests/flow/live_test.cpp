@@ -1,0 +1,106 @@
+// top on a terminal: what it takes it gives back.
+#include <csignal>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "flow/flow.hpp"
+#include "flow/recorded.hpp"
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/process.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::Host;
+
+namespace {
+
+/// `pkgjail top` on a terminal of its own, 70 columns wide.
+class Watched {
+  public:
+    explicit Watched(const Host& host) : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+        REQUIRE(master_);
+        REQUIRE(::grantpt(master_.get()) == 0);
+        REQUIRE(::unlockpt(master_.get()) == 0);
+        terminal_ = base::Fd(::open(::ptsname(master_.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+        REQUIRE(terminal_);
+        const struct winsize size { 20, 70, 0, 0 };
+        REQUIRE(::ioctl(terminal_.get(), TIOCSWINSZ, &size) == 0);
+        before_ = settings();
+        base::Command command;
+        command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail",
+                        "--state",
+                        host.state().string(),
+                        "--config",
+                        host.etc().string(),
+                        "top",
+                        "--interval",
+                        "100ms"};
+        command.environment = {"LC_ALL=C.UTF-8", "TERM=xterm"};
+        command.standard_input = command.standard_output = command.standard_error = terminal_.get();
+        child_.emplace(base::Child::start(command));
+    }
+    bool read_until(const std::string& text) {
+        const auto deadline = base::steady_now() + std::chrono::seconds(30);
+        while (seen_.find(text) == seen_.npos && base::steady_now() < deadline) {
+            struct pollfd waiting {
+                master_.get(), POLLIN, 0
+            };
+            char buffer[4096];
+            if (::poll(&waiting, 1, 200) == 1)
+                if (const ssize_t count = ::read(master_.get(), buffer, sizeof buffer); count > 0)
+                    seen_.append(buffer, static_cast<std::size_t>(count));
+        }
+        return seen_.find(text) != seen_.npos;
+    }
+    void type(char key) { REQUIRE(::write(master_.get(), &key, 1) == 1); }
+    base::Child& child() { return *child_; }
+    tcflag_t before() const { return before_; }
+    /// Local flags: echo, whole lines.
+    tcflag_t settings() const {
+        struct termios now {};
+        REQUIRE(::tcgetattr(terminal_.get(), &now) == 0);
+        return now.c_lflag;
+    }
+
+  private:
+    base::Fd master_;
+    base::Fd terminal_;
+    tcflag_t before_ = 0;
+    std::string seen_;
+    std::optional<base::Child> child_;
+};
+
+} // namespace
+
+TEST_CASE("top draws jails on the other screen and gives the terminal back", "[flow][top]") {
+    const Host host;
+    test::record_jail(host, "web", {"web-1.0"});
+    Watched top(host);
+
+    REQUIRE(top.read_until("\033[?1049h"));
+    REQUIRE(top.read_until("web   stopped"));
+    CHECK((top.settings() & ECHO) == 0);
+    std::string ended;
+    SECTION("when q is pressed") {
+        top.type('c');
+        top.type('q');
+        ended = "exit status 0";
+    }
+    SECTION("when it is told to end") {
+        top.child().kill(SIGTERM);
+        ended = "exit status 143";
+    }
+    SECTION("when it is interrupted") {
+        top.child().kill(SIGINT);
+        ended = "exit status 130";
+    }
+
+    CHECK(top.read_until("\033[?1049l"));
+    CHECK(top.child().wait().describe() == ended);
+    CHECK(top.settings() == top.before());
+}
