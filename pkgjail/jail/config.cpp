@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <syslog.h>
+
 #include <fmt/format.h>
 
 #include "pkgjail/base/file.hpp"
@@ -73,10 +75,23 @@ void read_packages(const Section& section, Config& config) {
     reader.finish();
 }
 
+/// Those that a program other than the system's own may use.
+constexpr std::pair<const char*, int> syslog_facilities[] = {
+    {"daemon", LOG_DAEMON}, {"user", LOG_USER},     {"local0", LOG_LOCAL0}, {"local1", LOG_LOCAL1},
+    {"local2", LOG_LOCAL2}, {"local3", LOG_LOCAL3}, {"local4", LOG_LOCAL4}, {"local5", LOG_LOCAL5},
+    {"local6", LOG_LOCAL6}, {"local7", LOG_LOCAL7}};
+
 void read_log(const Section& section, Config& config) {
     SectionReader reader(section);
     config.log_max_bytes = reader.size("max-size", 64u << 10, 1ull << 40).value_or(config.log_max_bytes);
     config.log_files = static_cast<unsigned>(reader.number("files", 1, 100).value_or(config.log_files));
+    std::vector<std::string> facilities = {"no"};
+    for (const auto& [name, number] : syslog_facilities)
+        facilities.emplace_back(name);
+    if (const auto name = reader.word("syslog", facilities); name && *name != "no")
+        for (const auto& [known, number] : syslog_facilities)
+            if (*name == known)
+                config.syslog_facility = number;
     reader.finish();
 }
 

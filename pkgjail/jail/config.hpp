@@ -56,6 +56,7 @@ struct Config {
     std::chrono::milliseconds script_timeout{120'000};
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
+    std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: jails' records do not go there
     NetworkConfig network;
     std::vector<RepositoryConfig> repositories;     ///< enabled ones, in the order in which they are asked
     std::vector<base::HostPath> recipe_directories; ///< ETC/recipes.d, SHIPPED/recipes

@@ -171,6 +171,7 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
     supervised.log_file = context.layout.log(jail.name);
     supervised.log_max_bytes = context.config.log_max_bytes;
     supervised.log_files = context.config.log_files;
+    supervised.syslog_facility = context.config.syslog_facility;
     return supervised;
 }
 

@@ -145,6 +145,7 @@ std::string to_json(const SupervisedService& service) {
                   {"log_file", service.log_file.string()},
                   {"log_max_bytes", service.log_max_bytes},
                   {"log_files", service.log_files},
+                  {"syslog_facility", service.syslog_facility.value_or(-1)},
                   {"attended", service.attended}};
         for (const FurtherServiceSpec& further : service.further)
             json["further"].push_back({{"service", service_to_json(further.service)},
@@ -182,6 +183,8 @@ SupervisedService service_from_json(std::string_view text) {
         service.log_file = json.at("log_file").get<std::string>();
         service.log_max_bytes = json.at("log_max_bytes").get<std::uint64_t>();
         service.log_files = json.at("log_files").get<unsigned>();
+        if (const int facility = json.value("syslog_facility", -1); facility >= 0)
+            service.syslog_facility = facility;
         service.attended = json.at("attended").get<bool>();
         return service;
     } catch (const Json::exception& error) {

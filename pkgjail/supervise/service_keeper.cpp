@@ -30,7 +30,11 @@ base::Exit exit_of(int wait_status) {
 ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driver, SupervisedService service,
                              SignalPipe& signals)
     : run_directory_(std::move(run_directory)), driver_(driver), service_(std::move(service)),
-      signals_(signals), log_(service_.log_file, service_.log_max_bytes, service_.log_files),
+      signals_(signals),
+      log_(service_.log_file, service_.log_max_bytes, service_.log_files,
+           service_.syslog_facility
+               ? std::optional(SyslogWriter(*service_.syslog_facility, "pkgjail/" + service_.spec.jail))
+               : std::nullopt),
       output_(log_, service_.further.empty() ? std::string() : service_.service.name),
       budget_(service_.service.restart), control_(run_directory_) {
     recorded_.boot = base::boot_id();
@@ -137,10 +141,10 @@ void ServiceKeeper::handle_events() {
         begin_stop("its supervisor was told to end (signal " + std::to_string(asked) + ")");
     control_.serve([this](ControlVerb verb) { return handle_request(verb); });
     // In a flood the count changes all the time; the file follows once a second.
-    if (std::uint64_t dropped = log_.dropped(); dropped != status_.log_records_dropped) {
+    if (log_.dropped() != status_.log_records_dropped ||
+        log_.syslog_dropped() != status_.syslog_records_dropped) {
         if (base::steady_now() - saved_ >= std::chrono::seconds(1)) {
-            status_.log_records_dropped = dropped;
-            changed_ = true;
+            changed_ = true; // and save() takes both
         } else if (!save_at_) {
             save_at_ = saved_ + std::chrono::seconds(1);
         }
@@ -265,6 +269,7 @@ void ServiceKeeper::save() noexcept {
         return;
     try {
         status_.log_records_dropped = log_.dropped();
+        status_.syslog_records_dropped = log_.syslog_dropped();
         write_state(run_directory_, recorded_);
         changed_ = false;
         save_failed_ = false;

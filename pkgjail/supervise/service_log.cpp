@@ -40,8 +40,9 @@ std::thread start_quiet_thread(const std::function<void()>& work) {
 
 } // namespace
 
-ServiceLog::ServiceLog(base::HostPath file, std::uint64_t max_bytes, unsigned files)
-    : file_(std::move(file)), max_bytes_(max_bytes), files_(std::max(files, 1u)),
+ServiceLog::ServiceLog(base::HostPath file, std::uint64_t max_bytes, unsigned files,
+                       std::optional<SyslogWriter> syslog)
+    : file_(std::move(file)), max_bytes_(max_bytes), files_(std::max(files, 1u)), syslog_(std::move(syslog)),
       thread_(start_quiet_thread([this] { write_queued(); })) {}
 
 ServiceLog::~ServiceLog() {
@@ -104,12 +105,29 @@ void ServiceLog::write_queued() noexcept {
         std::string batch = std::exchange(queue_, std::string());
         writing_ = true;
         hold.unlock();
+        if (syslog_)
+            send_to_syslog(batch);
         write_batch(batch);
         batch = std::string();
         hold.lock();
         writing_ = false;
         if (queue_.empty())
             idle_.notify_all();
+    }
+}
+
+void ServiceLog::send_to_syslog(std::string_view batch) noexcept {
+    while (!batch.empty()) {
+        const std::string_view line = batch.substr(0, batch.find('\n'));
+        batch.remove_prefix(line.size() + 1);
+        try {
+            const std::optional<LogRecord> record = parse_log_line(line);
+            if (record && syslog_->send(*record))
+                continue;
+        } catch (const std::exception&) {
+            // No memory: counted like the others.
+        }
+        ++syslog_dropped_;
     }
 }
 

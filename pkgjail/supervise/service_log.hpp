@@ -23,18 +23,10 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/fd.hpp"
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/supervise/log_record.hpp"
+#include "pkgjail/supervise/syslog_writer.hpp"
 
 namespace pkgjail::supervise {
-
-struct LogRecord {
-    base::WallTime time;
-    std::string stream;
-    std::string text;
-};
-/// nullopt for a line that is no record (damage is shown by readers as such).
-std::optional<LogRecord> parse_log_line(std::string_view line);
-/// One line without its newline; `text` is made printable, so a record can never forge another.
-std::string format_log_line(const LogRecord& record);
 
 /// Writes one jail's log, rotating by size: <jail>.log, <jail>.log.1 …, `files` in all. Mode 0640, in a
 /// directory that is made 0700 when it is missing. append() never blocks and never throws: a thread of its
@@ -44,18 +36,23 @@ class ServiceLog {
   public:
     static constexpr std::size_t max_queued = 1u << 20;
 
-    ServiceLog(base::HostPath file, std::uint64_t max_bytes, unsigned files);
+    /// With `syslog` each record goes there too, whether or not the file takes it.
+    ServiceLog(base::HostPath file, std::uint64_t max_bytes, unsigned files,
+               std::optional<SyslogWriter> syslog = std::nullopt);
     ~ServiceLog(); ///< writes what is queued
     ServiceLog(const ServiceLog&) = delete;
     ServiceLog& operator=(const ServiceLog&) = delete;
     void append(const LogRecord& record) noexcept;
     /// Records that could not be kept, so far.
     std::uint64_t dropped() const { return dropped_.load(); }
+    /// Records that the host's log did not take, so far; those that were dropped before count in dropped().
+    std::uint64_t syslog_dropped() const { return syslog_dropped_.load(); }
     /// Waits until everything queued is written or dropped.
     void flush() noexcept;
 
   private:
     void write_queued() noexcept; // the thread
+    void send_to_syslog(std::string_view batch) noexcept;
     void write_batch(std::string_view batch);
     void write_piece(std::string_view records);
     void report_dropped();
@@ -68,6 +65,7 @@ class ServiceLog {
     const std::uint64_t max_bytes_;
     const unsigned files_;
     std::atomic<std::uint64_t> dropped_{0};
+    std::atomic<std::uint64_t> syslog_dropped_{0};
 
     std::mutex mutex_; // guards what follows
     std::condition_variable work_;
@@ -78,7 +76,8 @@ class ServiceLog {
     std::uint64_t unreported_ = 0;
     std::string why_dropped_;
 
-    base::Fd fd_; // this and size_ belong to the thread
+    base::Fd fd_; // this and what follows belong to the thread
+    std::optional<SyslogWriter> syslog_;
     std::uint64_t size_ = 0;
     std::thread thread_;
 };

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct SupervisedService {
     base::HostPath log_file;
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
+    std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: nothing goes there
     /// Somebody waits for the first start: an end before the service has ever been ready is final, whatever
     /// the restart policy says.
     bool attended = false;

@@ -2,7 +2,6 @@
 #include <fstream>
 
 #include "flow/flow.hpp"
-#include "flow/metrics_text.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/file.hpp"
@@ -10,6 +9,7 @@
 #include "pkgjail/store/layout.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 #include "support/catch.hpp"
+#include "support/metrics_text.hpp"
 
 using namespace pkgjail;
 using test::check_fails;

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "flow/flow.hpp"
-#include "flow/metrics_text.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/process.hpp"
 #include "support/catch.hpp"
+#include "support/metrics_text.hpp"
 
 using namespace pkgjail;
 using test::check_fails;

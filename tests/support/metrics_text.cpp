@@ -1,4 +1,4 @@
-#include "flow/metrics_text.hpp"
+#include "support/metrics_text.hpp"
 
 #include <set>
 #include <sstream>
