@@ -33,7 +33,12 @@ Error system_error(int error_number, std::string object, std::string_view call) 
     // generic_category().message is strerror without its shared buffer.
     std::string cause(call);
     cause += ": " + std::generic_category().message(error_number);
-    return Error(kind, std::move(object), std::move(cause));
+    std::string hint;
+    if (error_number == ENOSPC)
+        hint = "make room on the file system that holds " + object;
+    else if (error_number == EDQUOT)
+        hint = "raise the quota, or make room, on the file system that holds " + object;
+    return Error(kind, std::move(object), std::move(cause), std::move(hint));
 }
 
 } // namespace pkgjail::base

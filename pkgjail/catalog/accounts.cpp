@@ -67,6 +67,20 @@ std::uint32_t Accounts::allocate(AccountKind kind, const std::string& name,
     return number;
 }
 
+bool Accounts::put(AccountKind kind, const std::string& name, std::uint32_t number) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    if (const auto known = find(kind, name))
+        return *known == number;
+    if (number == 0 || !is_free(kind, number))
+        return false;
+    Statement(database, "INSERT INTO account (kind, name, number) VALUES (?, ?, ?)")
+        .use()(column(kind))(name)(std::int64_t{number})
+        .execute();
+    transaction.commit();
+    return true;
+}
+
 std::map<std::string, std::uint32_t> Accounts::all(AccountKind kind) {
     Statement statement(catalog_.database(), "SELECT name, number FROM account WHERE kind = ?");
     std::map<std::string, std::uint32_t> numbers;

@@ -27,6 +27,9 @@ class Accounts {
     /// Error{conflict} when the range is used up.
     std::uint32_t allocate(AccountKind kind, const std::string& name,
                            std::optional<std::uint32_t> wanted = {});
+    /// For a catalog that is made again: the name has this number, whatever range it is of. False, and
+    /// nothing done, when the name has another one or the number is somebody else's.
+    bool put(AccountKind kind, const std::string& name, std::uint32_t number);
     std::map<std::string, std::uint32_t> all(AccountKind kind);
 
   private:

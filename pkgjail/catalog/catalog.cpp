@@ -1,10 +1,14 @@
 #include "pkgjail/catalog/catalog.hpp"
 
+#include <cerrno>
 #include <iterator>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/catalog/migration_texts.hpp"
 
 namespace pkgjail::catalog {
@@ -98,6 +102,29 @@ Catalog Catalog::open(const base::HostPath& file, std::chrono::milliseconds pati
 
 int Catalog::schema_version() {
     return static_cast<int>(single_integer(database_, "PRAGMA user_version"));
+}
+
+void Catalog::copy_to(const base::HostPath& file) {
+    // SQLite would take the mode of the process for it, and fills an empty file like one that is not there.
+    base::open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600).reset();
+    try {
+        Statement(database_, "VACUUM INTO ?").use()(std::filesystem::absolute(file).string()).execute();
+        const base::Fd copy = base::open_file(file, O_RDWR);
+        if (::fsync(copy.get()) != 0)
+            throw base::system_error(errno, file.string(), "fsync");
+    } catch (...) {
+        std::error_code ignored; // the failure itself is on its way
+        std::filesystem::remove(file, ignored);
+        throw;
+    }
+    base::sync_directory(std::filesystem::absolute(file).parent_path());
+}
+
+void Catalog::settle() {
+    database_.execute("PRAGMA journal_mode = DELETE");
+    const base::Fd file = base::open_file(database_.name(), O_RDWR);
+    if (::fsync(file.get()) != 0)
+        throw base::system_error(errno, database_.name(), "fsync");
 }
 
 std::vector<std::string> Catalog::check() {

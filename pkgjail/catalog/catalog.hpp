@@ -30,6 +30,12 @@ class Catalog {
     static int newest_schema();
 
     Database& database() { return database_; }
+    /// Writes the catalog as it is at this moment into one new file of mode 0600, whatever others commit
+    /// meanwhile; synced. Error{conflict} when `file` exists, Error{system} when there is no room, and then
+    /// nothing is left of it.
+    void copy_to(const base::HostPath& file);
+    /// One file without -wal and -shm beside it, synced, for who has it alone and is about to move it.
+    void settle();
     int schema_version();
     /// PRAGMA integrity_check, foreign_key_check, and our own rules; a line for each finding.
     std::vector<std::string> check();

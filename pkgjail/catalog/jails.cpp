@@ -225,6 +225,12 @@ std::int64_t Jails::add_generation(const std::string& id, Generation generation)
     return generation.number;
 }
 
+void Jails::put_generation(const std::string& id, const Generation& generation) {
+    Transaction transaction(catalog_.database());
+    insert_generation(catalog_.database(), id, generation);
+    transaction.commit();
+}
+
 void Jails::set_current(const std::string& id, std::int64_t number) {
     Database& database = catalog_.database();
     Transaction transaction(database);
@@ -279,6 +285,22 @@ std::vector<Generation> Jails::generations(const std::string& id) {
     while (row.next())
         generations.push_back(read_generation(catalog_.database(), id, row));
     return generations;
+}
+
+void Jails::remove_generation(const std::string& id, std::int64_t number) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    const auto jail = find_by_id(id);
+    if (jail && jail->current == number)
+        throw Error(ErrorKind::conflict, "generation " + std::to_string(number),
+                    "is the current one of jail " + jail->name);
+    Statement(database, "DELETE FROM generation WHERE jail_id = ? AND number = ?")
+        .use()(id)(number)
+        .execute();
+    if (database.changes() == 0)
+        throw Error(ErrorKind::not_found, "generation " + std::to_string(number),
+                    "jail " + id + " has no such generation");
+    transaction.commit();
 }
 
 void Jails::set_operation(const std::string& id, const std::optional<std::string>& stage) {

@@ -88,6 +88,8 @@ class Jails {
     void remove(const std::string& id);
     /// Adds a generation with the next number and makes it current; returns the number.
     std::int64_t add_generation(const std::string& id, Generation generation);
+    /// For a catalog that is made again: a generation with the number it had, not current.
+    void put_generation(const std::string& id, const Generation& generation);
     void set_current(const std::string& id, std::int64_t number);
     void set_outcome(const std::string& id, std::int64_t number, const std::string& outcome);
     /// Every conflict at this path, "kept" or "taken". False when there was none that nobody had decided.
@@ -95,6 +97,8 @@ class Jails {
                 const std::string& decision);
     std::optional<Generation> generation(const std::string& id, std::int64_t number);
     std::vector<Generation> generations(const std::string& id); ///< oldest first
+    /// Error{conflict} for the current one.
+    void remove_generation(const std::string& id, std::int64_t number);
     void set_operation(const std::string& id, const std::optional<std::string>& stage);
     /// Jails (by name) that claim this port at an overlapping address, with the one that asks if it has
     /// claimed it. "" and

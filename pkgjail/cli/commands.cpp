@@ -72,6 +72,9 @@ void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
 }
+void catalog_options(po::options_description& options) {
+    options.add_options()("force", "replace a file that is there");
+}
 void search_options(po::options_description& options) {
     options.add_options()("limit", po::value<std::string>()->value_name("N"),
                           "at most so many packages; default 100");
@@ -312,6 +315,21 @@ const std::vector<Command>& commands() {
          {},
          false,
          cmd_serve},
+        {"gc", "[-n]", "remove what nothing needs any more", no_options, {}, false, cmd_gc},
+        {"du",
+         "[JAIL…]",
+         "how much disk jails take, and what they share",
+         no_options,
+         {"jail…"},
+         false,
+         cmd_du},
+        {"catalog",
+         "check | backup FILE [--force] | rebuild",
+         "prove, copy or make again what pkgjail knows",
+         catalog_options,
+         {"action", "file"},
+         false,
+         cmd_catalog},
         {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
         {"help", "[COMMAND]", "this overview, or one command", no_options, {"command"}, false, cmd_help},
         {"version", "", "version of pkgjail", no_options, {}, false, cmd_version},

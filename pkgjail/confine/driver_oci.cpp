@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <limits>
 #include <sstream>
+#include <thread>
 
 #include <sys/mount.h>
 #include <unistd.h>
@@ -301,6 +303,19 @@ base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, 
     return outcome.exit;
 }
 
+namespace {
+
+/// While a program with several threads, as runtimes are, becomes the service's program, the kernel shows it
+/// as ended for an instant, if another thread than its first one does it. So one look is not enough to call
+/// it gone.
+void await_first_process(const HostPath& run_directory) {
+    constexpr int looks = 20;
+    for (int look = 0; look < looks && !first_process(run_directory); ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+}
+
+} // namespace
+
 jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, const JailCgroup& cgroup,
                                          const HostPath& run_directory) const {
     jail::LimitReading reading;
@@ -364,6 +379,7 @@ jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, c
 std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
                                                        const HostPath& run_directory) const {
     const auto cgroup = running_cgroup(spec.handle);
+    await_first_process(run_directory);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
         readings.push_back(read_limit(kind, limit.value, cgroup, run_directory));

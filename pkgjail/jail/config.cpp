@@ -95,6 +95,20 @@ void read_log(const Section& section, Config& config) {
     reader.finish();
 }
 
+void read_generations(const Section& section, KeepingConfig& keeping) {
+    SectionReader reader(section);
+    keeping.generations =
+        static_cast<unsigned>(reader.number("keep", 1, 10'000).value_or(keeping.generations));
+    keeping.generations_for = reader.duration("keep-for").value_or(keeping.generations_for);
+    reader.finish();
+}
+
+void read_cache(const Section& section, KeepingConfig& keeping) {
+    SectionReader reader(section);
+    keeping.archives_for = reader.duration("keep-for").value_or(keeping.archives_for);
+    reader.finish();
+}
+
 void read_network(const Section& section, NetworkConfig& network) {
     SectionReader reader(section);
     if (const auto proxy = reader.text("proxy"); proxy && *proxy != "none") {
@@ -132,7 +146,7 @@ void check_once(const std::vector<Section>& sections) {
 void parse_config(std::string_view text, std::string_view file, Config& config) {
     const std::vector<Section> sections = parse_sections(text, file);
     for (const Section& section : sections)
-        check_kind(section, {"pkgjail", "packages", "log", "network"});
+        check_kind(section, {"pkgjail", "packages", "log", "generations", "cache", "network"});
     check_once(sections);
     for (const Section& section : sections) {
         if (section.kind == "pkgjail")
@@ -141,6 +155,10 @@ void parse_config(std::string_view text, std::string_view file, Config& config) 
             read_packages(section, config);
         else if (section.kind == "log")
             read_log(section, config);
+        else if (section.kind == "generations")
+            read_generations(section, config.keeping);
+        else if (section.kind == "cache")
+            read_cache(section, config.keeping);
         else
             read_network(section, config.network);
     }

@@ -39,6 +39,14 @@ struct NetworkConfig {
     std::uint64_t max_index_bytes = 512ull << 20; ///< compressed
 };
 
+/// What is kept of what nothing runs any more. More is kept than both say: the current generation, what it
+/// can be rolled back to, and what a snapshot needs.
+struct KeepingConfig {
+    unsigned generations = 10;                                    ///< the newest of each jail
+    std::chrono::milliseconds generations_for{30ll * 86'400'000}; ///< and all that are younger
+    std::chrono::milliseconds archives_for{90ll * 86'400'000};    ///< cached ones, since their last use
+};
+
 /// What set-id files of packages become.
 enum class SetidPolicy { strip, keep, refuse };
 
@@ -57,6 +65,7 @@ struct Config {
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
     std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: jails' records do not go there
+    KeepingConfig keeping;
     NetworkConfig network;
     std::vector<RepositoryConfig> repositories;     ///< enabled ones, in the order in which they are asked
     std::vector<base::HostPath> recipe_directories; ///< ETC/recipes.d, SHIPPED/recipes

@@ -239,7 +239,7 @@ RenameResult rename(const Context& context, const std::string& name, const std::
     }
     const TwoLocks locks(session, name, new_name);
     catalog::Jails jails(session.catalog());
-    catalog::Jail jail = require_jail(session.catalog(), name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
     if (jails.find(new_name))
         throw Error(ErrorKind::conflict, new_name, "there is a jail of this name");
     if (is_running(supervise::read_status(context.layout.run(jail.id))))
@@ -276,9 +276,7 @@ RenameResult rename(const Context& context, const std::string& name, const std::
         throw;
     }
     base::step("rename.committed");
-    jail.name = new_name;
-    if (const auto generation = jails.generation(jail.id, jail.current))
-        base::write_file_atomically(context.layout.jail_record(jail.id), record_of(jail, *generation));
+    write_record(session, jail.id);
     session.finish();
     return result;
 }

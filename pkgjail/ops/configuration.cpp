@@ -110,7 +110,7 @@ class Settling {
             result.settled.push_back({path.str(), is_taken, is_done});
         }
         if (changed && !context_.dry_run) {
-            write_record(session_, jail_);
+            write_record(session_, jail_.id);
             base::step("config.recorded");
         }
         for (const catalog::ConfigConflict& conflict : open_conflicts(subject_.generation))

@@ -33,8 +33,7 @@ HoldResult write_back(Session& session, const Installed& before, std::vector<cat
     jail.holds = std::move(holds);
     catalog::Jails(session.catalog()).update(jail);
     base::step("hold.committed");
-    base::write_file_atomically(session.context().layout.jail_record(jail.id),
-                                record_of(jail, before.generation));
+    write_record(session, jail.id);
     session.finish();
     return result;
 }

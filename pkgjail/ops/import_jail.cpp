@@ -219,7 +219,7 @@ class Import {
         if (result_.image_reused)
             return;
         catalog::Images images(session_.catalog());
-        staging.finish(manifest, text, record_of(image),
+        staging.finish(manifest, text, record_of(image, accounts_),
                        [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {
                            const auto known = images.find_equal(entry);
                            if (!known)
@@ -238,6 +238,7 @@ class Import {
             for (const auto& [name, there] : store::seed_accounts(seed_config, groups)) {
                 const auto kind = groups ? catalog::AccountKind::group : catalog::AccountKind::user;
                 const std::uint32_t here = accounts.allocate(kind, name, there);
+                (groups ? accounts_.groups : accounts_.users)[name] = here;
                 if (here == there)
                     continue;
                 (groups ? renumbering.groups : renumbering.users)[there] = here;
@@ -289,6 +290,7 @@ class Import {
     store::ImportReader reader_;
     ExportDescription description_;
     std::optional<jail::RenderedRecipe> recipe_;
+    store::AccountNumbers accounts_; ///< of the image, here
     ImportResult result_;
 };
 

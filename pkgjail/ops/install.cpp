@@ -349,6 +349,7 @@ class Install {
         record_image(session_.catalog(), made);
         catalog::Jails(session_.catalog()).add(jail, first);
         transaction.commit();
+        made.hold.reset();
         base::step("install.committed");
         result_.jail_created = true;
         result_.generation = 1;

@@ -3,13 +3,14 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/step.hpp"
-#include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -29,19 +30,6 @@ ServiceStatus status_of(const Context& context, const catalog::Jail& jail) {
 
 } // namespace
 
-void remove_unreferenced_images(Session& session) {
-    const Context& context = session.context();
-    catalog::Images images(session.catalog());
-    for (const std::string& id : images.unreferenced()) {
-        // Forgotten first: cut in between, the directory is what sweep() looks for.
-        catalog::Transaction transaction(session.catalog().database());
-        images.remove(id);
-        transaction.commit();
-        base::step("destroy.image_forgotten");
-        store::remove_image(context.layout, id);
-    }
-}
-
 LifecycleResult restart(const Context& context, const std::string& name) {
     Session session(context, "restart", name);
     const auto lock = session.lock_jail(name);
@@ -50,6 +38,7 @@ LifecycleResult restart(const Context& context, const std::string& name) {
         return {name, true, status_of(context, jail), {}, {}};
     catalog::Jails jails(session.catalog());
     require_service(context, jail);
+    require_room_to_start(context);
     Dependents dependents(session, jail);
     want_running(session, jail, true);
     jails.set_operation(jail.id,

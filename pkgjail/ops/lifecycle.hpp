@@ -46,7 +46,4 @@ LifecycleResult destroy(const Context& context, const std::string& jail, bool wi
 /// stay where they are.
 std::vector<std::string> dependents_first(const Context& context, const std::vector<std::string>& jails);
 
-/// Forgets and deletes images that no generation and no snapshot refers to any more.
-void remove_unreferenced_images(Session& session);
-
 } // namespace pkgjail::ops

@@ -165,8 +165,7 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
         jails.update(after);
         supervise::change_limits(context.layout.run(after.id), wanted);
         base::step("limits.in_force");
-        if (const auto generation = jails.generation(after.id, after.current))
-            base::write_file_atomically(context.layout.jail_record(after.id), record_of(after, *generation));
+        write_record(session, after.id);
         transaction.commit();
         base::step("limits.committed");
         result = view(context, after);

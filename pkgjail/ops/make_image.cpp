@@ -7,7 +7,6 @@
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
@@ -19,6 +18,7 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/libraries.hpp"
+#include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
 #include "pkgjail/store/repack.hpp"
@@ -377,25 +377,6 @@ std::optional<catalog::Image> find_sealed(Session& session, const std::string& k
 
 } // namespace
 
-std::string record_of(const catalog::Image& image) {
-    nlohmann::ordered_json packages = nlohmann::ordered_json::array();
-    for (const catalog::ImagePackage& package : image.packages)
-        packages.push_back({{"pkgname", package.pkgname},
-                            {"archive_sha256", package.archive_sha256},
-                            {"automatic", package.automatic},
-                            {"repository", package.repository},
-                            {"build_date", package.build_date},
-                            {"comment", package.comment},
-                            {"size_bytes", package.size_bytes},
-                            {"depends", package.depends},
-                            {"conflicts", package.conflicts}});
-    const nlohmann::ordered_json record = {{"schema", "pkgjail.image/1"},    {"build_key", image.build_key},
-                                           {"base", image.base_id},          {"prefix", image.prefix},
-                                           {"created_at", image.created_at}, {"packages", packages}};
-    // Comments and names are bytes of strangers; what is no UTF-8 becomes a replacement character here.
-    return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
-
 Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, base::HostPath>& local,
                          const std::map<std::string, std::string>& known, Digests digests) {
@@ -425,23 +406,22 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
 
     MadeImage made;
     const std::string key = store::build_key(request);
-    if (auto image = find_sealed(session, key)) {
-        made.image = std::move(*image);
-        made.reused = true;
-        return made;
-    }
-    // Two commands that want the same image: the second waits here and then finds it.
-    const base::Lock lock = base::Lock::take(context.layout.image_lock(key), base::LockMode::exclusive,
-                                             "image " + key.substr(0, 12), context.command_line,
-                                             std::max(context.patience, std::chrono::milliseconds(600'000)));
-    if (auto image = find_sealed(session, key)) {
-        made.image = std::move(*image);
-        made.reused = true;
-        return made;
+    // Two commands that want the same image: the second waits here and then finds it. Shared for who only
+    // uses it, so that many can, and nobody removes it meanwhile.
+    for (const base::LockMode mode : {base::LockMode::shared, base::LockMode::exclusive}) {
+        made.hold.reset();
+        made.hold.emplace(base::Lock::take(context.layout.image_lock(key), mode, "image " + key.substr(0, 12),
+                                           context.command_line,
+                                           std::max(context.patience, std::chrono::milliseconds(600'000))));
+        if (auto image = find_sealed(session, key)) {
+            made.image = std::move(*image);
+            made.reused = true;
+            return made;
+        }
     }
 
     made.image = describe(request, plan, archives, key);
-    request.record = record_of(made.image);
+    request.record = record_of(made.image, request.accounts);
     context.reporter.doing("build an image of " + jail::counted(request.packages.size(), "package"));
     std::unique_ptr<confine::Driver> driver;
     if (has_scripts(archives) && request.run_scripts)

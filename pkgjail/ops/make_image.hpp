@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,10 +46,10 @@ struct MadeImage {
     std::vector<std::string> setid;
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> messages; ///< pkgname → +DISPLAY
+    /// Keeps the image from being removed, and from being built a second time, until a generation of the
+    /// catalog refers to it: to be let go after that commit.
+    mutable std::optional<base::Lock> hold;
 };
-
-/// image.json: what the catalog would need to know this image again.
-std::string record_of(const catalog::Image& image);
 
 /// Gives out account numbers, then finds the image of this build key or builds it. The caller records a new
 /// one in the transaction that makes it current.

@@ -76,7 +76,8 @@ class Restore {
             context_.reporter.doing(fmt::format("copy snapshot {} of {}", snapshot_.name, jail_.name));
             store::prepare_restore(context_.layout, snapshot_.id, jail_.id, next_);
             base::step("restore.prepared");
-            jails_.set_operation(jail_.id, std::string(note_prefix) + aside_.id);
+            require_room_to_start(context_);
+            jails_.set_operation(jail_.id, note_of_restore(aside_.id));
             base::step("restore.noted");
             dependents_->take_down();
             stop_jail(session_, jail_);
@@ -89,8 +90,12 @@ class Restore {
             put_back();
             throw;
         }
-        base::step("restore.committed");
-        base::write_file_atomically(context_.layout.jail_record(jail_.id), record_of(jail_, generation_));
+        try {
+            base::step("restore.committed");
+            write_record(session_, jail_.id);
+        } catch (const Error& error) {
+            context_.reporter.warn(error.what()); // the next command writes it; the service comes first
+        }
     }
 
     void set_aside() {
@@ -169,6 +174,10 @@ class Restore {
 
 RestoreResult restore(const Context& context, const std::string& jail, const std::string& snapshot) {
     return Restore(context, jail, snapshot).run();
+}
+
+std::string note_of_restore(const std::string& snapshot_id) {
+    return std::string(note_prefix) + snapshot_id;
 }
 
 std::optional<std::string> set_aside_by_restore(const std::string& note) {

@@ -25,6 +25,8 @@ struct RestoreResult {
 /// {unhealthy} says that what was restored does not start.
 RestoreResult restore(const Context& context, const std::string& jail, const std::string& snapshot);
 
+/// The note of a restore that sets the jail's data aside in this snapshot.
+std::string note_of_restore(const std::string& snapshot_id);
 /// The note that a restore leaves while the jail's data are set aside: "restore ID", with the id of the
 /// snapshot that they are in, or on their way into. The snapshot's id; nullopt for any other note.
 std::optional<std::string> set_aside_by_restore(const std::string& note);

@@ -1,6 +1,7 @@
 #include "pkgjail/ops/session.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <unistd.h>
 
@@ -17,7 +18,9 @@
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/restore.hpp"
+#include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/sweep.hpp"
+#include "pkgjail/store/sweep_configs.hpp"
 #include "pkgjail/store/sweep_snapshots.hpp"
 
 namespace pkgjail::ops {
@@ -115,8 +118,38 @@ void Session::sweep_if_alone() {
         for (const std::string& failed : swept.failed)
             context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
     }
+    for (const catalog::Jail& jail : all) {
+        sweep_configs(jail);
+        renew_record(jail);
+    }
     alone->downgrade();
     store_lock_ = std::move(*alone);
+}
+
+void Session::sweep_configs(const catalog::Jail& jail) {
+    std::set<std::int64_t> numbers;
+    for (const catalog::Generation& generation : catalog::Jails(*catalog_).generations(jail.id))
+        numbers.insert(generation.number);
+    try {
+        for (const std::string& name : store::unknown_configs(context_.layout, jail.id, numbers)) {
+            store::remove_unknown_config(context_.layout, jail.id, name);
+            context_.reporter.warn(fmt::format("removed what an interrupted command left: configuration {} "
+                                               "of jail {}",
+                                               name, jail.name));
+        }
+    } catch (const Error& error) {
+        context_.reporter.warn(fmt::format(
+            "what an interrupted command left of jail {} could not be removed: {}", jail.name, error.what()));
+    }
+}
+
+void Session::renew_record(const catalog::Jail& jail) {
+    try {
+        write_record(*this, jail.id);
+    } catch (const Error& error) {
+        context_.reporter.warn(fmt::format(
+            "what is recorded beside jail {} could not be brought up to date: {}", jail.name, error.what()));
+    }
 }
 
 void Session::refuse_lost_catalog() const {
@@ -137,10 +170,11 @@ void Session::refuse_lost_catalog() const {
         lost = lost || (!left_over(name) &&
                         jails.list(base::RootPath().entry(name)) != std::vector<std::string>{"data"});
     if (lost)
-        throw Error(ErrorKind::corrupt, context_.layout.catalog().string(),
-                    "is missing, but there are images or jails that it should know; with an empty one they "
-                    "would be removed",
-                    "put the catalog back from a backup, or move images/ and jails/ away to begin anew");
+        throw Error(
+            ErrorKind::corrupt, context_.layout.catalog().string(),
+            "is missing, but there are images or jails that it should know; with an empty one they "
+            "would be removed",
+            "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
 }
 
 void Session::sweep_temporary_jails() {

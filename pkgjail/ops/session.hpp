@@ -34,6 +34,9 @@ class Session {
   private:
     void open_unchanged();
     void sweep_if_alone();
+    void sweep_configs(const catalog::Jail& jail);
+    /// A command that was killed right after its commit has not written jail.json any more.
+    void renew_record(const catalog::Jail& jail);
     void refuse_lost_catalog() const;
     void sweep_temporary_jails();
 

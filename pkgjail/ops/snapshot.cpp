@@ -3,15 +3,15 @@
 #include <algorithm>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
-#include "pkgjail/ops/lifecycle.hpp"
+#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
+#include "pkgjail/ops/records.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 
 namespace pkgjail::ops {
@@ -73,20 +73,6 @@ catalog::Snapshot snapshot_now(Session& session, const catalog::Jail& jail, cons
     snapshot.created_at = base::to_unix(base::wall_now());
     snapshot.command = session.context().command_line;
     return snapshot;
-}
-
-std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& jail) {
-    const nlohmann::ordered_json record = {{"schema", "pkgjail.snapshot/1"},
-                                           {"id", snapshot.id},
-                                           {"name", snapshot.name},
-                                           {"jail_id", jail.id},
-                                           {"jail", jail.name},
-                                           {"image", snapshot.image_id},
-                                           {"generation", snapshot.generation},
-                                           {"wishes", snapshot.wishes},
-                                           {"created_at", snapshot.created_at},
-                                           {"command", snapshot.command}};
-    return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 SnapshotView snapshot(const Context& context, const std::string& jail_name, const std::string& name) {

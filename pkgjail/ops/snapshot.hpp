@@ -32,7 +32,5 @@ catalog::Snapshot require_snapshot(catalog::Catalog& catalog, const catalog::Jai
 std::string name_of_time(catalog::Catalog& catalog, const catalog::Jail& jail, const std::string& prefix);
 /// A snapshot of the jail as it is now: what the catalog will hold, but for method and size.
 catalog::Snapshot snapshot_now(Session& session, const catalog::Jail& jail, const std::string& name);
-/// snapshot.json: enough to know the snapshot again without the catalog.
-std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& jail);
 
 } // namespace pkgjail::ops

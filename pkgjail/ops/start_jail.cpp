@@ -5,9 +5,12 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/supervise/service_log.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -153,6 +156,17 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate)
     return JailStart(session, jail).finish(gate);
 }
 
+void require_room_to_start(const Context& context) {
+    constexpr std::uint64_t needed = 4u << 20; // a run directory, a log, the catalog's own growth
+    const std::uint64_t free = base::free_bytes(context.layout.state());
+    if (free < needed)
+        throw Error(ErrorKind::system, context.layout.state().string(),
+                    fmt::format("No space left on device: {} are free, and {} are needed to stop and start a "
+                                "service; nothing was stopped",
+                                jail::format_size(free), jail::format_size(needed)),
+                    "make room on the file system that holds " + context.layout.state().string());
+}
+
 bool stop_jail(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     context.reporter.doing("stop " + jail.name);
@@ -160,10 +174,11 @@ bool stop_jail(Session& session, const catalog::Jail& jail) {
 }
 
 void want_running(Session& session, catalog::Jail jail, bool wanted) {
-    if (jail.wanted_running == wanted)
-        return;
-    jail.wanted_running = wanted;
-    catalog::Jails(session.catalog()).update(jail);
+    if (jail.wanted_running != wanted) {
+        jail.wanted_running = wanted;
+        catalog::Jails(session.catalog()).update(jail);
+    }
+    write_record(session, jail.id);
 }
 
 void wait_until_well(const Context& context, const catalog::Jail& jail) {

@@ -53,4 +53,9 @@ void want_running(Session& session, catalog::Jail jail, bool wanted);
 /// again. Error{unhealthy} when it does not.
 void wait_until_well(const Context& context, const catalog::Jail& jail);
 
+/// To be asked before a service is stopped that is to run again: on a full file system nothing can be
+/// started, not even what ran before. Error{system} when less than a few megabytes are free where the state
+/// is.
+void require_room_to_start(const Context& context);
+
 } // namespace pkgjail::ops

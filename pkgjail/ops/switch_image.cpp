@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/merge_config.hpp"
+#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 
@@ -34,40 +34,15 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
     return generation;
 }
 
-namespace {
-
-nlohmann::ordered_json conflicts_json(const std::vector<catalog::ConfigConflict>& conflicts) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const catalog::ConfigConflict& conflict : conflicts)
-        list.push_back({{"path", conflict.path}, {"what", conflict.what}, {"decision", conflict.decision}});
-    return list;
-}
-
-} // namespace
-
-std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation) {
-    nlohmann::ordered_json holds = nlohmann::ordered_json::array();
-    for (const catalog::Hold& hold : jail.holds) {
-        nlohmann::ordered_json until;
-        if (hold.until)
-            until = *hold.until;
-        holds.push_back({{"package", hold.pkgbase}, {"reason", hold.reason}, {"until", until}});
-    }
-    const nlohmann::ordered_json record = {{"schema", "pkgjail.jail/1"},
-                                           {"id", jail.id},
-                                           {"name", jail.name},
-                                           {"recipe", jail.recipe},
-                                           {"profile", jail.profile},
-                                           {"network", jail.network},
-                                           {"limits", jail.limits_template},
-                                           {"limit_overrides", jail.limit_overrides},
-                                           {"settings", jail.settings},
-                                           {"holds", holds},
-                                           {"created_at", jail.created_at},
-                                           {"image", generation.image_id},
-                                           {"wishes", generation.wishes},
-                                           {"conflicts", conflicts_json(generation.conflicts)}};
-    return record.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+void write_record(Session& session, const std::string& jail_id) {
+    catalog::Jails jails(session.catalog());
+    const auto jail = jails.find_by_id(jail_id);
+    if (!jail)
+        return;
+    const std::string record = record_of(*jail, jails.generations(jail_id));
+    const base::HostPath file = session.context().layout.jail_record(jail_id);
+    if (base::read_file_if_exists(file) != record)
+        base::write_file_atomically(file, record);
 }
 
 namespace {
@@ -79,19 +54,19 @@ std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
     return last + 1;
 }
 
+/// After a commit nothing may keep the service from being started; the next command writes what is missing.
+void try_to_write_record(Session& session, const std::string& jail_id) {
+    try {
+        base::step("switch.committed");
+        write_record(session, jail_id);
+    } catch (const Error& error) {
+        session.context().reporter.warn(error.what());
+    }
+}
+
 std::string unproven(std::int64_t old) {
     return fmt::format("start {}", old);
 }
-
-} // namespace
-
-void write_record(Session& session, const catalog::Jail& jail) {
-    if (const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current))
-        base::write_file_atomically(session.context().layout.jail_record(jail.id),
-                                    record_of(jail, *generation));
-}
-
-namespace {
 
 void tell_conflicts(const Context& context, const catalog::Jail& jail, const MergedConfig& merged) {
     for (const catalog::ConfigConflict& conflict : merged.met)
@@ -106,6 +81,15 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     const auto recipe = rendered_recipe(context, jail);
     return jail.wanted_running && recipe && !recipe->services.empty();
+}
+
+/// Nothing is current that was not before; the service goes on with it. The failure that brought us here is
+/// what is thrown afterwards.
+void go_on_with(Session& session, const catalog::Jail& before, Dependents& dependents) {
+    if (is_to_run(session, before))
+        start_jail(session, before);
+    dependents.bring_up_all_the_same();
+    catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
 }
 
 /// The old generation current again and running; the new one keeps its number, with what became of it.
@@ -123,7 +107,7 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
     transaction.commit();
     base::step("switch.put_back");
     jail.current = old;
-    write_record(session, jail);
+    try_to_write_record(session, jail.id);
     std::string second = "generation " + std::to_string(old) + " runs again";
     try {
         start_jail(session, jail);
@@ -174,6 +158,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
     const std::int64_t next = next_generation(jails, jail);
+    require_room_to_start(context);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -192,36 +177,39 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         jail.current = jails.add_generation(jail.id, generation);
         jails.set_operation(jail.id, unproven(before.current));
         transaction.commit();
+        made.hold.reset();
     } catch (...) {
-        // Nothing is current that was not before; the service goes on with it.
-        if (is_to_run(session, before))
-            start_jail(session, before);
-        dependents.bring_up_all_the_same();
-        jails.set_operation(before.id, std::nullopt);
+        go_on_with(session, before, dependents);
         throw;
     }
-    base::step("switch.committed");
     tell_conflicts(context, jail, merged);
-    write_record(session, jail);
-    return prove(session, jail, before.current, dependents);
+    try_to_write_record(session, jail.id);
+    Switched switched = prove(session, jail, before.current, dependents);
+    prune_jail(session, jail.id);
+    return switched;
 }
 
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
+    require_room_to_start(session.context());
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
-    dependents.take_down();
-    stop_jail(session, jail);
-    base::step("switch.stopped");
-    catalog::Transaction transaction(session.catalog().database());
-    jails.set_current(jail.id, generation);
-    jails.set_operation(jail.id, unproven(before.current));
-    transaction.commit();
-    base::step("switch.committed");
+    try {
+        dependents.take_down();
+        stop_jail(session, jail);
+        base::step("switch.stopped");
+        catalog::Transaction transaction(session.catalog().database());
+        jails.set_current(jail.id, generation);
+        jails.set_operation(jail.id, unproven(before.current));
+        transaction.commit();
+    } catch (...) {
+        go_on_with(session, before, dependents);
+        throw;
+    }
     jail.current = generation;
-    write_record(session, jail);
+    try_to_write_record(session, jail.id);
     return prove(session, jail, before.current, dependents);
 }
 

@@ -17,6 +17,7 @@
 
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/ops/make_image.hpp"
+#include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
@@ -27,10 +28,9 @@ void record_image(catalog::Catalog& catalog, const MadeImage& made);
 /// A generation made by the present command.
 catalog::Generation generation_of(const Context& context, const std::string& image_id,
                                   std::vector<std::string> wishes);
-/// jail.json: enough to know the jail again without the catalog.
-std::string record_of(const catalog::Jail& jail, const catalog::Generation& generation);
-/// Writes jail.json anew, after a commit.
-void write_record(Session& session, const catalog::Jail& jail);
+/// The jail's jail.json as the catalog has the jail now; untouched where it says so already. After every
+/// commit that changes what is in it.
+void write_record(Session& session, const std::string& jail_id);
 
 struct Switched {
     catalog::Jail jail; ///< as it is now

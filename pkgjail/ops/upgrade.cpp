@@ -6,6 +6,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/prepare_upgrade.hpp"
+#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 
 namespace pkgjail::ops {
@@ -15,16 +16,9 @@ using base::ErrorKind;
 
 namespace {
 
-bool was_rolled_back(const catalog::Generation& generation) {
-    return generation.outcome.starts_with("rolled back");
-}
-
 std::int64_t generation_before(const std::vector<catalog::Generation>& generations,
                                const catalog::Jail& jail) {
-    std::int64_t best = 0;
-    for (const catalog::Generation& generation : generations)
-        if (generation.number < jail.current && generation.number > best && !was_rolled_back(generation))
-            best = generation.number;
+    const std::int64_t best = last_good_before(generations, jail.current);
     if (best == 0)
         throw Error(ErrorKind::not_found, jail.name,
                     fmt::format("has no generation before {} to go back to", jail.current),

@@ -2,8 +2,10 @@
 // archive again from the very descriptor that is then unpacked.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,12 @@ struct CheckedArchive {
     std::uint64_t size = 0;
 };
 
+/// A file of the cache that may go.
+struct CacheLeftover {
+    std::string name;
+    std::uint64_t size_bytes = 0;
+};
+
 class Cache {
   public:
     /// `directory` is made 0700 when missing.
@@ -54,6 +62,12 @@ class Cache {
     void keep(const CheckedArchive& archive) const;
     /// Bytes in the cache, unfinished downloads included.
     std::uint64_t size() const;
+    /// Archives not used for so long but for those whose sha256 is `needed`, what downloads left behind more
+    /// than a day ago, and then the lines that lead to no archive.
+    std::vector<CacheLeftover> leftovers(std::chrono::seconds unused_for,
+                                         const std::set<std::string>& needed = {}) const;
+    /// Whoever uses one at this moment has it open, or fetches it again.
+    void remove(const CacheLeftover& leftover) const;
     /// Removes archives not used for `days`, and what downloads left behind more than a day ago; returns
     /// bytes freed.
     std::uint64_t prune(unsigned days) const;

@@ -1,12 +1,10 @@
 // How much the cache holds, and removing what nobody used for long.
 
-#include <cerrno>
+#include <algorithm>
 #include <ctime>
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
@@ -49,34 +47,54 @@ std::uint64_t Cache::size() const {
     return bytes;
 }
 
-std::uint64_t Cache::prune(unsigned days) const {
+std::vector<CacheLeftover> Cache::leftovers(std::chrono::seconds unused_for,
+                                            const std::set<std::string>& needed) const {
     const std::int64_t now = ::time(nullptr);
-    const auto is_older = [&](const base::Entry& entry, std::int64_t count) {
-        return entry.status.st_mtime <= now - count * day_seconds;
+    const auto is_older = [&](const base::Entry& entry, std::int64_t seconds) {
+        return entry.status.st_mtime <= now - seconds;
     };
-    std::uint64_t freed = 0;
-    const auto remove = [&](const base::Entry& entry) {
-        remove_any(directory_ / entry.path.name());
-        freed += static_cast<std::uint64_t>(entry.status.st_size);
+    std::vector<CacheLeftover> found;
+    std::set<std::string> staying; // archives
+    const auto add = [&](const base::Entry& entry) {
+        found.push_back({entry.path.name(), static_cast<std::uint64_t>(entry.status.st_size)});
     };
-    // Archives first: a line that leads to none is of no use.
-    for (const base::Entry& entry : entries(directory_)) {
+    const std::vector<base::Entry> all = entries(directory_);
+    for (const base::Entry& entry : all) {
         const std::string name = entry.path.name();
         const CacheFile kind = entry.is_file() ? classify(name) : CacheFile::foreign;
-        if (kind == CacheFile::archive && is_older(entry, days))
-            remove(entry);
+        if (kind == CacheFile::archive) {
+            const bool is_needed = std::any_of(needed.begin(), needed.end(), [&](const std::string& sha256) {
+                return archive_name(sha256) == name;
+            });
+            if (is_older(entry, unused_for.count()) && !is_needed)
+                add(entry);
+            else
+                staying.insert(name);
+        }
         // A command that is killed leaves these; one that runs touches its own more often than once a day.
-        if (kind == CacheFile::unfinished && is_older(entry, 1) && !is_in_use(directory_ / name))
-            remove(entry);
+        if (kind == CacheFile::unfinished && is_older(entry, day_seconds) && !is_in_use(directory_ / name))
+            add(entry);
     }
-    for (const base::Entry& entry : entries(directory_)) {
+    for (const base::Entry& entry : all) {
         const std::string name = entry.path.name();
         if (!entry.is_file() || classify(name) != CacheFile::label)
             continue;
         const auto sha256 = resolve_label(directory_, name);
-        struct stat status {};
-        if (sha256 && ::lstat((directory_ / archive_name(*sha256)).c_str(), &status) != 0 && errno == ENOENT)
-            remove(entry);
+        if (sha256 && !staying.contains(archive_name(*sha256)))
+            add(entry);
+    }
+    return found;
+}
+
+void Cache::remove(const CacheLeftover& leftover) const {
+    remove_any(directory_ / leftover.name);
+}
+
+std::uint64_t Cache::prune(unsigned days) const {
+    std::uint64_t freed = 0;
+    for (const CacheLeftover& leftover : leftovers(std::chrono::seconds(days * day_seconds))) {
+        remove(leftover);
+        freed += leftover.size_bytes;
     }
     return freed;
 }

@@ -184,6 +184,22 @@ std::map<std::uint32_t, std::string> user_names(const Tree& config) {
     return names;
 }
 
+std::map<std::string, std::uint32_t> account_numbers_in(const Tree& config, bool groups) {
+    constexpr std::size_t longest = 32;
+    std::map<std::string, std::uint32_t> numbers;
+    for_each_row(read_table(config, groups ? "/etc/group" : "/etc/passwd"), 3, [&](const Row& row) {
+        const std::string name(row.fields[0]);
+        const auto value = number(row.fields[2]);
+        const bool plain =
+            !name.empty() && name.size() <= longest &&
+            name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") ==
+                std::string::npos;
+        if (value && plain)
+            numbers.emplace(name, *value);
+    });
+    return numbers;
+}
+
 confine::Identity find_identity(const Tree& config, const std::string& user, const std::string& group) {
     const std::string passwd = read_table(config, "/etc/passwd");
     const std::string groups = read_table(config, "/etc/group");

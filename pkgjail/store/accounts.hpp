@@ -32,6 +32,10 @@ bool is_platform_number(bool is_group, std::uint32_t number);
 void write_account_files(const base::Tree& config, const std::vector<format::DeclaredUser>& users,
                          const std::vector<format::DeclaredGroup>& groups, const AccountNumbers& numbers);
 
+/// Names and numbers of etc/passwd (or etc/group), with the bounds and doubts of find_identity(). Rows with a
+/// name that no package could have declared are left out.
+std::map<std::string, std::uint32_t> account_numbers_in(const base::Tree& config, bool groups);
+
 /// uid, gid and at most 64 supplementary groups of `user` (a name or a number), with `group` overriding the
 /// primary one when not empty, from the root's own etc/passwd and etc/group, which whoever is root inside may
 /// have changed: each is a plain file of at most 1 MiB, else Error{corrupt}. A number needs no entry; a name

@@ -114,7 +114,7 @@ class Build {
             result_.setid.push_back(std::move(line));
 
         const std::string text = result_.manifest.text();
-        result_.id = base::sha256(key + "\n" + text);
+        result_.id = image_id_of(key, text);
         if (hooks_.equal_file)
             link_equal_files(layout_, top(), result_.manifest, hooks_.equal_file);
         top().write(RootPath::parse("/manifest"), text, 0600, permitted_owner());
@@ -155,6 +155,10 @@ std::string build_key(const BuildRequest& request) {
     for (const auto& [name, number] : request.accounts.groups)
         text += fmt::format("group {} {}\n", name, number);
     return base::sha256(text);
+}
+
+std::string image_id_of(const std::string& key, const std::string& manifest_text) {
+    return base::sha256(key + "\n" + manifest_text);
 }
 
 BuiltImage build_image(const Layout& layout, const BuildRequest& request, const BuildHooks& hooks) {

@@ -46,6 +46,9 @@ struct BuildRequest {
 /// digest + automatic mark, and the account numbers of declared names.
 std::string build_key(const BuildRequest& request);
 
+/// Id of the image that has this build key and manifest.
+std::string image_id_of(const std::string& key, const std::string& manifest_text);
+
 /// Runs package scripts inside the half-built root; made by ops on top of a confine::Driver, or by tests. One
 /// build jail an image: made at the first script, ended (with everything that scripts left running) when it
 /// is destroyed; nothing of a script runs on when run() has returned.

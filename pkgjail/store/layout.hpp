@@ -38,6 +38,12 @@ class Layout {
 
     const base::HostPath& state() const { return state_; }
     base::HostPath catalog() const { return state_ / "catalog.sqlite"; }
+    /// A catalog that is being made from what lies on disk.
+    base::HostPath catalog_staging() const { return state_ / "new-catalog.sqlite"; }
+    /// Where a catalog goes that a new one takes the place of.
+    base::HostPath catalog_aside(const std::string& when) const {
+        return state_ / ("catalog.sqlite." + when);
+    }
     base::HostPath cache() const { return state_ / "cache"; }
     base::HostPath images() const { return state_ / "images"; }
     base::HostPath image(const std::string& id) const { return images() / id; }

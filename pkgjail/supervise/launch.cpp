@@ -168,6 +168,13 @@ bool ended_properly(const ServiceStatus& status) {
     return status.state == ServiceState::stopped || status.state == ServiceState::failed;
 }
 
+/// A supervisor writes its state before it makes anything. The caller holds the supervisor's lock.
+bool nothing_was_made(const base::HostPath& run_directory, const std::optional<RecordedStatus>& recorded) {
+    if (recorded)
+        return recorded->boot != base::boot_id();
+    return ::access(state_file(run_directory).c_str(), F_OK) != 0 && errno == ENOENT;
+}
+
 using FindDriver = std::function<confine::Driver&(const SupervisedService& service)>;
 
 bool stop_with(const base::HostPath& run_directory, const FindDriver& find_driver) {
@@ -186,9 +193,17 @@ bool stop_with(const base::HostPath& run_directory, const FindDriver& find_drive
     if (recorded && ended_properly(recorded->status))
         return false;
     SupervisedService service = read_service(run_directory);
-    confine::Driver& driver = find_driver(service);
-    bool there = driver.exists(service.spec.handle, run_directory);
-    stop_unsupervised(run_directory, service, driver);
+    confine::Driver* driver = nullptr;
+    try {
+        driver = &find_driver(service);
+    } catch (const Error& error) {
+        // A host where no jail can be made has none to end, if none was made here since it was started.
+        if (error.kind() == ErrorKind::denied && nothing_was_made(run_directory, recorded))
+            return false;
+        throw;
+    }
+    bool there = driver->exists(service.spec.handle, run_directory);
+    stop_unsupervised(run_directory, service, *driver);
     return there;
 }
 

@@ -130,10 +130,6 @@ Sums sums_from(const Json& json) {
     return sums;
 }
 
-base::HostPath state_file(const base::HostPath& run_directory) {
-    return run_directory / "state.json";
-}
-
 /// One look at file and kernel. The lock is looked at before: a supervisor writes its last state before it
 /// lets go, so after a free lock the file is final.
 ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
@@ -246,6 +242,10 @@ void write_state(const base::HostPath& run_directory, const RecordedStatus& reco
     base::write_all(fd.get(), to_json(recorded), beside.string());
     if (std::rename(beside.c_str(), file.c_str()) != 0)
         throw base::system_error(errno, file.string(), "rename");
+}
+
+base::HostPath state_file(const base::HostPath& run_directory) {
+    return run_directory / "state.json";
 }
 
 base::HostPath lock_file(const base::HostPath& run_directory) {

@@ -17,6 +17,7 @@ namespace {
 const std::string defaults = "state /var/db/pkgjail prefix /usr/pkg base host runtime <>\n"
                              "setid strip scripts true script-timeout 2m\n"
                              "log 16M files 4\n"
+                             "generations 10 for 30d archives for 90d\n"
                              "proxy <> ca-file <> connect 15s stall 30s total 1h parallel 4 max-index 512M\n";
 
 } // namespace
@@ -45,6 +46,11 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
                                      "[log]\n"
                                      "max-size = 64K\n"
                                      "files = 7\n"
+                                     "[generations]\n"
+                                     "keep = 3\n"
+                                     "keep-for = 0s\n"
+                                     "[cache]\n"
+                                     "keep-for = 9d\n"
                                      "[packages]\n"
                                      "setid = refuse\n"
                                      "scripts = no\n"
@@ -59,6 +65,7 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
           "state /srv/state prefix /opt/pkg base /srv/base runtime </usr/bin/crun>\n"
           "setid refuse scripts false script-timeout 8s\n"
           "log 64K files 7\n"
+          "generations 3 for 0s archives for 9d\n"
           "proxy <http://[::1]:3128> ca-file </srv/ca.pem> connect 1s stall 2s total 3s parallel 5 max-index "
           "6M\n");
 }
@@ -73,8 +80,9 @@ TEST_CASE("a section of pkgjail.conf stands once, and nothing stands before the 
 
     CHECK(reading("[log]\nfiles = 1\n[network]\n[log]\n") ==
           file + ":4: found [log] a second time, first in line 1, allowed: once");
-    CHECK(reading("state = /x\n") == file + ":1: state: found before the first section, allowed: below one "
-                                            "of [pkgjail], [packages], [log], [network]");
+    CHECK(reading("state = /x\n") ==
+          file + ":1: state: found before the first section, allowed: below one "
+                 "of [pkgjail], [packages], [log], [generations], [cache], [network]");
 }
 
 TEST_CASE("repositories are asked by priority, then in the order of the file", "[jail][config]") {

@@ -107,6 +107,9 @@ std::string show(const jail::Config& config) {
     text += fmt::format("setid {} scripts {} script-timeout {}\n", setid, config.scripts,
                         format_span(config.script_timeout));
     text += fmt::format("log {} files {}\n", jail::format_size(config.log_max_bytes), config.log_files);
+    text += fmt::format("generations {} for {} archives for {}\n", config.keeping.generations,
+                        jail::format_span(config.keeping.generations_for),
+                        jail::format_span(config.keeping.archives_for));
     text +=
         fmt::format("proxy <{}> ca-file <{}> connect {} stall {} total {} parallel {} max-index {}\n",
                     config.network.proxy, config.network.ca_file, format_span(config.network.connect_timeout),

@@ -218,6 +218,12 @@ TEST_CASE("without a runtime packages are installed but nothing is run", "[syste
     CHECK(shop.host().run({"list"}).status == 0);
     CHECK(shop.host().run({"status"}).status == 0);
     CHECK(shop.host().run({"doctor"}).status == 2);
+    // Nothing of it runs, so it needs no runtime to be removed.
+    REQUIRE(shop.host().run({"install", "svc", "-j", "other", "--no-start"}).status == 0);
+    CHECK(shop.host().run({"start", "other"}).status == 77);
+    const CommandResult destroyed = shop.host().run({"destroy", "other", "--with-data", "--yes"});
+    INFO(destroyed.err);
+    CHECK(destroyed.status == 0);
 
     // With a runtime again everything goes on.
     shop.host().write_config("pkgjail.conf", "");

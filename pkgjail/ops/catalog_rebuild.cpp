@@ -1,0 +1,321 @@
+#include "pkgjail/ops/catalog_rebuild.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/catalog/accounts.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/ops/catalog_check.hpp"
+#include "pkgjail/ops/records.hpp"
+#include "pkgjail/ops/restore.hpp"
+#include "pkgjail/ops/running_generation.hpp"
+#include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/builder.hpp"
+
+namespace pkgjail::ops {
+
+using base::Error;
+using base::ErrorKind;
+using base::RootPath;
+using base::Tree;
+
+namespace {
+
+constexpr std::size_t most_manifest = std::size_t(1) << 30;
+
+std::vector<std::string> names(const base::HostPath& directory) {
+    return Tree::open(directory).list(RootPath());
+}
+
+bool is_temporary(const std::string& name) {
+    return store::Layout::is_staging(name) || store::Layout::is_trash(name);
+}
+
+bool directory_exists(const base::HostPath& path) {
+    std::error_code error;
+    return std::filesystem::is_directory(std::filesystem::symlink_status(path, error));
+}
+
+[[noreturn]] void refuse(const base::HostPath& what, const std::string& cause) {
+    throw Error(
+        ErrorKind::corrupt, what.string(), cause,
+        "a rebuilt catalog would not know it, and the next command would remove it: move it out of the "
+        "state directory, then run this again");
+}
+
+class Rebuild {
+  public:
+    explicit Rebuild(const Context& context) : context_(context), layout_(context.layout) {}
+
+    RebuildResult run() {
+        if (!layout_.check())
+            throw Error(ErrorKind::not_found, layout_.state().string(), "there is no state directory",
+                        "pkgjail update makes one");
+        const base::Lock alone = base::Lock::take(
+            layout_.store_lock(), base::LockMode::exclusive, layout_.state().string(), "catalog rebuild",
+            std::max(context_.patience, std::chrono::milliseconds(2'000)));
+        read_images();
+        read_jails();
+        read_snapshots();
+        if (context_.dry_run)
+            return counted();
+        fill();
+        base::step("rebuild.filled");
+        put_aside();
+        base::step("rebuild.aside");
+        base::rename_durably(layout_.catalog_staging(), layout_.catalog());
+        base::step("rebuild.placed");
+        for (const auto& [id, record] : jails_) {
+            const std::string text = record_of(record.jail, record.generations);
+            if (base::read_file(layout_.jail_record(id)) != text)
+                base::write_file_atomically(layout_.jail_record(id), text);
+        }
+        return counted();
+    }
+
+  private:
+    struct FoundImage {
+        ImageRecord record;
+        jail::Manifest manifest;
+    };
+
+    RebuildResult counted() {
+        result_.images = images_.size();
+        result_.jails = jails_.size();
+        result_.snapshots = snapshots_.size();
+        for (const auto& [id, record] : jails_)
+            result_.generations += record.generations.size();
+        return std::move(result_);
+    }
+
+    void note(std::string text) { result_.notes.push_back(std::move(text)); }
+
+    void read_images() {
+        for (const std::string& id : names(layout_.images())) {
+            if (is_temporary(id))
+                continue;
+            try {
+                FoundImage found;
+                const std::string text = base::read_file(layout_.image_manifest(id), most_manifest);
+                found.manifest = jail::Manifest::parse(text);
+                found.record = parse_image_record(base::read_file(layout_.image_record(id)), "image.json");
+                found.record.image.id = id;
+                if (store::image_id_of(found.record.image.build_key, text) != id)
+                    throw Error(ErrorKind::corrupt, "manifest",
+                                "is not the one that gave the image its name, or image.json is not");
+                images_.emplace(id, std::move(found));
+            } catch (const Error& error) {
+                refuse(layout_.image(id), error.what());
+            }
+        }
+    }
+
+    void read_jails() {
+        std::map<std::string, std::string> taken; // name → id
+        for (const std::string& id : names(layout_.jails())) {
+            if (is_temporary(id) || store::Layout::kept_jail(id) ||
+                names(layout_.jails() / id) == std::vector<std::string>{"data"}) // kept by destroy
+                continue;
+            JailRecord record = read_jail(id);
+            const auto [other, is_new] = taken.emplace(record.jail.name, id);
+            if (!is_new)
+                refuse(layout_.jail(id),
+                       fmt::format("jail {} has the same name, {}", other->second, record.jail.name));
+            refuse_other_running(record);
+            jails_.emplace(id, std::move(record));
+        }
+    }
+
+    JailRecord read_jail(const std::string& id) {
+        JailRecord record;
+        try {
+            record = parse_jail_record(base::read_file(layout_.jail_record(id)), "jail.json");
+        } catch (const Error& error) {
+            refuse(layout_.jail(id), error.what());
+        }
+        if (record.jail.id != id)
+            refuse(layout_.jail(id), "jail.json is of jail " + record.jail.id);
+        std::erase_if(record.generations, [&](const catalog::Generation& generation) {
+            const bool whole = images_.contains(generation.image_id) &&
+                               directory_exists(layout_.jail_config(id, generation.number));
+            // One that is not whole any more: a command was forgetting it when it was killed.
+            if (!whole && generation.number != record.jail.current)
+                note(fmt::format("jail {}: generation {} is forgotten, because its image or its "
+                                 "configuration is gone",
+                                 record.jail.name, generation.number));
+            return !whole;
+        });
+        if (std::none_of(record.generations.begin(), record.generations.end(),
+                         [&](const auto& one) { return one.number == record.jail.current; }))
+            refuse(layout_.jail(id), fmt::format("the image or the configuration of its current generation, "
+                                                 "{}, is not there",
+                                                 record.jail.current));
+        return record;
+    }
+
+    /// A service that runs is left alone, if it runs what will be called current.
+    void refuse_other_running(const JailRecord& record) const {
+        const auto running = running_generation(layout_, record.jail.id);
+        if (running && *running != record.jail.current)
+            throw Error(ErrorKind::conflict, record.jail.name,
+                        fmt::format("runs generation {}, and its jail.json says that {} is current", *running,
+                                    record.jail.current),
+                        "end its service from inside or by its supervisor (kill -TERM), then run this again");
+    }
+
+    void read_snapshots() {
+        for (const std::string& id : names(layout_.snapshots())) {
+            if (is_temporary(id))
+                continue;
+            catalog::Snapshot snapshot;
+            try {
+                snapshot = parse_snapshot_record(base::read_file(layout_.snapshot(id) / "snapshot.json"),
+                                                 "snapshot.json");
+            } catch (const Error& error) {
+                refuse(layout_.snapshot(id), error.what());
+            }
+            const auto jail = jails_.find(snapshot.jail_id);
+            if (snapshot.id != id || jail == jails_.end())
+                refuse(layout_.snapshot(id), "belongs to no jail that is here");
+            if (!images_.contains(snapshot.image_id))
+                refuse(layout_.snapshot(id), "its image is not here");
+            if (!directory_exists(layout_.jail_data(snapshot.jail_id)) &&
+                directory_exists(layout_.snapshot_data(id)) && snapshot.method == "rename" &&
+                !jail->second.jail.operation) {
+                // A restore was killed with the jail's data in here; the next command puts them back.
+                jail->second.jail.operation = note_of_restore(id);
+                continue;
+            }
+            if (!directory_exists(layout_.snapshot_data(id)) ||
+                !directory_exists(layout_.snapshot_config(id)))
+                refuse(layout_.snapshot(id), "is not whole");
+            snapshots_.push_back(std::move(snapshot));
+        }
+        for (const auto& [id, record] : jails_)
+            if (!directory_exists(layout_.jail_data(id)) && !record.jail.operation)
+                refuse(layout_.jail(id), "its data are not there");
+    }
+
+    void fill() {
+        remove_catalog(layout_.catalog_staging());
+        catalog::Catalog made = catalog::Catalog::open(layout_.catalog_staging());
+        catalog::Transaction transaction(made.database());
+        catalog::Images images(made);
+        for (const auto& [id, found] : images_)
+            images.add(found.record.image, found.manifest);
+        catalog::Jails jails(made);
+        for (const auto& [id, record] : jails_)
+            add_jail(jails, record);
+        catalog::Snapshots snapshots(made);
+        for (const catalog::Snapshot& snapshot : snapshots_)
+            snapshots.add(snapshot);
+        add_accounts(made);
+        transaction.commit();
+
+        std::vector<std::string> findings = made.check();
+        for (std::string& line : missing_from_disk(context_, made))
+            findings.push_back(std::move(line));
+        if (!findings.empty())
+            throw Error(
+                ErrorKind::corrupt, layout_.state().string(),
+                fmt::format("what was rebuilt is not sound: {}{}", findings.front(),
+                            findings.size() > 1 ? fmt::format(" (and {} more)", findings.size() - 1) : ""),
+                "put right what it names, then run this again; the old catalog is untouched");
+        made.settle();
+    }
+
+    static void add_jail(catalog::Jails& jails, const JailRecord& record) {
+        for (const catalog::Generation& generation : record.generations)
+            if (generation.number == record.jail.current)
+                jails.add(record.jail, generation);
+        for (const catalog::Generation& generation : record.generations)
+            if (generation.number != record.jail.current)
+                jails.put_generation(record.jail.id, generation);
+    }
+
+    /// What images were built with is certain. A jail's own account files only say which numbers of our range
+    /// its data may have, of packages that are gone since: whoever is root inside may have written anything.
+    void add_accounts(catalog::Catalog& made) {
+        catalog::Accounts accounts(made);
+        const auto put = [&](catalog::AccountKind kind, const std::string& name, std::uint32_t number) {
+            if (accounts.put(kind, name, number))
+                return;
+            note(fmt::format("account {} does not get number {} again, which another one has", name, number));
+        };
+        for (const auto& [id, found] : images_) {
+            for (const auto& [name, number] : found.record.accounts.users)
+                put(catalog::AccountKind::user, name, number);
+            for (const auto& [name, number] : found.record.accounts.groups)
+                put(catalog::AccountKind::group, name, number);
+        }
+        for (const auto& [id, record] : jails_) {
+            const auto in_range = [](std::uint32_t number) {
+                return number >= catalog::Accounts::first && number <= catalog::Accounts::last;
+            };
+            try {
+                const Tree config = Tree::open(layout_.jail_config(id, record.jail.current));
+                for (const bool groups : {false, true})
+                    for (const auto& [name, number] : store::account_numbers_in(config, groups))
+                        if (in_range(number))
+                            accounts.put(groups ? catalog::AccountKind::group : catalog::AccountKind::user,
+                                         name, number);
+            } catch (const Error& error) {
+                note(fmt::format("jail {}: its account files are not looked at: {}", record.jail.name,
+                                 error.what()));
+            }
+        }
+        result_.accounts = accounts.all(catalog::AccountKind::user).size() +
+                           accounts.all(catalog::AccountKind::group).size();
+    }
+
+    static void remove_catalog(const base::HostPath& file) {
+        for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+            std::filesystem::remove(file.string() + suffix);
+    }
+
+    /// The main file first: without it no command opens anything, so that a catalog is never read without the
+    /// -wal that belongs to it, nor a new one with an old -wal.
+    void put_aside() {
+        const base::HostPath old = layout_.catalog();
+        std::string digits;
+        for (const char c : base::format_time(base::wall_now()).substr(0, 19))
+            if (c != '-' && c != ':')
+                digits += c;
+        base::HostPath aside = layout_.catalog_aside(digits);
+        for (int number = 2; std::filesystem::exists(aside); ++number)
+            aside = layout_.catalog_aside(fmt::format("{}-{}", digits, number));
+        for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+            if (!std::filesystem::exists(old.string() + suffix))
+                continue;
+            base::rename_durably(old.string() + suffix, aside.string() + suffix);
+            result_.aside = aside.string();
+            base::step("rebuild.moved");
+        }
+    }
+
+    const Context& context_;
+    const store::Layout& layout_;
+    std::map<std::string, FoundImage> images_;
+    std::map<std::string, JailRecord> jails_;
+    std::vector<catalog::Snapshot> snapshots_;
+    RebuildResult result_;
+};
+
+} // namespace
+
+RebuildResult rebuild_catalog(const Context& context) {
+    return Rebuild(context).run();
+}
+
+} // namespace pkgjail::ops

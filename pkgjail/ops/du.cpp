@@ -1,0 +1,178 @@
+#include "pkgjail/ops/du.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/store/disk_usage.hpp"
+
+namespace pkgjail::ops {
+
+using store::DiskUsage;
+
+namespace {
+
+Size size_of(const DiskUsage& usage) {
+    return {usage.apparent_bytes(), usage.disk_bytes(), usage.exclusive_bytes(), usage.shared_blocks_bytes()};
+}
+
+/// What a jail refers to.
+struct Needs {
+    std::vector<std::string> images; ///< the current generation's first, each once
+    std::vector<std::string> snapshots;
+};
+
+class Du {
+  public:
+    Du(const Context& context, catalog::Catalog& catalog)
+        : layout_(context.layout), jails_(catalog), snapshots_(catalog) {
+        for (const catalog::Jail& jail : jails_.all()) {
+            all_.push_back(jail);
+            Needs& needs = needs_[jail.name];
+            const auto need = [&needs](const std::string& image) {
+                if (std::find(needs.images.begin(), needs.images.end(), image) == needs.images.end())
+                    needs.images.push_back(image);
+            };
+            if (const auto current = jails_.generation(jail.id, jail.current))
+                need(current->image_id);
+            for (const catalog::Generation& generation : jails_.generations(jail.id))
+                need(generation.image_id);
+            for (const catalog::Snapshot& snapshot : snapshots_.of_jail(jail.id)) {
+                need(snapshot.image_id);
+                needs.snapshots.push_back(snapshot.id);
+            }
+        }
+        for (const std::string& name : base::Tree::open(layout_.images()).list(base::RootPath()))
+            images_.emplace(name, DiskUsage::of(layout_.image(name)));
+    }
+
+    DuResult run(const std::vector<std::string>& wanted) {
+        DuResult result;
+        DiskUsage total = top(layout_.state());
+        DiskUsage images;
+        for (const auto& [id, usage] : images_)
+            images.merge(usage);
+        result.images = size_of(images);
+        total.merge(images);
+        total.merge(top(layout_.images()));
+        for (const base::HostPath& directory : {layout_.jails(), layout_.snapshots()}) {
+            total.merge(top(directory));
+            for (const std::string& name : base::Tree::open(directory).list(base::RootPath()))
+                add_whole(total, directory / name);
+        }
+        for (const catalog::Jail& jail : all_)
+            if (wanted.empty() || std::find(wanted.begin(), wanted.end(), jail.name) != wanted.end())
+                result.jails.push_back(look_at(jail));
+        const DiskUsage cache = DiskUsage::of(layout_.cache());
+        result.cache = size_of(cache);
+        total.merge(cache);
+        DiskUsage rest;
+        for (const std::string& name : base::Tree::open(layout_.state()).list(base::RootPath())) {
+            const base::HostPath path = layout_.state() / name;
+            if (path != layout_.images() && path != layout_.jails() && path != layout_.snapshots() &&
+                path != layout_.cache())
+                rest.merge(DiskUsage::of(path));
+        }
+        result.rest = size_of(rest);
+        total.merge(rest);
+        result.total = size_of(total);
+        return result;
+    }
+
+  private:
+    /// The directory itself, without what is in it.
+    static DiskUsage top(const base::HostPath& directory) { return DiskUsage::of_entry(directory); }
+
+    /// A jail's or snapshot's directory. Its data may be a file system's own unit (a subvolume), which a walk
+    /// from above does not enter.
+    static void add_whole(DiskUsage& sum, const base::HostPath& directory) {
+        sum.merge(DiskUsage::of_entry(directory));
+        std::error_code error;
+        if (!std::filesystem::is_directory(std::filesystem::symlink_status(directory, error)))
+            return;
+        for (const std::string& name : base::Tree::open(directory).list(base::RootPath()))
+            sum.merge(DiskUsage::of(directory / name, true));
+    }
+
+    JailUsage look_at(const catalog::Jail& jail) {
+        JailUsage usage;
+        usage.jail = jail.name;
+        const Needs& needs = needs_.at(jail.name);
+        usage.config = size_of(DiskUsage::of(layout_.jail_configs(jail.id), true));
+        usage.data = size_of(DiskUsage::of(layout_.jail_data(jail.id), true));
+        DiskUsage frozen;
+        for (const std::string& id : needs.snapshots)
+            add_whole(frozen, layout_.snapshot(id));
+        usage.snapshots = size_of(frozen);
+        DiskUsage own = frozen;
+        add_whole(own, layout_.jail(jail.id));
+        DiskUsage images;
+        DiskUsage only_ours; // images that no other jail refers to
+        std::set<std::string> with;
+        for (const std::string& id : needs.images) {
+            const auto found = images_.find(id);
+            if (found == images_.end())
+                continue;
+            images.merge(found->second);
+            ImageShare share = share_of(id, found->second);
+            if (share.jails.size() == 1)
+                only_ours.merge(found->second);
+            for (const std::vector<std::string>* list : {&share.jails, &share.linked_jails})
+                with.insert(list->begin(), list->end());
+            usage.shares.push_back(std::move(share));
+        }
+        with.erase(jail.name);
+        usage.shared_with.assign(with.begin(), with.end());
+        usage.images = size_of(images);
+        usage.images.exclusive = only_ours.exclusive_bytes();
+        usage.total = size_of(own);
+        usage.total.apparent += usage.images.apparent;
+        usage.total.disk += usage.images.disk;
+        usage.total.exclusive += usage.images.exclusive;
+        return usage;
+    }
+
+    ImageShare share_of(const std::string& id, const DiskUsage& usage) const {
+        ImageShare share;
+        share.image_id = id;
+        share.size = size_of(usage);
+        for (const auto& [name, needs] : needs_) {
+            const auto& theirs = needs.images;
+            if (std::find(theirs.begin(), theirs.end(), id) != theirs.end())
+                share.jails.push_back(name);
+            else if (std::any_of(theirs.begin(), theirs.end(), [&](const std::string& other) {
+                         const auto found = images_.find(other);
+                         return found != images_.end() && usage.shared_bytes(found->second) > 0;
+                     }))
+                share.linked_jails.push_back(name);
+        }
+        return share;
+    }
+
+    const store::Layout& layout_;
+    catalog::Jails jails_;
+    catalog::Snapshots snapshots_;
+    std::vector<catalog::Jail> all_;
+    std::map<std::string, Needs> needs_;      ///< by jail's name
+    std::map<std::string, DiskUsage> images_; ///< by id
+};
+
+} // namespace
+
+DuResult du(const Context& context, const std::vector<std::string>& jails) {
+    auto catalog = open_for_reading(context);
+    if (!catalog && jails.empty())
+        return {};
+    if (!catalog)
+        throw base::Error(base::ErrorKind::not_found, jails.front(), "there is no jail of this name",
+                          "pkgjail install PACKAGE makes the first one");
+    for (const std::string& name : jails)
+        require_jail(*catalog, name);
+    return Du(context, *catalog).run(jails);
+}
+
+} // namespace pkgjail::ops

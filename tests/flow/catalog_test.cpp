@@ -1,0 +1,350 @@
+// catalog check, backup, rebuild; and destroy and rename cut at every step.
+#include <algorithm>
+#include <fstream>
+
+#include <sys/stat.h>
+
+#include "flow/keeping.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/catalog/accounts.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::CommandResult;
+using test::Host;
+using test::KeptJail;
+using test::names_in;
+using test::well;
+
+namespace {
+
+/// Everything that a rebuilt catalog has to know again.
+std::string knowledge(const Host& host) {
+    std::string text;
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"list", "--json"}, {"status", "--json"}, {"history", "web", "--json"}, {"snapshots", "--json"}})
+        text += well(host, command).json().dump(1) + "\n";
+    return text;
+}
+
+void remove_catalog(const Host& host) {
+    for (const char* suffix : {"", "-wal", "-shm"})
+        std::filesystem::remove(host.state().string() + "/catalog.sqlite" + suffix);
+}
+
+/// A jail with two generations and a snapshot, and a second jail.
+class Lives {
+  public:
+    Lives() {
+        jail_.upgrade("1.1");
+        well(host(), {"snapshot", "web", "one"});
+        well(host(), {"install", "extra", "-j", "other"});
+    }
+    const Host& host() const { return jail_.host(); }
+    const KeptJail& jail() const { return jail_; }
+
+  private:
+    KeptJail jail_;
+};
+
+std::string first_of(const std::filesystem::path& directory) {
+    return std::filesystem::directory_iterator(directory)->path().string();
+}
+
+} // namespace
+
+TEST_CASE("catalog check finds what is missing, changed and unknown", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    CHECK(well(host, {"catalog", "check"}).out == "the catalog is sound, and the disk is as it says\n");
+    const std::string before = test::listing(host.state());
+    std::string finding;
+
+    SECTION("a configuration that is gone") {
+        std::filesystem::remove_all(lives.jail().jail_directory() / "config/1");
+        finding = "jail web: the configuration of generation 1 is not on disk";
+    }
+    SECTION("data that are gone") {
+        std::filesystem::remove_all(lives.jail().jail_directory() / "data");
+        finding = "jail web: its data are not on disk";
+    }
+    SECTION("an image that is gone") {
+        std::filesystem::remove_all(first_of(host.state() / "images"));
+        finding = ": is not on disk";
+    }
+    SECTION("a changed file of an image") {
+        std::ofstream(first_of(host.state() / "images") + "/tree/share/added") << "x";
+        finding = "/tree/share/added: ";
+    }
+    SECTION("an image that nobody knows") {
+        std::filesystem::create_directory(host.state() / "images/unknown");
+        finding = "image unknown is on disk and not in the catalog";
+    }
+    SECTION("jail.json of another opinion") {
+        const auto record = lives.jail().jail_directory() / "jail.json";
+        std::ofstream(record) << "{}";
+        finding = "tells something else than the catalog";
+    }
+    SECTION("a snapshot without its data") {
+        std::filesystem::remove_all(first_of(host.state() / "snapshots") + "/data");
+        finding = "snapshot one of jail web: its data is not on disk";
+    }
+
+    const CommandResult result = host.run({"catalog", "check"});
+
+    CHECK(test::listing(host.state()) != before);
+    INFO(result.out << result.err);
+    CHECK(result.status == 2);
+    CHECK_THAT(result.out, ContainsSubstring(finding));
+    const auto json = host.run({"catalog", "check", "--json"});
+    CHECK(json.status == 2);
+    CHECK(json.json()["findings"].size() >= 1);
+}
+
+TEST_CASE("a backup is one whole file and replaces none unasked", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const test::TempDir elsewhere;
+    const auto file = elsewhere / "catalog.backup";
+    const std::string known = knowledge(host);
+
+    well(host, {"catalog", "backup", file.string()});
+
+    struct stat status {};
+    REQUIRE(::stat(file.c_str(), &status) == 0);
+    CHECK((status.st_mode & 0777) == 0600);
+    CHECK(names_in(elsewhere.path()) == "catalog.backup");
+    const CommandResult again = host.run({"catalog", "backup", file.string()});
+    CHECK(again.status == 6);
+    CHECK_THAT(again.err, ContainsSubstring("--force"));
+    well(host, {"catalog", "backup", file.string(), "--force"});
+    CHECK(names_in(elsewhere.path()) == "catalog.backup");
+    CHECK(host.run({"catalog", "backup", (elsewhere / "none/there").string()}).status == 5);
+    CHECK(host.run({"catalog", "backup"}).status == 64);
+    remove_catalog(host);
+    std::filesystem::copy_file(file, host.state() / "catalog.sqlite");
+    CHECK(knowledge(host) == known);
+    test::check_sound(host);
+}
+
+TEST_CASE("a backup killed or failing leaves the file that was there", "[flow][catalog][crash]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const test::TempDir elsewhere;
+    const auto file = elsewhere / "catalog.backup";
+    test::write_bytes(file, "an older one");
+
+    for (const char* variable : {"PKGJAIL_STOP_AT", "PKGJAIL_FAIL_AT"})
+        CHECK(
+            host.run({"catalog", "backup", file.string(), "--force"}, {{variable, "backup.copied"}}).status !=
+            0);
+
+    CHECK(test::read_bytes(file) == "an older one");
+    well(host, {"catalog", "backup", file.string(), "--force"});
+    CHECK(test::read_bytes(file).starts_with("SQLite format 3"));
+}
+
+TEST_CASE("a catalog that is gone or damaged is made again from what lies there",
+          "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const std::string known = knowledge(host);
+
+    SECTION("gone") {
+        remove_catalog(host);
+    }
+    SECTION("damaged") {
+        remove_catalog(host);
+        test::write_bytes(host.state() / "catalog.sqlite", std::string(8192, 'x'));
+    }
+    SECTION("sound") {}
+    SECTION("the file of shared memory left over") {
+        std::filesystem::remove(host.state() / "catalog.sqlite");
+    }
+
+    CHECK(host.run({"catalog", "rebuild", "-n"}).status == 0);
+    const CommandResult rebuilt = host.run({"catalog", "rebuild", "--json"});
+
+    INFO(rebuilt.out << rebuilt.err);
+    REQUIRE(rebuilt.status == 0);
+    CHECK(rebuilt.json()["jails"] == 2);
+    CHECK(rebuilt.json()["generations"] == 3);
+    CHECK(rebuilt.json()["snapshots"] == 1);
+    CHECK(knowledge(host) == known);
+    test::check_sound(host);
+    CHECK(host.run({"update"}).status == 0);
+    CHECK(lives.jail().generations() == "1 2*");
+    lives.jail().upgrade("1.2");
+    CHECK(lives.jail().generations() == "1 2 3*");
+    well(host, {"rollback", "web", "1"});
+    well(host, {"restore", "web", "one", "--yes"});
+    test::check_sound(host);
+}
+
+TEST_CASE("the old catalog is kept aside, whole", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const std::string known = knowledge(host);
+
+    const std::string aside = well(host, {"catalog", "rebuild", "--json"}).json()["aside"];
+
+    REQUIRE_FALSE(aside.empty());
+    for (const char* suffix : {"", "-wal", "-shm"})
+        if (std::filesystem::exists(aside + suffix)) {
+            std::filesystem::remove(host.state().string() + "/catalog.sqlite" + suffix);
+            std::filesystem::rename(aside + suffix, host.state().string() + "/catalog.sqlite" + suffix);
+        }
+    CHECK(knowledge(host) == known);
+    CHECK(well(host, {"history", "web", "--json"}).json()["generations"].size() == 2);
+}
+
+TEST_CASE("what a rebuild would lose is refused, and nothing is changed", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto jail = lives.jail().jail_directory();
+    std::string told;
+
+    SECTION("a jail without its record") {
+        std::filesystem::remove(jail / "jail.json");
+        told = jail.filename().string();
+    }
+    SECTION("a jail with a record that is none") {
+        std::ofstream(jail / "jail.json") << "{\"schema\": \"pkgjail.jail/1\"}";
+        told = "jail.json: cannot be understood";
+    }
+    SECTION("an image with another manifest") {
+        std::ofstream(first_of(host.state() / "images") + "/manifest", std::ios::app)
+            << "d 0755 0 0 0 - - /tree/added\n";
+        told = "images/";
+    }
+    SECTION("a snapshot of no jail") {
+        std::filesystem::create_directory(host.state() / "snapshots/0123456789abcdef");
+        told = "snapshots/0123456789abcdef";
+    }
+    SECTION("a jail without data") {
+        std::filesystem::remove_all(jail / "data");
+        told = "its data are not there";
+    }
+    remove_catalog(host);
+    const std::string before = test::listing(host.state() / "jails") + test::listing(host.state() / "images");
+
+    const CommandResult result = host.run({"catalog", "rebuild"});
+
+    INFO(result.out << result.err);
+    CHECK(result.status == 65);
+    CHECK_THAT(result.err, ContainsSubstring(told));
+    CHECK_THAT(result.err, ContainsSubstring("hint: "));
+    CHECK(test::listing(host.state() / "jails") + test::listing(host.state() / "images") == before);
+    CHECK_FALSE(std::filesystem::exists(host.state() / "catalog.sqlite"));
+}
+
+TEST_CASE("a rebuild waits for nobody who is at work", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const store::Layout layout(lives.host().state());
+    const auto held = base::Lock::try_take(layout.store_lock(), base::LockMode::shared, "install");
+    REQUIRE(held);
+
+    CHECK(lives.host().run({"catalog", "rebuild"}).status == 75);
+}
+
+TEST_CASE("a rebuild killed or failing at any step can be run again", "[flow][catalog][rebuild][crash]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const std::string known = knowledge(host);
+    const std::vector<std::string> steps = test::steps_of(host, {"catalog", "rebuild"});
+    REQUIRE(steps.size() >= 4);
+
+    for (const std::string& step : steps)
+        for (const char* variable : {"PKGJAIL_STOP_AT", "PKGJAIL_FAIL_AT"}) {
+            INFO(variable << " " << step);
+            CHECK(host.run({"catalog", "rebuild"}, {{variable, step}}).status ==
+                  (std::string(variable) == "PKGJAIL_STOP_AT" ? 128 + 9 : 1));
+            // Either the catalog is whole, or a changing command refuses to work without it.
+            const CommandResult next = host.run({"update"});
+            CHECK((next.status == 0 || next.status == 65));
+            well(host, {"catalog", "rebuild"});
+            CHECK(knowledge(host) == known);
+            test::check_sound(host);
+        }
+}
+
+TEST_CASE("account numbers are had again from images and from jails", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto passwd = lives.jail().jail_directory() / "config/2/etc/passwd";
+    std::ofstream(passwd, std::ios::app) << "longgone:*:20007:20007::/nonexistent:/sbin/nologin\n"
+                                         << "evil:*:0:0::/:/bin/sh\n"
+                                         << "low:*:33:33::/:/bin/sh\n";
+    remove_catalog(host);
+
+    well(host, {"catalog", "rebuild"});
+
+    auto catalog = catalog::Catalog::open_read_only(host.state() / "catalog.sqlite");
+    catalog::Accounts accounts(catalog);
+    CHECK(accounts.find(catalog::AccountKind::user, "longgone") == 20007u);
+    CHECK_FALSE(accounts.find(catalog::AccountKind::user, "evil"));
+    CHECK_FALSE(accounts.find(catalog::AccountKind::user, "low"));
+}
+
+TEST_CASE("destroy killed or failing at any step can be run again", "[flow][destroy][crash]") {
+    for (const bool with_data : {true, false}) {
+        std::vector<std::string> destroy = {"destroy", "web", "--yes"};
+        if (with_data)
+            destroy.push_back("--with-data");
+        std::vector<std::string> steps;
+        {
+            const KeptJail jail;
+            steps = test::steps_of(jail.host(), destroy);
+            REQUIRE(steps.size() >= 4);
+        }
+        for (const std::string& step : steps)
+            for (const char* variable : {"PKGJAIL_STOP_AT", "PKGJAIL_FAIL_AT"}) {
+                INFO(variable << " " << step << (with_data ? " with data" : ""));
+                const KeptJail jail;
+                const Host& host = jail.host();
+                well(host, {"install", "extra", "-j", "other"});
+                const auto directory = jail.jail_directory();
+                std::ofstream(directory / "data/var/precious") << "kept";
+                CHECK(host.run(destroy, {{variable, step}}).status != 0);
+
+                const CommandResult again = host.run(destroy);
+
+                INFO(again.out << again.err);
+                CHECK((again.status == 0 || again.status == 5)); // 5: it was forgotten already
+                well(host, {"update"});
+                CHECK(host.run({"status", "web"}).status == 5);
+                CHECK(std::filesystem::exists(directory / "data/var/precious") != with_data);
+                CHECK(std::filesystem::exists(directory) != with_data);
+                well(host, {"gc"});
+                CHECK(names_in(host.state() / "run").find(directory.filename().string()) ==
+                      std::string::npos);
+                CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "images"),
+                                    std::filesystem::directory_iterator()) == 1);
+                CHECK(host.run({"status", "other"}).status == 0);
+                test::check_sound(host);
+            }
+    }
+}
+
+TEST_CASE("rename killed or failing at any step has the one name or the other", "[flow][rename][crash]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    std::ofstream(host.state() / "log/web.log") << "words\n";
+    const std::vector<std::string> steps = test::steps_of(host, {"rename", "web", "site"});
+    REQUIRE(steps.size() >= 3);
+    well(host, {"rename", "site", "web"});
+
+    for (const std::string& step : steps)
+        for (const char* variable : {"PKGJAIL_STOP_AT", "PKGJAIL_FAIL_AT"}) {
+            INFO(variable << " " << step);
+            CHECK(host.run({"rename", "web", "site"}, {{variable, step}}).status != 0);
+            well(host, {"update"});
+            const bool renamed = host.run({"status", "site"}).status == 0;
+            CHECK(host.run({"status", renamed ? "web" : "site"}).status == 5);
+            CHECK(std::filesystem::exists(host.state() / "log" / (renamed ? "site.log" : "web.log")));
+            if (renamed)
+                well(host, {"rename", "site", "web"});
+            test::check_sound(host);
+        }
+}
