@@ -1,9 +1,11 @@
 // start, stop, restart, reload, destroy: over several jails.
 #include <fmt/core.h>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
 
 namespace pkgjail::cli {
@@ -47,18 +49,28 @@ int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::
 } // namespace
 
 int cmd_start(Environment& environment) {
+    std::vector<std::string> names;
+    if (environment.has("wanted")) {
+        if (environment.has("all") || !environment.list("jail…").empty())
+            throw base::Error(base::ErrorKind::usage, "--wanted", "takes neither jails nor --all");
+        names = ops::jails_to_start(environment.context());
+    } else {
+        names = named_jails(environment);
+    }
     JailResults results(environment);
-    ops::start(environment.context(), named_jails(environment), [&](const ops::LifecycleResult& result) {
+    ops::start(environment.context(), names, [&](const ops::LifecycleResult& result) {
         tell(environment, results, result, "started", "running already", "requires");
     });
     return results.finish();
 }
 int cmd_stop(Environment& environment) {
     JailResults results(environment);
-    ops::stop(environment.context(), named_jails(environment), environment.has("dependents"),
-              [&](const ops::LifecycleResult& result) {
-                  tell(environment, results, result, "stopped", "not running", "is required by");
-              });
+    ops::stop(
+        environment.context(), named_jails(environment), environment.has("dependents"),
+        [&](const ops::LifecycleResult& result) {
+            tell(environment, results, result, "stopped", "not running", "is required by");
+        },
+        environment.has("keep-wanted"));
     return results.finish();
 }
 int cmd_restart(Environment& environment) {

@@ -69,9 +69,10 @@ class JailResults {
   public:
     explicit JailResults(Environment& environment) : environment_(environment) {}
     void done(const std::string& jail, const Json& fields);
-    void failed(const std::string& jail, const base::Error& error);
-    /// All well 0, some 3, none: the first failure's.
-    int finish();
+    /// `fields` stand beside the error in the document.
+    void failed(const std::string& jail, const base::Error& error, const Json& fields = Json::object());
+    /// All well 0, some 3, none: the first failure's. `fields` stand before the results in the document.
+    int finish(const Json& fields = Json::object());
 
   private:
     Environment& environment_;
@@ -147,6 +148,7 @@ int cmd_serve(Environment&);
 int cmd_gc(Environment&);
 int cmd_du(Environment&);
 int cmd_catalog(Environment&);
+int cmd_apply(Environment&);
 int cmd_doctor(Environment&);
 int cmd_help(Environment&);
 int cmd_version(Environment&);

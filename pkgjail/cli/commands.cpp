@@ -44,9 +44,19 @@ void export_options(po::options_description& options) {
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
+void start_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("wanted", "every jail that is meant to run, as when the host is started");
+}
 void stop_options(po::options_description& options) {
     all_option(options);
-    options.add_options()("dependents", "also the jails that require them");
+    options.add_options()("dependents", "also the jails that require them")(
+        "keep-wanted", "they are meant to run all the same, as when the host is shut down");
+}
+void apply_options(po::options_description& options) {
+    options.add_options()("orphans", "also tell of jails that no file declares")(
+        "remove-orphans",
+        "destroy those; asks first, their data stays")("export", "print a jail as it is as a declaration");
 }
 void upgrade_options(po::options_description& options) {
     all_option(options);
@@ -214,8 +224,20 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_status},
-        {"start", "JAIL…|--all", "start and wait until ready", all_option, {"jail…"}, false, cmd_start},
-        {"stop", "JAIL…|--all [--dependents]", "stop", stop_options, {"jail…"}, false, cmd_stop},
+        {"start",
+         "JAIL…|--all|--wanted",
+         "start and wait until ready",
+         start_options,
+         {"jail…"},
+         false,
+         cmd_start},
+        {"stop",
+         "JAIL…|--all [--dependents] [--keep-wanted]",
+         "stop",
+         stop_options,
+         {"jail…"},
+         false,
+         cmd_stop},
         {"restart", "JAIL…|--all", "stop and start", all_option, {"jail…"}, false, cmd_restart},
         {"reload",
          "JAIL…|--all",
@@ -298,6 +320,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_destroy},
+        {"apply",
+         "[JAIL…] [--orphans [--remove-orphans]] | --export JAIL",
+         "make jails as they are declared in jails.d",
+         apply_options,
+         {"jail…"},
+         false,
+         cmd_apply},
         {"verify",
          "[JAIL…]",
          "files against what is recorded of them",

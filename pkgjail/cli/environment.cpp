@@ -117,18 +117,24 @@ void JailResults::done(const std::string& jail, const Json& fields) {
     ++done_;
 }
 
-void JailResults::failed(const std::string& jail, const Error& error) {
+void JailResults::failed(const std::string& jail, const Error& error, const Json& fields) {
     if (first_failure_ == exit_done)
         first_failure_ = exit_status(error.kind());
-    results_.push_back({{"jail", jail}, {"error", error_json(environment_.verb(), error)}});
+    Json result = {{"jail", jail}};
+    result.update(fields);
+    result["error"] = error_json(environment_.verb(), error);
+    results_.push_back(std::move(result));
     environment_.report().clear();
     if (!environment_.json())
         print_error(error_text(environment_.verb(), error));
 }
 
-int JailResults::finish() {
-    if (environment_.json())
-        environment_.print_json({{"results", results_}});
+int JailResults::finish(const Json& fields) {
+    if (environment_.json()) {
+        Json document = fields;
+        document["results"] = results_;
+        environment_.print_json(document);
+    }
     if (first_failure_ == exit_done)
         return exit_done;
     return done_ > 0 ? exit_partial : first_failure_;

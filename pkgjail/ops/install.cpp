@@ -93,7 +93,7 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     const auto recipes = jail::list_recipes(context.config.recipe_directories);
     if (!request.recipe.empty())
         subject.recipe = request.recipe;
-    else if (std::find(recipes.begin(), recipes.end(), first) != recipes.end())
+    else if (!request.without_recipe && std::find(recipes.begin(), recipes.end(), first) != recipes.end())
         subject.recipe = first;
     subject.jail_name =
         !request.jail.empty() ? request.jail : as_jail_name(subject.recipe.empty() ? first : subject.recipe);

@@ -17,6 +17,7 @@ struct InstallRequest {
     std::vector<std::string> packages; ///< patterns, or archive files
     std::string jail;                  ///< empty: named after the recipe, or the first package's base
     std::string recipe;                ///< empty: the one of the first package's base, if there is one
+    bool without_recipe = false;       ///< a jail without a service, also where there is such a recipe
     std::string limits;                ///< template; empty: the recipe's
     std::map<std::string, std::string> limit_overrides; ///< name to value as written
     std::map<std::string, std::string> set;

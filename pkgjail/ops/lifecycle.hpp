@@ -29,8 +29,10 @@ using Told = std::function<void(const LifecycleResult& result)>;
 /// jail has no recipe; jails that require each other).
 void start(const Context& context, const std::vector<std::string>& jails, const Told& told);
 /// Stops each of the jails, those that require others before them. One that others require which run and are
-/// not among `jails` is Error{conflict}, unless `dependents`: then they are stopped as well.
-void stop(const Context& context, const std::vector<std::string>& jails, bool dependents, const Told& told);
+/// not among `jails` is Error{conflict}, unless `dependents`: then they are stopped as well. With
+/// `keep_wanted` they are meant to run all the same: the host is shut down.
+void stop(const Context& context, const std::vector<std::string>& jails, bool dependents, const Told& told,
+          bool keep_wanted = false);
 /// Jails that run and require this one are stopped before and started after.
 LifecycleResult restart(const Context& context, const std::string& jail);
 /// A failed service counts as stopped, and is not meant to run any more.

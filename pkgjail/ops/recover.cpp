@@ -28,6 +28,12 @@ std::int64_t noted_generation(const catalog::Jail& jail, std::string_view digits
     return number;
 }
 
+/// "3" of "start 3" and of "start 3 {…}".
+std::string_view number_after(std::string_view word, std::string_view note) {
+    const std::string_view rest = note.substr(word.size());
+    return rest.substr(0, rest.find(' '));
+}
+
 /// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
 /// one is started again.
 void settle(Session& session, const catalog::Jail& jail) {
@@ -36,7 +42,7 @@ void settle(Session& session, const catalog::Jail& jail) {
     constexpr std::string_view unproven = "start ";
     std::int64_t old = jail.current;
     if (jail.operation->starts_with(unproven))
-        old = noted_generation(jail, std::string_view(*jail.operation).substr(unproven.size()));
+        old = noted_generation(jail, number_after(unproven, *jail.operation));
     else if (status.state == supervise::ServiceState::ready) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;

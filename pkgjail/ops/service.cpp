@@ -1,5 +1,6 @@
 #include "pkgjail/ops/service.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/jail/declaration.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/root.hpp"
 
@@ -88,6 +90,13 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
     jail::RenderedRecipe rendered =
         jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
     refuse_unsupported(rendered);
+    if (!context.config.etc.empty())
+        if (const auto declaration =
+                jail::find_declaration(jail::declaration_directory(context.config.etc), jail))
+            for (const std::string& other : declaration->requires_)
+                if (std::find(rendered.requires_.begin(), rendered.requires_.end(), other) ==
+                    rendered.requires_.end())
+                    rendered.requires_.push_back(other);
     return rendered;
 }
 

@@ -17,7 +17,8 @@ namespace pkgjail::ops {
 /// The jail's recipe with its settings put in; nullopt for a jail without one. Read from the recipe
 /// directories each time, so that an edited recipe takes effect at the next start.
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail);
-/// Before there is a jail: the same from its parts.
+/// Before there is a jail: the same from its parts. What the jail's declaration (jails.d) requires is
+/// required as well.
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
                                    const std::map<std::string, std::string>& set);
 

@@ -162,8 +162,9 @@ class Start : Several {
 
 class Stop : Several {
   public:
-    Stop(const Context& context, const Names& asked, bool dependents, const Told& told)
-        : Several(context, "stop", asked, told), asked_(asked), dependents_(dependents) {}
+    Stop(const Context& context, const Names& asked, bool dependents, const Told& told, bool keep_wanted)
+        : Several(context, "stop", asked, told), asked_(asked), dependents_(dependents),
+          keep_wanted_(keep_wanted) {}
 
     void run() {
         for (const std::string& name : asked_) {
@@ -229,7 +230,8 @@ class Stop : Several {
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;
-        want_running(session_, mine.jail, false);
+        if (!keep_wanted_)
+            want_running(session_, mine.jail, false);
         base::step("stop.noted");
         context_.reporter.doing("stop " + name);
         // Also where nothing seems to run: it clears what a crash may have left.
@@ -252,6 +254,7 @@ class Stop : Several {
 
     const Names& asked_;
     const bool dependents_;
+    const bool keep_wanted_;
     std::map<std::string, UnderWay> under_way_;
 };
 
@@ -262,9 +265,9 @@ void start(const Context& context, const Names& jails, const Told& told) {
         Start(context, jails, told).run();
 }
 
-void stop(const Context& context, const Names& jails, bool dependents, const Told& told) {
+void stop(const Context& context, const Names& jails, bool dependents, const Told& told, bool keep_wanted) {
     if (!jails.empty())
-        Stop(context, jails, dependents, told).run();
+        Stop(context, jails, dependents, told, keep_wanted).run();
 }
 
 Names dependents_first(const Context& context, const Names& jails) {

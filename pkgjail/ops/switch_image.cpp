@@ -11,6 +11,7 @@
 #include "pkgjail/ops/merge_config.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 
 namespace pkgjail::ops {
@@ -64,8 +65,27 @@ void try_to_write_record(Session& session, const std::string& jail_id) {
     }
 }
 
-std::string unproven(std::int64_t old) {
-    return fmt::format("start {}", old);
+using Settings = std::map<std::string, std::string>;
+
+std::string unproven(std::int64_t old, const std::optional<Settings>& settings_before) {
+    std::string note = fmt::format("start {}", old);
+    if (settings_before)
+        note += " " + nlohmann::json(*settings_before).dump();
+    return note;
+}
+
+/// The jail as it was before settings were changed with its generation, if they were: the note says so.
+catalog::Jail with_settings_of_before(Session& session, catalog::Jail jail) {
+    const auto noted = catalog::Jails(session.catalog()).find_by_id(jail.id);
+    if (!noted || !noted->operation)
+        return jail;
+    const std::size_t at = noted->operation->find('{');
+    if (at == std::string::npos || !noted->operation->starts_with("start "))
+        return jail;
+    jail.settings = nlohmann::json::parse(noted->operation->substr(at)).get<Settings>();
+    if (const auto recipe = rendered_recipe(session.context(), jail))
+        take_claims(jail, *recipe);
+    return jail;
 }
 
 void tell_conflicts(const Context& context, const catalog::Jail& jail, const MergedConfig& merged) {
@@ -100,7 +120,9 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     const std::string cause = why.object() == jail.name ? why.cause() : why.what();
     dependents.take_down(); // those that came up with it
     stop_jail(session, jail);
+    jail = with_settings_of_before(session, jail);
     catalog::Transaction transaction(session.catalog().database());
+    jails.update(jail);
     jails.set_current(jail.id, old);
     jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", cause));
     jails.set_operation(jail.id, "switch");
@@ -153,10 +175,17 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
 }
 
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
-                      std::vector<std::string> wishes) {
+                      std::vector<std::string> wishes, const std::optional<Settings>& settings) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
+    std::optional<Settings> settings_before;
+    if (settings) {
+        settings_before = before.settings;
+        jail.settings = *settings;
+        if (const auto recipe = rendered_recipe(context, jail))
+            take_claims(jail, *recipe);
+    }
     const std::int64_t next = next_generation(jails, jail);
     require_room_to_start(context);
     Dependents dependents(session, jail);
@@ -174,8 +203,10 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         catalog::Generation generation = generation_of(context, made.image.id, std::move(wishes));
         generation.merge = merged.merge;
         generation.conflicts = merged.conflicts;
+        if (settings)
+            jails.update(jail);
         jail.current = jails.add_generation(jail.id, generation);
-        jails.set_operation(jail.id, unproven(before.current));
+        jails.set_operation(jail.id, unproven(before.current, settings_before));
         transaction.commit();
         made.hold.reset();
     } catch (...) {
@@ -202,7 +233,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         base::step("switch.stopped");
         catalog::Transaction transaction(session.catalog().database());
         jails.set_current(jail.id, generation);
-        jails.set_operation(jail.id, unproven(before.current));
+        jails.set_operation(jail.id, unproven(before.current, std::nullopt));
         transaction.commit();
     } catch (...) {
         go_on_with(session, before, dependents);

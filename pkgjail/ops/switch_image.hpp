@@ -6,11 +6,13 @@
 // undo (recover.hpp):
 //     "switch"        the old generation is current, the service may be stopped
 //     "start OLD"     the new generation is current and not proven; OLD is what to go back to
+//     "start OLD {…}" and the jail's settings were changed with it; those of before are the JSON object
 //     "restart"       a restart is under way
 // and on a jail that requires it: Dependents::note.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,8 +45,11 @@ struct Switched {
 /// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says
 /// what happened to both. Jails that run and require this one are taken down before and brought up after,
 /// also on the way back; that they come up belongs to the gate.
+/// With `settings` the jail has those from the new generation on, and its configuration is rendered with
+/// them.
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
-                      std::vector<std::string> wishes);
+                      std::vector<std::string> wishes,
+                      const std::optional<std::map<std::string, std::string>>& settings = std::nullopt);
 
 /// The same to a generation that the jail had before: image and configuration, never data.
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "jail/show.hpp"
+#include "pkgjail/jail/declaration.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
@@ -139,7 +140,20 @@ void read_repositories(const std::filesystem::path& directory, const std::string
     jail::load_config(directory, directory);
 }
 
+const std::vector<std::string> good_declaration = {"[jail]",        "recipe = test", "[limits]",
+                                                   "memory = 256M", "[set]",         "port = 8080"};
+void read_declaration(const std::filesystem::path& directory, const std::string& text) {
+    jail::parse_declaration(text, directory / "x.jail");
+}
+
 } // namespace
+
+TEST_CASE("every wrong value in a declared jail is named with file, line, key and what is allowed",
+          "[jail][declaration]") {
+    check_cases("wrong-declaration.txt", good_declaration, read_declaration);
+    check_every_key("wrong-declaration.txt", "pkgjail-jail.5", good_declaration, read_declaration,
+                    {"[jail]"});
+}
 
 TEST_CASE("every wrong value in a recipe is named with file, line, key and what is allowed",
           "[jail][recipe]") {

@@ -1,0 +1,23 @@
+// Other values for the recipe of a jail that exists: a new generation on the same image, with the recipe's
+// files rendered anew and merged like an upgrade's.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/ops/context.hpp"
+
+namespace pkgjail::ops {
+
+/// Makes `settings` all that the jail has. One restart where it runs; when it does not get ready with them,
+/// the configuration and the settings of before come back and Error{unhealthy} says why. What the operator
+/// edited in the recipe's files stays, and is a conflict where the new values would change it.
+void change_settings(const Context& context, const std::string& jail,
+                     const std::map<std::string, std::string>& settings);
+
+/// The jail's claims are what its recipe, rendered with its settings, claims.
+void take_claims(catalog::Jail& jail, const jail::RenderedRecipe& recipe);
+
+} // namespace pkgjail::ops
