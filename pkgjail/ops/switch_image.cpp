@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
