@@ -111,7 +111,7 @@ std::string lower(std::string text) {
 
 /// The value of the first field of this name (in lower case); empty: none.
 std::string field(const std::string& head, const std::string& name) {
-    for (std::size_t at = head.find("\r\n"); at + 2 < head.size(); at = head.find("\r\n", at + 2)) {
+    for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
         const std::string line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
         const std::size_t colon = line.find(':');
         if (colon == line.npos || lower(line.substr(0, colon)) != name)

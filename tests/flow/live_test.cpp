@@ -40,7 +40,7 @@ class Watched {
                         "top",
                         "--interval",
                         "100ms"};
-        command.environment = {"LC_ALL=C.UTF-8", "TERM=xterm"};
+        command.environment = {"LC_ALL=C.UTF-8", "TERM=xterm", "NO_COLOR=1"};
         command.standard_input = command.standard_output = command.standard_error = terminal_.get();
         child_.emplace(base::Child::start(command));
     }
