@@ -211,8 +211,8 @@ pj_enter(struct lwp *l, struct file *self, const struct pkgjail_enter *req)
 	 * root of the host.
 	 */
 	pj_member_add(m, p, j);
+	pj_limit_kick(j);
 	pj_release(j);
-	pj_limit_kick();
 	return 0;
 
 unadmit:

@@ -229,7 +229,7 @@ struct pkgjail_stat {
 	uint64_t	blocks_out;
 	uint64_t	forks;		/* processes ever made inside */
 	uint64_t	forks_refused;	/* by the limit on processes or threads */
-	uint64_t	cpu_throttles;	/* sampling rounds spent suspended for CPU */
+	uint64_t	cpu_throttles;	/* periods spent suspended for CPU */
 	uint64_t	memory_throttles; /* and for memory */
 	uint64_t	memory_kills;
 	uint64_t	thread_kills;

@@ -301,7 +301,6 @@ pj_create(struct lwp *l, struct pkgjail_create *req)
 		kmem_free(j, sizeof(*j));
 		return error;
 	}
-	pj_limit_kick();
 	return 0;
 }
 
@@ -367,8 +366,8 @@ pj_setlimits(const struct pkgjail_setlimits *req)
 	if (req->limits.threads == 0)
 		j->j_threads_full = false;
 	mutex_exit(&pj_lock);
+	pj_limit_kick(j);
 	pj_release(j);
-	pj_limit_kick();
 	return 0;
 }
 
@@ -418,9 +417,9 @@ pj_signal(struct pkgjail_signal *req)
 	}
 	req->count = pj_signal_members(j, req->signo);
 	mutex_exit(PJ_PROC_LOCK);
-	pj_release(j);
 	if ((req->flags & PKGJAIL_SIGNAL_END) != 0 || req->signo == SIGKILL)
-		pj_limit_kick();
+		pj_limit_kick(j);
+	pj_release(j);
 	return 0;
 }
 
@@ -446,8 +445,8 @@ pj_pause(const struct pkgjail_pause *req)
 			pj_release_members(j);
 	}
 	mutex_exit(PJ_PROC_LOCK);
+	pj_limit_kick(j);
 	pj_release(j);
-	pj_limit_kick();
 	return error;
 }
 

@@ -14,7 +14,10 @@
  * round, until what stays is below.  The overshoot is what can be filled in one
  * round, once.
  *
- * Rounds hold proc_lock, for one jail at a time.
+ * Rounds hold proc_lock, for one jail at a time.  A round looks only at the jails
+ * that are due: one without limits never is, one with little to fear seldom, and
+ * one with many processes is less often than others (pj_pace()), so that rounds
+ * take a bounded part of the machine.
  */
 
 #include <sys/cdefs.h>
@@ -70,12 +73,13 @@ pj_limit_stop(void)
 	cv_destroy(&pj_sampler_cv);
 }
 
-/* Something changed that the thread may have to look at now. */
+/* Something changed in a jail that is held: the thread has to look at it now. */
 void
-pj_limit_kick(void)
+pj_limit_kick(struct pj_jail *j)
 {
 
 	mutex_enter(&pj_lock);
+	j->j_due_us = 0;
 	pj_sampler_kicked = true;
 	cv_signal(&pj_sampler_cv);
 	mutex_exit(&pj_lock);
@@ -383,6 +387,7 @@ pj_settle_cpu(struct pj_jail *j, uint32_t percent)
 	struct bintime now, dt;
 	int64_t ceiling, floor;
 	uint64_t us;
+	bool was_throttled = j->j_cpu_throttled;
 
 	binuptime(&now);
 	dt = now;
@@ -408,7 +413,12 @@ pj_settle_cpu(struct pj_jail *j, uint32_t percent)
 	if (j->j_budget_us < floor)
 		j->j_budget_us = floor;
 	j->j_cpu_throttled = j->j_budget_us < 0;
-	if (j->j_cpu_throttled)
+	if (!j->j_cpu_throttled)
+		return;
+	/* Counted in short periods, however long this jail's are. */
+	if (was_throttled && us >= 2 * PJ_PERIOD_MS * 1000)
+		j->j_cpu_throttles += us / (PJ_PERIOD_MS * 1000);
+	else
 		j->j_cpu_throttles++;
 }
 
@@ -524,8 +534,9 @@ pj_look(struct pj_jail *j)
 		(void)pj_signal_members(j, SIGKILL);
 		return PJ_PERIOD_MS;
 	}
-	busy = j->j_used_us != 0 || j->j_runnable;
+	/* What was suspended until now wants to run. */
 	was_throttled = j->j_cpu_throttled;
+	busy = j->j_used_us != 0 || j->j_runnable || was_throttled;
 	pj_settle_cpu(j, limits.cpu_percent);
 	if (j->j_cpu_throttled && !was_throttled) {
 		mutex_enter(&pj_lock);
@@ -541,35 +552,86 @@ pj_look(struct pj_jail *j)
 	return pj_next_look(j, &limits, busy);
 }
 
-/* The next jail that is not being destroyed, held; pj_lock is held. */
+static uint64_t
+pj_now_us(void)
+{
+	struct bintime now;
+
+	binuptime(&now);
+	return pj_bt2us(&now);
+}
+
+/*
+ * How long a jail is left alone that wants to be looked at again in so many ms,
+ * in us.  Short periods are for PJ_PACE_PROCESSES in all, shared equally by the
+ * jails that are sampled.  A jail with more processes than its portion waits
+ * longer, in proportion; what it does so to others is nothing.  The longest is
+ * the long period, on which the bounds of pj_settle_cpu() and pj_next_look()
+ * rest.
+ */
+static uint64_t
+pj_pace(u_int ms, u_int processes, u_int sampled)
+{
+	u_int portion, pace;
+
+	portion = MAX(1, PJ_PACE_PROCESSES / MAX(1, sampled));
+	if (processes > portion * (PJ_IDLE_PERIOD_MS / PJ_PERIOD_MS))
+		pace = PJ_IDLE_PERIOD_MS;
+	else
+		pace = PJ_PERIOD_MS * processes / portion;
+	return (uint64_t)MAX(ms, pace) * 1000;
+}
+
+/*
+ * The next jail that is due and not being destroyed, held; pj_lock is held.
+ * Those that are due later are counted, with the soonest of their times.
+ */
 static struct pj_jail *
-pj_hold_next(struct pj_jail *j)
+pj_hold_due(struct pj_jail *j, uint64_t now, u_int *later, uint64_t *soonest)
 {
 
-	while (j != NULL && j->j_gone)
-		j = LIST_NEXT(j, j_list);
-	if (j != NULL)
+	for (; j != NULL; j = LIST_NEXT(j, j_list)) {
+		if (j->j_gone || j->j_due_us == PJ_NEVER)
+			continue;
+		if (j->j_due_us <= now)
+			break;
+		(*later)++;
+		*soonest = MIN(*soonest, j->j_due_us);
+	}
+	if (j != NULL) {
 		j->j_holds++;
+		j->j_due_us = PJ_NEVER;	/* until looked at, or kicked */
+	}
 	return j;
 }
 
-/* One round over all jails; returns the shortest wish for the next, 0 for none. */
+/* One round over the jails that are due; returns when the next is, 0 for never. */
 static u_int
 pj_round(void)
 {
+	static u_int sampled = 1;	/* jails, in the round before */
 	struct pj_jail *j, *next;
-	u_int ms, soonest = 0;
+	uint64_t now, begin, soonest = PJ_NEVER;
+	u_int ms, count = 0;
 
+	begin = pj_now_us();
+	/* Ticks of the clock come a little early or late; half a period counts. */
+	now = begin + PJ_PERIOD_MS * 1000 / 2;
 	mutex_enter(PJ_PROC_LOCK);
 	mutex_enter(&pj_lock);
-	j = pj_hold_next(LIST_FIRST(&pj_jails));
+	j = pj_hold_due(LIST_FIRST(&pj_jails), now, &count, &soonest);
 	mutex_exit(&pj_lock);
 	while (j != NULL) {
 		ms = pj_look(j);
-		if (ms != 0 && (soonest == 0 || ms < soonest))
-			soonest = ms;
 		mutex_enter(&pj_lock);
-		next = pj_hold_next(LIST_NEXT(j, j_list));
+		if (ms != 0) {
+			count++;
+			j->j_due_us = MIN(j->j_due_us,
+			    begin + pj_pace(ms, j->j_nproc, sampled));
+		}
+		soonest = MIN(soonest, j->j_due_us);
+		next = pj_hold_due(LIST_NEXT(j, j_list), now, &count,
+		    &soonest);
 		mutex_exit(&pj_lock);
 		/* Let others have proc_lock between two jails. */
 		mutex_exit(PJ_PROC_LOCK);
@@ -578,7 +640,11 @@ pj_round(void)
 		mutex_enter(PJ_PROC_LOCK);
 	}
 	mutex_exit(PJ_PROC_LOCK);
-	return soonest;
+	sampled = MAX(1, count);
+	if (soonest == PJ_NEVER)
+		return 0;
+	now = pj_now_us();
+	return soonest > now ? (u_int)((soonest - now + 999) / 1000) : 1;
 }
 
 static void

@@ -77,6 +77,15 @@ struct vnode;
  */
 #define	PJ_FILL_BYTES_PER_MS	((uint64_t)3 << 20)
 
+/*
+ * So many processes, of all jails that are sampled, are looked at each short
+ * period.  With more, jails that have more than their portion of this are
+ * looked at less often, at the long period at the latest.
+ */
+#define	PJ_PACE_PROCESSES	1000
+
+#define	PJ_NEVER		UINT64_MAX
+
 /* LWPs of one process whose suspension is remembered one by one. */
 #define	PJ_LIDS			16
 
@@ -131,6 +140,7 @@ struct pj_jail {
 	uint32_t	j_nproc_peak;	/* (l) */
 	bool		j_threads_full;	/* (l) over the limit on threads */
 	uint32_t	j_events;	/* (l) not yet reported by WAIT */
+	uint64_t	j_due_us;	/* (l) uptime of the sampler's next look */
 	uint64_t	j_forks;	/* (l) */
 	uint64_t	j_forks_refused; /* (l) */
 	uint64_t	j_denials[PKGJAIL_NDENIALS]; /* (l) */
@@ -236,7 +246,7 @@ void	pj_ipc_forget(void);
 /* pkgjail_limit.c */
 int	pj_limit_start(void);
 void	pj_limit_stop(void);
-void	pj_limit_kick(void);
+void	pj_limit_kick(struct pj_jail *);
 void	pj_measure(struct pj_jail *);
 void	pj_account(struct pj_member *);
 void	pj_release_members(struct pj_jail *);

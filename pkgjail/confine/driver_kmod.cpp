@@ -128,6 +128,13 @@ EntryPlan KmodDriver::plan_of(const JailSpec& spec, const pkgjail_ref& ref) cons
     return plan;
 }
 
+void KmodDriver::write_network_lines(const JailSpec& spec, const HostPath& run_directory) const {
+    const auto shaper = host_->operator_file(altq_conf);
+    const auto altq = shaper ? find_altq_place(*shaper) : std::nullopt;
+    write_or_remove(npf_file(run_directory), npf_rules(spec));
+    write_or_remove(altq_file(run_directory), altq ? altq_lines(spec, *altq) : std::string());
+}
+
 base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_directory,
                                    const Streams& streams) {
     check_spec(spec);
@@ -138,10 +145,7 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
     check_mountable(spec);
     check_mount_points(spec);
     try {
-        const auto shaper = host_->operator_file(altq_conf);
-        const auto altq = shaper ? find_altq_place(*shaper) : std::nullopt;
-        write_or_remove(npf_file(run_directory), npf_rules(spec));
-        write_or_remove(altq_file(run_directory), altq ? altq_lines(spec, *altq) : std::string());
+        write_network_lines(spec, run_directory);
         assemble_root(*host_, place, root_steps(spec, place, facts), spec.jail);
         base::step("confine.root_mounted");
         request.root = host_->open_directory(place / place_root);

@@ -44,9 +44,16 @@ class KmodDriver final : public Driver {
                     const ExecRequest& request) override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
+    /// What the module holds changes at once. Limits of single processes are set process by process; one that
+    /// is lifted becomes what this process has itself, as at a start. Error{denied} for memory below what is
+    /// in use, of which the module would make room by killing.
+    void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
 
   private:
+    void write_network_lines(const JailSpec& spec, const base::HostPath& run_directory) const;
+    void set_for_all(const pkgjail_ref& ref, const std::string& handle, jail::LimitKind kind, unsigned number,
+                     const ProcessRlimit& wanted);
     base::HostPath place_of(const std::string& handle) const;
     pkgjail_stat running(const std::string& handle) const;
     EntryPlan plan_of(const JailSpec& spec, const pkgjail_ref& ref) const;

@@ -1,31 +1,14 @@
-// Which driver this host has.
+// Which driver this host has. Nothing else stands in this file: a test of whole operations on another host
+// than the one it runs on is linked with an open_driver() of its own in the place of this one.
 #include "pkgjail/confine/driver.hpp"
 
 #ifdef __linux__
-#include <cerrno>
-
-#include <sys/prctl.h>
-
 #include "pkgjail/confine/runtime_probe.hpp"
 #else
 #include "pkgjail/confine/driver_kmod.hpp"
 #endif
 
-#include "pkgjail/base/error.hpp"
-
 namespace pkgjail::confine {
-
-void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
-    throw base::Error(base::ErrorKind::denied, spec.jail,
-                      "its limits cannot be changed while it runs, with driver " + info().name,
-                      "stop it first; the limits hold from its next start");
-}
-
-base::ProcessId Driver::spawn(const JailSpec& spec, const base::HostPath&, const ExecRequest&,
-                              const Streams&) {
-    throw base::Error(base::ErrorKind::configuration, spec.jail,
-                      "has several services, which " + info().name + " cannot run in one jail");
-}
 
 #ifdef __linux__
 
@@ -34,18 +17,11 @@ std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory,
     return probe_oci_driver(state_directory, configured_runtime);
 }
 
-void become_reaper() {
-    if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
-        throw base::system_error(errno, "process", "prctl PR_SET_CHILD_SUBREAPER");
-}
-
 #else
 
 std::unique_ptr<Driver> open_driver(const base::HostPath& state_directory, const std::string&) {
     return open_kmod_driver(state_directory); // `runtime` names an OCI runtime, of which there is none
 }
-
-void become_reaper() {} // the module's jails are children of the process that starts them
 
 #endif
 

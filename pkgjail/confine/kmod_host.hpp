@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <sys/types.h>
+
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/confine/kmod_entry.hpp"
 #include "pkgjail/confine/kmod_root.hpp"
@@ -28,6 +30,13 @@ class Entrant {
     virtual std::optional<EntryOutcome> let_go() = 0;
     /// Waits for its end and reaps it.
     virtual base::Exit wait() = 0;
+};
+
+/// setrlimit(2) of one process; ~0: none.
+struct ProcessRlimit {
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    bool operator==(const ProcessRlimit&) const = default;
 };
 
 class KmodHost {
@@ -66,6 +75,10 @@ class KmodHost {
     /// Starts the process that carries out `plan`. Throws Error{system}.
     virtual std::unique_ptr<Entrant> start(const EntryPlan& plan) = 0;
     virtual void pause(std::chrono::milliseconds time) = 0;
+    /// A limit of one process, by its PKGJAIL_RLIMIT_* number; process 0 is this one. ESRCH: it is gone.
+    virtual int read_rlimit(pid_t pid, unsigned number, ProcessRlimit& found) = 0;
+    /// What the kernel does not allow that much of may become less.
+    virtual int set_rlimit(pid_t pid, unsigned number, const ProcessRlimit& wanted) = 0;
 };
 
 /// Major number of a device number as NetBSD has them, on any host.

@@ -3,6 +3,7 @@
 // NetBSD's kernel behind the driver's interface.
 #include "pkgjail/confine/driver_kmod.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include <fs/tmpfs/tmpfs_args.h>
 #include <miscfs/nullfs/null.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
@@ -99,6 +101,20 @@ int make_devices(const RootStep& step) {
             return errno;
     }
     return 0;
+}
+
+/// proc.PID.rlimit.NAME.soft and .hard of sysctl(7). The module numbers limits as the kernel does.
+int limit_node(pid_t pid, unsigned number, int type, rlim_t* found, const rlim_t* wanted) {
+    const int name[] = {CTL_PROC, pid == 0 ? ::getpid() : pid, PROC_PID_LIMIT, static_cast<int>(number) + 1,
+                        type};
+    std::size_t size = sizeof(rlim_t);
+    const int result = ::sysctl(name, 5, found, found != nullptr ? &size : nullptr, wanted,
+                                wanted != nullptr ? sizeof(rlim_t) : 0);
+    return result != 0 ? errno : 0;
+}
+
+std::uint64_t limit_of(rlim_t value) {
+    return value >= RLIM_INFINITY ? UINT64_MAX : value;
 }
 
 class NetbsdHost final : public KmodHost {
@@ -213,6 +229,32 @@ class NetbsdHost final : public KmodHost {
         return fork_entrant(plan, system_entry_calls);
     }
     void pause(std::chrono::milliseconds time) override { std::this_thread::sleep_for(time); }
+
+    int read_rlimit(pid_t pid, unsigned number, ProcessRlimit& found) override {
+        rlim_t soft = 0, hard = 0;
+        if (const int error = limit_node(pid, number, PROC_PID_LIMIT_TYPE_SOFT, &soft, nullptr); error != 0)
+            return error;
+        if (const int error = limit_node(pid, number, PROC_PID_LIMIT_TYPE_HARD, &hard, nullptr); error != 0)
+            return error;
+        found = {limit_of(soft), limit_of(hard)};
+        return 0;
+    }
+    int set_rlimit(pid_t pid, unsigned number, const ProcessRlimit& wanted) override {
+        const rlim_t soft = std::min<rlim_t>(wanted.soft, RLIM_INFINITY);
+        const rlim_t hard = std::min<rlim_t>(wanted.hard, RLIM_INFINITY);
+        rlim_t present = 0;
+        if (const int error = limit_node(pid, number, PROC_PID_LIMIT_TYPE_SOFT, &present, nullptr);
+            error != 0)
+            return error;
+        // One number at a time, and never a soft limit above the hard one.
+        if (present > hard)
+            if (const int error = limit_node(pid, number, PROC_PID_LIMIT_TYPE_SOFT, nullptr, &soft);
+                error != 0)
+                return error;
+        if (const int error = limit_node(pid, number, PROC_PID_LIMIT_TYPE_HARD, nullptr, &hard); error != 0)
+            return error;
+        return limit_node(pid, number, PROC_PID_LIMIT_TYPE_SOFT, nullptr, &soft);
+    }
 
   private:
     Fd device_;

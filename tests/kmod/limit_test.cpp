@@ -3,6 +3,7 @@
 #include "kernel.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 using namespace kmod_test;
 
@@ -43,6 +44,42 @@ double share(Kernel& kernel, const Jail& jail, std::uint64_t ms) {
 }
 
 } // namespace
+
+TEST_CASE("a jail of many processes is looked at less often, and its neighbour is not", "[kmod][limit]") {
+    Kernel kernel(2);
+    const Jail crowd = jail_with(kernel, cpu(50), "crowd");
+    const Jail few = jail_with(kernel, cpu(50), "few");
+    proc* members[] = {spinner(kernel, crowd), spinner(kernel, few)};
+    lwp* before = world_as(world_lwp(members[0]));
+    for (int i = 1; i < 1500; ++i) // three times its portion, which is half of a thousand
+        REQUIRE(world_fork(WORLD_FORK, nullptr) == 0);
+    world_as(before);
+    world_run(500);
+
+    // How long each is left to run, or kept suspended, at the least.
+    std::uint64_t shortest[2] = {1000, 1000}, since[2] = {};
+    bool suspended[2] = {world_suspended(world_lwp(members[0])), world_suspended(world_lwp(members[1]))};
+    bool whole[2] = {};
+    for (int ms = 0; ms < 1000; ++ms) {
+        world_run(1);
+        for (int i = 0; i < 2; ++i) {
+            ++since[i];
+            if (world_suspended(world_lwp(members[i])) == suspended[i])
+                continue;
+            suspended[i] = !suspended[i];
+            if (whole[i])
+                shortest[i] = std::min(shortest[i], since[i]);
+            whole[i] = true;
+            since[i] = 0;
+        }
+    }
+    CHECK(shortest[0] >= 25); // 30, but for the step of the clock
+    CHECK(shortest[0] <= 35);
+    CHECK(shortest[1] <= 15);
+    const auto used = kernel.stat(crowd).cpu_us;
+    CHECK(std::abs(share(kernel, few, 3000) - 50) < 2);
+    CHECK(std::abs(static_cast<double>(kernel.stat(crowd).cpu_us - used) / 30'000 - 50) < 2);
+}
 
 TEST_CASE("a CPU share holds within two percent of itself, whatever runs inside", "[kmod][limit]") {
     struct Case {

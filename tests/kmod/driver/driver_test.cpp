@@ -1,6 +1,7 @@
 // The driver of the kernel module, against the module's own sources on the fake kernel.
 #include "pkgjail/confine/driver_kmod.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 
@@ -154,6 +155,94 @@ TEST_CASE("limits are asked for, read back, and hold in the kernel", "[kmod][dri
     CHECK_FALSE(usage.io_read_bytes);
     driver->remove("web", state.dir.path());
     CHECK(machine.show().empty());
+}
+
+TEST_CASE("limits of a running jail are changed for every process in it, and lifted again",
+          "[kmod][driver]") {
+    const State state;
+    Machine machine;
+    const auto driver = state.command(machine);
+    auto spec = state.spec("web");
+    const auto& run = state.dir.path();
+    using jail::LimitKind;
+    const auto limit = [&](std::initializer_list<std::pair<LimitKind, std::uint64_t>> wanted) {
+        spec.limits.wanted.clear();
+        for (const auto& [kind, value] : wanted)
+            spec.limits.wanted[kind] = {value, "test"};
+        driver->set_limits(spec, run);
+    };
+    spec.limits.wanted[LimitKind::processes] = {2, "test"};
+    driver->create(spec, run, {});
+    driver->start(spec, run);
+    proc* service = machine.inside("web").at(0);
+    const auto forks = [&] {
+        lwp* before = world_as(world_lwp(service));
+        proc* child = nullptr;
+        const int error = world_fork(WORLD_FORK, &child);
+        world_as(before);
+        return error == 0 ? child : nullptr;
+    };
+    proc* child = forks();
+    REQUIRE(child != nullptr);
+    CHECK(forks() == nullptr);
+    const auto files = world_rlimit(service, PKGJAIL_RLIMIT_NOFILE);
+
+    limit({{LimitKind::processes, 3}, {LimitKind::files, 50}, {LimitKind::core, 4096}, {LimitKind::cpu, 25}});
+    for (proc* process : {service, child}) {
+        CHECK(world_rlimit(process, PKGJAIL_RLIMIT_NOFILE) == 50);
+        CHECK(world_soft_rlimit(process, PKGJAIL_RLIMIT_NOFILE) == 50);
+        CHECK(world_rlimit(process, PKGJAIL_RLIMIT_CORE) == 4096);
+    }
+    std::string readings;
+    for (const auto& reading : driver->read_limits(spec, run))
+        readings += std::string(jail::limit_name(reading.kind)) + " " +
+                    (reading.effective ? std::to_string(*reading.effective) : "-") + "\n";
+    CHECK(readings == "cpu 25\nprocesses 3\nfiles 50\ncore 4096\n");
+    CHECK(forks() != nullptr);
+    CHECK(forks() == nullptr);
+    world_spin(world_lwp(service), true);
+    machine.run(1000);
+    const auto at_quarter = world_cpu_us(service);
+    CHECK(at_quarter < 350'000);
+
+    limit({});
+    CHECK(world_rlimit(child, PKGJAIL_RLIMIT_NOFILE) == files);
+    CHECK(world_rlimit(child, PKGJAIL_RLIMIT_CORE) == 0); // off unless asked for, as at a start
+    CHECK(forks() != nullptr);
+    machine.run(1000);
+    CHECK(world_cpu_us(service) - at_quarter > 900'000);
+    driver->remove("web", run);
+    CHECK(failure([&] { driver->set_limits(spec, run); }) == "web: is not running");
+}
+
+TEST_CASE("a limit that a running jail cannot be given is named", "[kmod][driver]") {
+    const State state;
+    Machine machine;
+    const auto driver = state.command(machine);
+    auto spec = state.spec("web");
+    const auto& run = state.dir.path();
+    using jail::LimitKind;
+    spec.limits.wanted[LimitKind::memory] = {64u << 20, "test"};
+    driver->create(spec, run, {});
+    driver->start(spec, run);
+    proc* service = machine.inside("web").at(0);
+    world_set_memory(service, 32u << 20);
+
+    auto changed = spec;
+    changed.limits.wanted[LimitKind::memory] = {16u << 20, "test"};
+    CHECK(failure([&] { driver->set_limits(changed, run); }) ==
+          "limit memory: 32M are in use, and at 16M processes would be killed");
+    machine.run(500);
+    CHECK(machine.inside("web").size() == 1);
+    CHECK(driver->read_limits(spec, run).at(0).effective == 64u << 20);
+
+    changed = spec;
+    changed.limits.wanted[LimitKind::files] = {50, "test"};
+    machine.rlimit_error = EPERM;
+    CHECK(failure([&] { driver->set_limits(changed, run); }) ==
+          "limit files: process " + std::to_string(world_pid(service)) + ": Operation not permitted");
+    driver->set_limits(spec, run); // and back: nothing has to be set
+    CHECK(driver->read_limits(spec, run).size() == 1);
 }
 
 TEST_CASE("a jail is paused, goes on, and hears signals", "[kmod][driver]") {

@@ -293,6 +293,26 @@ void FakeHost::pause(std::chrono::milliseconds time) {
     world_run(static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 1)));
 }
 
+int FakeHost::read_rlimit(pid_t pid, unsigned number, ProcessRlimit& found) {
+    proc* process = pid == 0 ? command_ : world_find(pid);
+    if (process == nullptr || world_is_zombie(process))
+        return ESRCH;
+    found = {world_soft_rlimit(process, static_cast<int>(number)),
+             world_rlimit(process, static_cast<int>(number))};
+    return 0;
+}
+
+int FakeHost::set_rlimit(pid_t pid, unsigned number, const ProcessRlimit& wanted) {
+    act("set rlimit");
+    if (machine_.rlimit_error != 0)
+        return machine_.rlimit_error;
+    proc* process = pid == 0 ? command_ : world_find(pid);
+    if (process == nullptr || world_is_zombie(process))
+        return ESRCH;
+    const As as(command_);
+    return host_errno(world_setrlimit(process, static_cast<int>(number), wanted.soft, wanted.hard));
+}
+
 /// The stages by the fake kernel's system calls, in the name of the process that goes in.
 class FakeHost::Calls final : public EntryCalls {
   public:

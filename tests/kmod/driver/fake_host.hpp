@@ -54,6 +54,7 @@ class Machine {
     std::function<void(const std::string& act)> on_act;
     /// A forked process ends at once with this status when it is let go.
     std::optional<int> ends_with;
+    int rlimit_error = 0;       ///< setting one fails so
     unsigned busy_unmounts = 0; ///< so many times, unmounting says EBUSY first
 
     std::string log; ///< acts that changed something, a line each
@@ -91,6 +92,8 @@ class FakeHost final : public confine::KmodHost {
     std::optional<std::string> operator_file(const pkgjail::base::HostPath& path) override;
     std::unique_ptr<confine::Entrant> start(const confine::EntryPlan& plan) override;
     void pause(std::chrono::milliseconds time) override;
+    int read_rlimit(pid_t pid, unsigned number, confine::ProcessRlimit& found) override;
+    int set_rlimit(pid_t pid, unsigned number, const confine::ProcessRlimit& wanted) override;
 
   private:
     class Calls;

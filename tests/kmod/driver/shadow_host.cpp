@@ -65,6 +65,13 @@ void ShadowHost::settle() {
     }
 }
 
+pid_t ShadowHost::shadow_of(pid_t real) const {
+    for (const Pair& pair : pairs_)
+        if (pair.real == real)
+            return world_pid(pair.shadow);
+    return real; // our own
+}
+
 int ShadowHost::request(unsigned long number, void* data) {
     settle();
     if (number == PKGJAIL_IOC_SIGNAL) {

@@ -39,6 +39,13 @@ class ShadowHost final : public confine::KmodHost {
     }
     std::unique_ptr<confine::Entrant> start(const confine::EntryPlan& plan) override;
     void pause(std::chrono::milliseconds time) override;
+    /// Of the shadow; the real process keeps what it has.
+    int read_rlimit(pid_t pid, unsigned number, confine::ProcessRlimit& found) override {
+        return fake_.read_rlimit(shadow_of(pid), number, found);
+    }
+    int set_rlimit(pid_t pid, unsigned number, const confine::ProcessRlimit& wanted) override {
+        return fake_.set_rlimit(shadow_of(pid), number, wanted);
+    }
 
   private:
     struct Pair {
@@ -46,6 +53,7 @@ class ShadowHost final : public confine::KmodHost {
         pid_t real;
     };
     void settle();
+    pid_t shadow_of(pid_t real) const;
 
     Machine& machine_;
     FakeHost fake_;

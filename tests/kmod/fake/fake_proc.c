@@ -656,6 +656,12 @@ world_rlimit(struct proc *p, int which)
 	return p->p_rlimit[which].rlim_max;
 }
 
+uint64_t
+world_soft_rlimit(struct proc *p, int which)
+{
+	return p->p_rlimit[which].rlim_cur;
+}
+
 int
 world_kill(struct proc *p, int signo)
 {
@@ -801,6 +807,20 @@ int
 world_pid(struct proc *p)
 {
 	return p->p_pid;
+}
+
+struct proc *
+world_find(int pid)
+{
+	struct proc *p;
+
+	mutex_enter(&proc_lock);
+	LIST_FOREACH(p, &fk_allproc, p_list) {
+		if (p->p_pid == pid)
+			break;
+	}
+	mutex_exit(&proc_lock);
+	return p;
 }
 
 bool

@@ -46,6 +46,7 @@ struct lwp *world_thread(struct proc *);
 void	world_thread_exit(struct lwp *);
 struct lwp *world_as(struct lwp *);
 int	world_pid(struct proc *);
+struct proc *world_find(int pid);
 bool	world_is_zombie(struct proc *);
 size_t	world_processes(void);
 bool	world_killed(void);
@@ -68,7 +69,8 @@ int	world_exec_setid(uint32_t uid);
 int	world_setsid(void);
 int	world_chroot(struct vnode *);
 int	world_setrlimit(struct proc *, int which, uint64_t soft, uint64_t hard);
-uint64_t world_rlimit(struct proc *, int which);
+uint64_t world_rlimit(struct proc *, int which);	/* hard */
+uint64_t world_soft_rlimit(struct proc *, int which);
 void	world_trace(struct proc *, bool);
 void	world_share(struct proc *, bool vm, bool fd, bool cwd);
 
