@@ -92,7 +92,8 @@ TEST_CASE("a CPU share holds within two percent of itself, whatever runs inside"
         const Jail jail = jail_with(kernel, cpu(c.percent));
         for (int i = 0; i < c.processes; ++i)
             spinner(kernel, jail);
-        world_run(3000);
+        // One that was idle is seen to run after 100 ms, and pays for them first.
+        world_run(3000 + static_cast<std::uint64_t>(c.cpus) * 12'000 / c.percent);
 
         // A round lasts 10 ms on every CPU; the window has to hold a hundred of them to show two percent.
         const auto window = static_cast<std::uint64_t>(c.cpus) * 100 * 10 * 100 / c.percent;
@@ -148,7 +149,7 @@ TEST_CASE("a raised, lowered and lifted CPU limit holds at once", "[kmod][limit]
     Kernel kernel(2);
     const Jail jail = jail_with(kernel, cpu(10));
     spinner(kernel, jail);
-    world_run(300);
+    world_run(1500); // pays for its first 100 ms, in which nobody looked
 
     CHECK(share(kernel, jail, 5000) == Approx(10).epsilon(0.03));
     REQUIRE(kernel.set_limits(jail, cpu(60)) == "ok");
