@@ -149,6 +149,7 @@ int cmd_gc(Environment&);
 int cmd_du(Environment&);
 int cmd_catalog(Environment&);
 int cmd_apply(Environment&);
+int cmd_generate(Environment&);
 int cmd_doctor(Environment&);
 int cmd_help(Environment&);
 int cmd_version(Environment&);

@@ -58,6 +58,11 @@ void apply_options(po::options_description& options) {
         "remove-orphans",
         "destroy those; asks first, their data stays")("export", "print a jail as it is as a declaration");
 }
+void generate_options(po::options_description& options) {
+    options.add_options()("output", po::value<std::string>()->value_name("DIR"),
+                          "where they go; default: where the service manager looks")("force",
+                                                                                     "edited files too");
+}
 void upgrade_options(po::options_description& options) {
     all_option(options);
     options.add_options()("package", po::value<std::vector<std::string>>()->value_name("PKG"),
@@ -327,6 +332,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_apply},
+        {"generate",
+         "rc.d|systemd [--output DIR] [--force]",
+         "scripts or units for the host's service manager",
+         generate_options,
+         {"manager"},
+         false,
+         cmd_generate},
         {"verify",
          "[JAIL…]",
          "files against what is recorded of them",
