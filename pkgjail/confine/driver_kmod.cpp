@@ -240,7 +240,8 @@ std::vector<pid_t> KmodDriver::processes(const std::string& handle, const HostPa
     return found ? control_.members(found->ref, handle) : std::vector<pid_t>{};
 }
 
-base::Exit KmodDriver::exec(const JailSpec& spec, const HostPath&, const ExecRequest& request) {
+/// For a process besides the first. Throws when the jail takes none, or the request makes no sense.
+EntryPlan KmodDriver::further_plan(const JailSpec& spec, const ExecRequest& request) const {
     if (request.command.empty() || request.command.front().empty())
         throw Error(ErrorKind::configuration, spec.jail, "no command was given");
     check_working_directory(request.working_directory, spec.jail);
@@ -249,15 +250,34 @@ base::Exit KmodDriver::exec(const JailSpec& spec, const HostPath&, const ExecReq
         throw not_running(spec.jail);
     if ((found.flags & PKGJAIL_IS_PAUSED) != 0)
         throw Error(ErrorKind::conflict, spec.jail, "is paused");
-    if (request.terminal && ::isatty(STDIN_FILENO) != 1)
-        throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
 
     JailSpec further = spec;
     further.command = request.command;
     further.environment = request.environment;
     further.working_directory = request.working_directory;
     further.identity = request.identity;
-    EntryPlan plan = plan_of(further, found.ref);
+    return plan_of(further, found.ref);
+}
+
+base::ProcessId KmodDriver::spawn(const JailSpec& spec, const HostPath&, const ExecRequest& request,
+                                  const Streams& streams) {
+    EntryPlan plan = further_plan(spec, request);
+    plan.streams[0] = streams.input;
+    plan.streams[1] = streams.output;
+    plan.streams[2] = streams.error;
+    const auto entrant = host_->start(plan);
+    const EntryOutcome outcome = entrant->await_ready();
+    if (!outcome.ready())
+        throw entry_error(plan, outcome);
+    if (const auto failed = entrant->let_go())
+        throw entry_error(plan, *failed);
+    return entrant->process();
+}
+
+base::Exit KmodDriver::exec(const JailSpec& spec, const HostPath&, const ExecRequest& request) {
+    EntryPlan plan = further_plan(spec, request);
+    if (request.terminal && ::isatty(STDIN_FILENO) != 1)
+        throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
     for (int i = 0; i < 3; ++i)
         plan.streams[i] = i;
     std::optional<PseudoTerminal> terminal;

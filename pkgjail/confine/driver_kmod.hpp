@@ -42,6 +42,8 @@ class KmodDriver final : public Driver {
                                  const base::HostPath& run_directory) const override;
     base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,
                     const ExecRequest& request) override;
+    base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
+                          const ExecRequest& request, const Streams& streams) override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
     /// What the module holds changes at once. Limits of single processes are set process by process; one that
@@ -57,6 +59,7 @@ class KmodDriver final : public Driver {
     base::HostPath place_of(const std::string& handle) const;
     pkgjail_stat running(const std::string& handle) const;
     EntryPlan plan_of(const JailSpec& spec, const pkgjail_ref& ref) const;
+    EntryPlan further_plan(const JailSpec& spec, const ExecRequest& request) const;
 
     std::unique_ptr<KmodHost> host_;
     base::HostPath places_; ///< STATE/run/kmod, without symbolic links on the way

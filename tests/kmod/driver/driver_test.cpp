@@ -279,6 +279,28 @@ TEST_CASE("a jail is paused, goes on, and hears signals", "[kmod][driver]") {
     CHECK(failure([&] { driver->usage("web", run); }) == "web: is not running");
 }
 
+TEST_CASE("a further process is started inside, and ends with the jail", "[kmod][driver]") {
+    const State state;
+    Machine machine;
+    const auto driver = state.command(machine);
+    const auto spec = state.spec("web");
+    const auto& run = state.dir.path();
+    const confine::ExecRequest request{{"/usr/pkg/sbin/worker"}, {}, "/", {}, false};
+    CHECK(failure([&] { driver->spawn(spec, run, request, {}); }) == "web: is not running");
+    const auto first = driver->create(spec, run, {});
+    CHECK(failure([&] { driver->spawn(spec, run, request, {}); }) == "web: is not running"); // not let go yet
+    driver->start(spec, run);
+
+    const auto second = driver->spawn(spec, run, request, {});
+    CHECK(driver->processes("web", run) == std::vector<pid_t>{first.pid, second.pid});
+    machine.missing_programs = {"/usr/pkg/sbin/worker"};
+    CHECK_THAT(failure([&] { driver->spawn(spec, run, request, {}); }), ContainsSubstring("no such program"));
+    machine.run(20);
+    CHECK(driver->processes("web", run).size() == 2);
+    driver->remove("web", run);
+    CHECK(machine.show().empty());
+}
+
 TEST_CASE("two jails are apart, and removing one leaves the other", "[kmod][driver]") {
     const State state;
     Machine machine;
