@@ -52,7 +52,7 @@ std::vector<Table::Cell> row(const std::string& jail, const char* what, const op
 } // namespace
 
 int cmd_du(Environment& environment) {
-    const ops::DuResult result = ops::du(environment.context(), environment.list("jail"));
+    const ops::DuResult result = ops::du(environment.context(), environment.list("jail…"));
     if (environment.json()) {
         Json jails = Json::array();
         for (const ops::JailUsage& jail : result.jails)
