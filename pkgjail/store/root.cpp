@@ -142,6 +142,8 @@ void make_skeleton(const Tree& root, const HostBase& base, const std::string& pr
     root.make_directories(prefix_path);
     for (const char* path : {"/etc", "/var", "/home", "/root", "/tmp", "/run", "/dev", "/proc", "/sys"})
         root.make_directories(RootPath::parse(path));
+    // runc gives a tmpfs the mode of the directory below it, whatever the mount asks for.
+    root.set_permissions(RootPath::parse("/tmp"), 01777);
     for (const RootPath& path : data_paths)
         if (std::none_of(data_roots.begin(), data_roots.end(),
                          [&](const char* r) { return path.is_within(RootPath::parse(r)); }))

@@ -82,6 +82,7 @@ TEST_CASE("root inside a jail sees no host and changes no program", "[system][ro
     CHECK_THAT(inside(host, "nginx", "touch /usr/pkg/sbin/mine"), ContainsSubstring("Read-only file system"));
     CHECK_THAT(inside(host, "nginx", "touch /usr/bin/x"), ContainsSubstring("Read-only file system"));
     CHECK_THAT(inside(host, "nginx", "touch /x"), ContainsSubstring("Read-only file system"));
+    CHECK(inside(host, "nginx", "stat -c %a /tmp /run") == "0 1777\n755\n");
     CHECK(inside(host, "nginx", "test -e /etc/debian_version").starts_with("1 "));
     CHECK(inside(host, "nginx", "test -e " + host.state().string()).starts_with("1 "));
     CHECK_FALSE(inside(host, "nginx", "mknod /tmp/mem c 1 1").starts_with("0 "));
