@@ -4,8 +4,8 @@
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
-#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"

@@ -25,7 +25,7 @@ RecordedStatus status_from_json(std::string_view text);
 void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded);
 
 base::HostPath state_file(const base::HostPath& run_directory); ///< RUN/state.json
-base::HostPath lock_file(const base::HostPath& run_directory); ///< RUN/supervisor.lock
+base::HostPath lock_file(const base::HostPath& run_directory);  ///< RUN/supervisor.lock
 /// Whether a supervisor holds its lock. Looks by sharing the lock for a moment, so a supervisor waits a
 /// little for it.
 bool supervisor_lock_is_held(const base::HostPath& run_directory);

@@ -64,8 +64,8 @@ bool stop(const base::HostPath& run_directory, confine::Driver& driver);
 /// Makes `failed` in the state file `stopped`, with what it failed with as the reason. False when it is
 /// something else.
 bool reset_failed(const base::HostPath& run_directory);
-/// Sends the reload signal to the first process of the service, and of each of several that has one. Error{conflict} when it is not running or has
-/// none.
+/// Sends the reload signal to the first process of the service, and of each of several that has one.
+/// Error{conflict} when it is not running or has none.
 void reload(const base::HostPath& run_directory);
 /// Puts other limits in force for the service that runs, and for its restarts. Nothing runs: false, and
 /// nothing is done. Error{denied} when the kernel refuses one, with the former limits in force again;

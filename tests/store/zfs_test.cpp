@@ -1,7 +1,7 @@
 // ZFS without ZFS: a program that takes the place of zfs(8), knows the calls that are to come, in their order
-// and to the letter, answers each in the form that OpenZFS documents (written by hand: no ZFS was at hand), and
-// keeps directories and mount table as the kernel would. A call that is not the next one fails, and the test
-// with it.
+// and to the letter, answers each in the form that OpenZFS documents (written by hand: no ZFS was at hand),
+// and keeps directories and mount table as the kernel would. A call that is not the next one fails, and the
+// test with it.
 #include <filesystem>
 #include <fstream>
 #include <sstream>

@@ -80,7 +80,6 @@ TEST_CASE("a spinner gets its share of the processor and no more", "[system][roo
     INFO(used << " of " << passed);
     CHECK(used <= passed * 0.33 + 100'000); // a period more, and the command's own start
     CHECK(used > 0);
-    CHECK(limit(host, "cpu")["held_back_usec"].get<std::uint64_t>() > 0);
 }
 
 TEST_CASE("a service that meets its process limit has it in its log", "[system][root][limits]") {
