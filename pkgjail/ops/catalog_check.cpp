@@ -32,8 +32,7 @@ bool directory_exists(const base::HostPath& path) {
 class Check {
   public:
     Check(const Context& context, catalog::Catalog& catalog)
-        : context_(context), layout_(context.layout), images_(catalog), jails_(catalog), snapshots_(catalog) {
-    }
+        : layout_(context.layout), images_(catalog), jails_(catalog), snapshots_(catalog) {}
 
     void files() {
         for (const catalog::Image& image : images_.all())
@@ -182,7 +181,6 @@ class Check {
 
     static constexpr std::size_t most_manifest = std::size_t(1) << 30;
 
-    const Context& context_;
     const store::Layout& layout_;
     catalog::Images images_;
     catalog::Jails jails_;
