@@ -1,6 +1,9 @@
 # `cmake --install`: programs, recipes, limit templates, example configuration, manual pages.
 install(TARGETS pkgjail RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS pkgjail-supervisor RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+if(TARGET pkgjail-enter)
+    install(TARGETS pkgjail-enter RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+endif()
 install(DIRECTORY recipes etc/limits.d DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgjail)
 install(FILES etc/pkgjail.conf etc/repositories.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
 set(PREFIX ${CMAKE_INSTALL_PREFIX})

@@ -18,3 +18,21 @@ target_compile_definitions(pkgjail_cli PRIVATE PKGJAIL_CONFIG_DIR="${CMAKE_INSTA
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/pkgjail)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/recipes ${CMAKE_BINARY_DIR}/share/pkgjail/recipes SYMBOLIC)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/etc/limits.d ${CMAKE_BINARY_DIR}/share/pkgjail/limits.d SYMBOLIC)
+
+# Holds jails to their ports on Linux. Static, because it also runs inside jails; where there is no static C library it is
+# not made, and pkgjail then says that claimed ports are not enforced.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    include(CheckCSourceCompiles)
+    set(CMAKE_REQUIRED_LINK_OPTIONS -static)
+    check_c_source_compiles("int main(void) { return 0; }" PKGJAIL_STATIC_PROGRAMS)
+    unset(CMAKE_REQUIRED_LINK_OPTIONS)
+    if(PKGJAIL_STATIC_PROGRAMS)
+        add_executable(pkgjail-enter pkgjail/confine/enter.c)
+        set_target_properties(pkgjail-enter PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin C_STANDARD 11)
+        target_compile_options(pkgjail-enter PRIVATE -Wall -Wextra -Wshadow)
+        target_include_directories(pkgjail-enter PRIVATE ${CMAKE_SOURCE_DIR})
+        target_link_options(pkgjail-enter PRIVATE -static -s)
+        add_dependencies(pkgjail-supervisor pkgjail-enter)
+        add_dependencies(pkgjail pkgjail-enter)
+    endif()
+endif()

@@ -27,6 +27,11 @@ std::string ports_text(const ops::JailView& view) {
     return text;
 }
 
+bool claims_udp(const ops::JailView& view) {
+    return std::any_of(view.jail.claims.begin(), view.jail.claims.end(),
+                       [](const auto& claim) { return claim.protocol == "udp"; });
+}
+
 std::string status_block(const ops::JailView& view) {
     const Screen screen = output_screen();
     const std::string state = folded(state_text(view.status), view.jail.name.size() + 2, screen);
@@ -60,6 +65,16 @@ std::string status_block(const ops::JailView& view) {
     for (const std::string& required : view.requires_)
         line("requires", required);
     line("ports", ports_text(view));
+    if (view.ports) {
+        const auto held = [](const char* protocol, jail::Enforcement enforcement,
+                             const std::string& mechanism) {
+            return fmt::format("{} {}: {}", protocol, jail::enforcement_name(enforcement),
+                               printable(mechanism));
+        };
+        line("ports held", held("tcp", view.ports->tcp, view.ports->tcp_mechanism));
+        if (claims_udp(view))
+            line("", held("udp", view.ports->udp, view.ports->udp_mechanism));
+    }
     if (view.status.service)
         line("process",
              fmt::format("{}, supervised by {}", view.status.service->pid,

@@ -129,10 +129,34 @@ Json status_json(const ServiceStatus& status) {
             {"syslog_records_dropped", status.syslog_records_dropped}};
 }
 
+namespace {
+
+/// Of the addresses that the claim covers; a name may have some of both.
+const char* family_of(const catalog::PortClaimRow& claim) {
+    if (claim.address.find(':') != std::string::npos && claim.address != "::")
+        return "inet6";
+    if (claim.address.find_first_not_of("0123456789.") == std::string::npos && !claim.address.empty())
+        return "inet";
+    return "any";
+}
+
+Json held_json(jail::Enforcement enforcement, const std::string& mechanism) {
+    return {{"enforcement", jail::enforcement_name(enforcement)}, {"mechanism", mechanism}};
+}
+
+} // namespace
+
 Json jail_json(const ops::JailView& view) {
     Json ports = Json::array();
     for (const catalog::PortClaimRow& claim : view.jail.claims)
-        ports.push_back({{"protocol", claim.protocol}, {"address", claim.address}, {"port", claim.port}});
+        ports.push_back({{"protocol", claim.protocol},
+                         {"address", claim.address},
+                         {"port", claim.port},
+                         {"family", family_of(claim)}});
+    Json held = nullptr;
+    if (view.ports)
+        held = {{"tcp", held_json(view.ports->tcp, view.ports->tcp_mechanism)},
+                {"udp", held_json(view.ports->udp, view.ports->udp_mechanism)}};
     Json packages = Json::array();
     if (view.image)
         for (const catalog::ImagePackage& package : view.image->packages)
@@ -149,6 +173,7 @@ Json jail_json(const ops::JailView& view) {
                  {"profile", view.jail.profile},
                  {"network", view.jail.network},
                  {"ports", ports},
+                 {"ports_held", held},
                  {"addresses", view.addresses},
                  {"requires", view.requires_},
                  {"generation", view.generation.number},

@@ -16,6 +16,11 @@ void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
                       "stop it first; the limits hold from its next start");
 }
 
+PortsReading Driver::read_ports(const std::string&, const base::HostPath&) const {
+    const std::string why = "driver " + info().name + " holds no jail to its ports";
+    return {jail::Enforcement::advisory, why, jail::Enforcement::advisory, why};
+}
+
 base::ProcessId Driver::spawn(const JailSpec& spec, const base::HostPath&, const ExecRequest&,
                               const Streams&) {
     throw base::Error(base::ErrorKind::configuration, spec.jail,

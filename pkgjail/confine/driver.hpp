@@ -40,6 +40,14 @@ struct Usage {
     std::optional<std::uint64_t> throttled_usec; ///< time in which the cpu limit held it back
 };
 
+/// How well a jail is held to the ports that it claims.
+struct PortsReading {
+    jail::Enforcement tcp = jail::Enforcement::advisory;
+    std::string tcp_mechanism; ///< "Landlock, whatever the address"; what is advisory: why
+    jail::Enforcement udp = jail::Enforcement::advisory;
+    std::string udp_mechanism;
+};
+
 struct ExecRequest {
     std::vector<std::string> command;
     std::map<std::string, std::string> environment;
@@ -104,6 +112,8 @@ class Driver {
     /// read_limits() tells of it.
     virtual void set_limits(const JailSpec& spec, const base::HostPath& run_directory);
     virtual Usage usage(const std::string& handle, const base::HostPath& run_directory) const = 0;
+    /// What holds a jail that runs to its ports.
+    virtual PortsReading read_ports(const std::string& handle, const base::HostPath& run_directory) const;
 };
 
 /// The driver of this host, probed: on Linux the first OCI runtime (the configured one, else crun, runc,

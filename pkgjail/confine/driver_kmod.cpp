@@ -313,4 +313,10 @@ Usage KmodDriver::usage(const std::string& handle, const HostPath&) const {
     return kmod_usage(control_.measure(running(handle).ref, handle), control_.version().period_ms);
 }
 
+PortsReading KmodDriver::read_ports(const std::string& handle, const HostPath&) const {
+    running(handle);
+    const std::string mechanism = "kernel module (in profile low below port 1024 only)";
+    return {jail::Enforcement::enforced, mechanism, jail::Enforcement::enforced, mechanism};
+}
+
 } // namespace pkgjail::confine

@@ -21,6 +21,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/jail_process.hpp"
 #include "pkgjail/confine/process_limits.hpp"
 
@@ -34,7 +35,6 @@ using jail::Enforcement;
 using jail::LimitKind;
 namespace fs = std::filesystem;
 
-constexpr auto runtime_patience = std::chrono::seconds(60);
 constexpr auto removal_patience = std::chrono::seconds(30);
 
 void remove_directory(const HostPath& path) {
@@ -60,6 +60,21 @@ void detach_mounts_below(const HostPath& directory) {
             throw base::system_error(errno, *point, "umount");
 }
 
+void check_handle(const std::string& handle) {
+    // The handle becomes a path of the host's; everything that makes one is checked in one place.
+    JailSpec spec;
+    spec.handle = handle;
+    spec.root = "/";
+    spec.command = {"/"};
+    check_spec(spec);
+}
+
+} // namespace
+
+HostPath bundle_directory(const HostPath& run_directory) {
+    return run_directory / "oci";
+}
+
 std::optional<base::ProcessId> first_process(const HostPath& run_directory) {
     const auto text = base::read_file_if_exists(bundle_directory(run_directory) / "process.json");
     if (!text)
@@ -74,23 +89,8 @@ std::optional<base::ProcessId> first_process(const HostPath& run_directory) {
     return process;
 }
 
-void check_handle(const std::string& handle) {
-    // The handle becomes a path of the host's; everything that makes one is checked in one place.
-    JailSpec spec;
-    spec.handle = handle;
-    spec.root = "/";
-    spec.command = {"/"};
-    check_spec(spec);
-}
-
 Error not_running(const std::string& handle) {
     return Error(ErrorKind::conflict, handle, "is not running");
-}
-
-} // namespace
-
-HostPath bundle_directory(const HostPath& run_directory) {
-    return run_directory / "oci";
 }
 
 OciDriver::OciDriver(OciRuntime runtime, OciHost host, std::vector<CgroupHierarchy> hierarchies,
@@ -119,15 +119,19 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     base::make_directories(runtime_.state_root(), 0700);
     base::make_directories(bundle, 0700);
     base::write_file_atomically(bundle / "config.json", config);
+    const HeldPorts held = ports_to_hold(spec, host_.port_guard);
+    write_held_ports(bundle, held);
     base::step("confine.bundle_written");
     try {
+        auto entrance = Entrance::around_runtime(host_.port_guard, held);
         OciRuntime::Outcome outcome;
         {
             const CgroupParentHold hold(hierarchies_);
             outcome = runtime_.call(
                 {"create", "--bundle", bundle.string(), "--pid-file", (bundle / "pid").string(), spec.handle},
-                bundle, streams, runtime_patience);
+                bundle, streams, runtime_patience, entrance);
         }
+        entrance.check(spec.jail, spec.command.front());
         if (!outcome.exit.success())
             throw explain_runtime_failure(runtime_, "create", outcome, spec.jail, spec.command.front(),
                                           spec.working_directory);
@@ -231,76 +235,6 @@ void OciDriver::resume(const std::string& handle, const HostPath&) {
 
 std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath&) const {
     return cgroup_of(handle).processes();
-}
-
-HostPath OciDriver::prepare_exec(const JailSpec& spec, const HostPath& run_directory,
-                                 const ExecRequest& request) const {
-    const std::string description = oci_process(spec, request, host_);
-    const auto first = first_process(run_directory);
-    if (!first)
-        throw not_running(spec.jail);
-    if (request.terminal && ::isatty(STDIN_FILENO) != 1)
-        throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
-    if (cgroup_of(spec.handle).is_frozen())
-        throw Error(ErrorKind::conflict, spec.jail, "is paused");
-    // The runtime would write its own words about these to our standard error.
-    check_directory_inside(first->pid, request.working_directory, spec.jail);
-    const auto path = request.environment.find("PATH");
-    check_program_inside(first->pid, request.command.front(),
-                         path == request.environment.end() ? "" : path->second, spec.jail);
-
-    HostPath file = bundle_directory(run_directory) / ("exec-" + base::random_hex(8) + ".json");
-    base::write_file_atomically(file, description);
-    return file;
-}
-
-base::ProcessId OciDriver::spawn(const JailSpec& spec, const HostPath& run_directory,
-                                 const ExecRequest& request, const Streams& streams) {
-    const HostPath bundle = bundle_directory(run_directory);
-    const HostPath file = prepare_exec(spec, run_directory, request);
-    const HostPath pid_file = file.string() + ".pid";
-    const auto forget = [&] {
-        ::unlink(file.c_str());
-        ::unlink(pid_file.c_str());
-    };
-    try {
-        // What the runtime leaves behind becomes the child of the nearest reaper, which the caller is.
-        const auto outcome = runtime_.call(
-            {"exec", "--detach", "--pid-file", pid_file.string(), "--process", file.string(), spec.handle},
-            bundle, streams, runtime_patience);
-        if (!outcome.exit.success())
-            throw explain_runtime_failure(runtime_, "exec", outcome, spec.jail, request.command.front(),
-                                          request.working_directory);
-        const std::string text = base::read_file(pid_file);
-        pid_t pid = 0;
-        std::from_chars(text.data(), text.data() + text.size(), pid);
-        forget();
-        if (pid <= 0)
-            throw Error(ErrorKind::system, runtime_.name(), "exec: names no process");
-        // It may have ended already; its number is its own until the caller has waited for it.
-        return base::identify_process(pid).value_or(base::ProcessId{pid, 0});
-    } catch (...) {
-        forget();
-        throw;
-    }
-}
-
-base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, const ExecRequest& request) {
-    const HostPath bundle = bundle_directory(run_directory);
-    const HostPath file = prepare_exec(spec, run_directory, request);
-    const Streams ours{STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-    OciRuntime::Outcome outcome;
-    try {
-        outcome = runtime_.call({"exec", "--process", file.string(), spec.handle}, bundle, ours, {});
-    } catch (...) {
-        ::unlink(file.c_str());
-        throw;
-    }
-    ::unlink(file.c_str());
-    if (!outcome.exit.success() && !outcome.message.empty())
-        throw explain_runtime_failure(runtime_, "exec", outcome, spec.jail, request.command.front(),
-                                      request.working_directory);
-    return outcome.exit;
 }
 
 namespace {

@@ -47,11 +47,16 @@ class OciDriver final : public Driver {
                                                 const base::HostPath& run_directory) const override;
     void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
+    PortsReading read_ports(const std::string& handle, const base::HostPath& run_directory) const override;
+    /// Whether a process that is added to the jail is refused a port that the jail does not claim. For the
+    /// probe.
+    bool refuses_ports(const JailSpec& spec, const base::HostPath& run_directory) const;
 
   private:
     /// Checks what the runtime would say badly, and writes the description of a process for it.
     base::HostPath prepare_exec(const JailSpec& spec, const base::HostPath& run_directory,
-                                const ExecRequest& request) const;
+                                const ExecRequest& request, const Entrance& entrance) const;
+    Entrance entrance_into(const base::HostPath& run_directory) const;
     JailCgroup cgroup_of(const std::string& handle) const;
     JailCgroup running_cgroup(const std::string& handle) const;
     base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& bundle) const;

@@ -69,11 +69,16 @@ std::string OciRuntime::version() const {
 }
 
 OciRuntime::Outcome OciRuntime::call(const std::vector<std::string>& arguments, const base::HostPath& scratch,
-                                     const Streams& streams, std::chrono::milliseconds patience) const {
+                                     const Streams& streams, std::chrono::milliseconds patience,
+                                     const Entrance& entrance) const {
     const base::HostPath log = scratch / ("log-" + base::random_hex(8) + ".json");
     base::Command command;
-    command.argv = {program_.string(), "--root", state_root_.string(), "--log", log.string(),
-                    "--log-format",    "json"};
+    command.argv = entrance.before();
+    for (const std::string& word :
+         {program_.string(), std::string("--root"), state_root_.string(), std::string("--log"), log.string(),
+          std::string("--log-format"), std::string("json")})
+        command.argv.push_back(word);
+    command.keep = entrance.keep();
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
     command.standard_input = streams.input;
@@ -117,7 +122,7 @@ std::vector<base::ProcessId> OciRuntime::clients(const std::string& handle) cons
         for (std::string word; std::getline(stream, word, '\0');)
             words.push_back(word);
         // As call() writes them: PROGRAM --root ROOT --log LOG --log-format json ACTION … HANDLE. A program
-        // that is a script has its interpreter in front.
+        // that is a script has its interpreter in front, and pkgjail-enter may still be there.
         const auto root = std::find(words.begin(), words.end(), "--root");
         if (words.end() - root < 8 || root[1] != state_root_.string() || words.back() != handle)
             continue;

@@ -11,6 +11,7 @@
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/port_guard.hpp"
 
 namespace pkgjail::confine {
 
@@ -31,9 +32,11 @@ class OciRuntime {
         bool timed_out = false;
     };
     /// Runs `runtime --root … --log … ARGUMENTS` to its end, with these descriptors 0-2 and nothing else
-    /// open. `scratch` is a directory for the log. Killed when `patience` (0: none) passes.
+    /// open but what `entrance` has it keep. `scratch` is a directory for the log. Killed when `patience` (0:
+    /// none) passes.
     Outcome call(const std::vector<std::string>& arguments, const base::HostPath& scratch,
-                 const Streams& streams, std::chrono::milliseconds patience) const;
+                 const Streams& streams, std::chrono::milliseconds patience,
+                 const Entrance& entrance = {}) const;
 
     /// Ends every process of this runtime's program that is making, starting or deleting `handle`. call() has
     /// the kernel do that for the client it started; some runtimes go on in a child of that client, which no

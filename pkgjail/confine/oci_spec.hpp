@@ -8,6 +8,7 @@
 #include <string>
 
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/port_guard.hpp"
 #include "pkgjail/confine/spec.hpp"
 
 namespace pkgjail::confine {
@@ -28,6 +29,7 @@ struct OciHost {
     /// `no_disk` says why.
     std::string state_disk;
     std::string no_disk;
+    PortGuard port_guard;
 };
 
 /// Size of a tmpfs mount whose `size_bytes` is 0.

@@ -40,7 +40,7 @@ constexpr auto probe_patience = std::chrono::seconds(120);
 constexpr auto greeting_patience = std::chrono::seconds(20);
 
 /// What a remembered choice depends on.
-Json fingerprint(const HostPath& runtime) {
+Json fingerprint(const HostPath& runtime, const PortGuard& guard) {
     struct stat status {};
     if (::stat(runtime.c_str(), &status) != 0)
         throw base::system_error(errno, runtime.string(), "stat");
@@ -51,7 +51,8 @@ Json fingerprint(const HostPath& runtime) {
             {"modified", fmt::format("{}.{:09}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec)},
             {"size", status.st_size},
             {"kernel", kernel.release},
-            {"boot", base::boot_id()}};
+            {"boot", base::boot_id()},
+            {"port_guard", guard.works() ? guard.program.string() : guard.missing}};
 }
 
 /// A jail that says one word, on the host's own programs. Its directory is removed at the end.
@@ -64,7 +65,7 @@ class TinyJail {
         spec_.handle = name_;
         spec_.jail = "probe";
         spec_.root = directory_ / "root";
-        spec_.command = {"/bin/sh", "-c", "echo " + std::string(greeting)};
+        spec_.command = {"/bin/sh", "-c", "read end; echo " + std::string(greeting)};
         spec_.environment = {{"PATH", "/bin:/usr/bin"}, {"HOME", "/"}};
         spec_.limits.wanted = {{jail::LimitKind::memory, {64u << 20, "probe"}},
                                {jail::LimitKind::processes, {16, "probe"}}};
@@ -80,14 +81,19 @@ class TinyJail {
         fs::remove_all(directory_, ignored);
     }
 
-    /// Throws what went wrong.
-    void run_with(Driver& driver) {
+    /// Throws what went wrong. With `ports`, also that a process added to the jail is not held to ports.
+    void run_with(OciDriver& driver, bool ports) {
         auto pipe = base::make_pipe();
+        auto hold = base::make_pipe(); // the jail's program reads from it until it is closed
         base::ProcessId first;
         try {
-            first = driver.create(spec_, directory_, {-1, pipe.write_end.get(), -1});
+            first = driver.create(spec_, directory_, {hold.read_end.get(), pipe.write_end.get(), -1});
             pipe.write_end.reset();
+            hold.read_end.reset();
             driver.start(spec_, directory_);
+            if (ports && !driver.refuses_ports(spec_, directory_))
+                throw Error(ErrorKind::system, "probe", "an unclaimed port could be bound");
+            hold.write_end.reset();
             expect_greeting(pipe.read_end);
         } catch (...) {
             driver.remove(spec_.handle, directory_);
@@ -152,6 +158,7 @@ class Probe {
           hierarchies_(host_cgroup_hierarchies()) {
         base::make_directories(state_ / "run", 0700);
         host_ = read_oci_host(state_, hierarchies_);
+        host_.port_guard = find_port_guard();
     }
 
     std::unique_ptr<Driver> remembered(const std::string& configured) const {
@@ -161,10 +168,12 @@ class Probe {
             if (!json.is_object() || json.at("configured").get<std::string>() != configured)
                 return nullptr;
             const HostPath program = json.at("host").at("runtime").get<std::string>();
-            if (json.at("host") != fingerprint(program))
+            if (json.at("host") != fingerprint(program, host_.port_guard))
                 return nullptr;
             OciHost host = host_;
             host.hide_processes = json.at("hide_processes").get<bool>();
+            if (const auto failed = json.at("ports_not_held").get<std::string>(); !failed.empty())
+                host.port_guard = {{}, failed};
             return make(program, host,
                         {"oci", json.at("detail").get<std::string>(),
                          json.at("notes").get<std::vector<std::string>>()});
@@ -197,53 +206,64 @@ class Probe {
                                 "try the OCI runtimes", probe_patience);
     }
 
-    /// nullptr when it does not work; `tried` then has a line on it.
-    std::unique_ptr<Driver> try_runtime(const HostPath& program, std::vector<std::string>& tried) const {
-        std::vector<std::string> notes = tried;
-        for (const bool hide : {true, false}) {
-            OciHost host = host_;
-            host.hide_processes = hide;
-            try {
-                const std::string detail =
-                    OciRuntime(program, {}).version() + ", " + describe_cgroups(hierarchies_);
-                TinyJail tiny(state_);
-                tiny.run_with(*make(program, host, {"oci", detail, {}}));
-                if (!hide)
-                    notes.push_back(
-                        "/proc cannot be mounted with hidepid: users in a jail see each other's processes");
-                add_missing(notes);
-                return make(program, host, {"oci", detail, notes});
-            } catch (const Error& error) {
-                if (hide)
-                    tried.push_back(program.string() + ": " + in_one_line(error));
+    /// nullptr when it does not work; `tried` then has a line on it. What the runtime cannot do but we can do
+    /// without is left out, one after the other.
+    std::unique_ptr<Driver> try_runtime(const HostPath& program, const std::string& configured,
+                                        std::vector<std::string>& tried) const {
+        std::string failure, ports_failure = host_.port_guard.missing;
+        for (const bool hold_ports : {true, false}) {
+            if (hold_ports && !host_.port_guard.works())
+                continue;
+            for (const bool hide : {true, false}) {
+                OciHost host = host_;
+                host.hide_processes = hide;
+                if (!hold_ports)
+                    host.port_guard = {{}, ports_failure};
+                try {
+                    const std::string detail =
+                        OciRuntime(program, {}).version() + ", " + describe_cgroups(hierarchies_);
+                    TinyJail tiny(state_);
+                    tiny.run_with(*make(program, host, {"oci", detail, {}}), hold_ports);
+                    auto driver =
+                        make(program, host,
+                             {"oci", hold_ports ? detail + ", Landlock" : detail, notes_on(host, tried)});
+                    remember(*driver, program, configured, host);
+                    return driver;
+                } catch (const Error& error) {
+                    failure = in_one_line(error);
+                    if (hold_ports && hide)
+                        ports_failure = fmt::format("{} does not work with Landlock: {}",
+                                                    program.filename().string(), failure);
+                }
             }
         }
+        tried.push_back(program.string() + ": " + failure);
         return nullptr;
     }
 
+  private:
     void remember(const Driver& driver, const HostPath& program, const std::string& configured,
-                  bool hide) const {
+                  const OciHost& host) const {
         const Json json{{"configured", configured},
-                        {"host", fingerprint(program)},
-                        {"hide_processes", hide},
+                        {"host", fingerprint(program, host_.port_guard)},
+                        {"hide_processes", host.hide_processes},
+                        {"ports_not_held", host.port_guard.missing},
                         {"detail", driver.info().detail},
                         {"notes", driver.info().notes}};
         base::write_file_atomically(file_, json.dump(2) + "\n");
     }
 
-    static bool hides_processes(const Driver& driver) {
-        return std::none_of(
-            driver.info().notes.begin(), driver.info().notes.end(),
-            [](const std::string& note) { return note.starts_with("/proc cannot be mounted with hidepid"); });
-    }
-
-  private:
-    std::unique_ptr<Driver> make(const HostPath& program, const OciHost& host, DriverInfo info) const {
+    std::unique_ptr<OciDriver> make(const HostPath& program, const OciHost& host, DriverInfo info) const {
         return std::make_unique<OciDriver>(OciRuntime(program, state_ / "run" / "oci"), host, hierarchies_,
                                            std::move(info));
     }
 
-    void add_missing(std::vector<std::string>& notes) const {
+    std::vector<std::string> notes_on(const OciHost& host, std::vector<std::string> notes) const {
+        if (!host.hide_processes)
+            notes.push_back(
+                "/proc cannot be mounted with hidepid: users in a jail see each other's processes");
+        if (!host.port_guard.works())
+            notes.push_back("jails are not held to the ports that they claim: " + host.port_guard.missing);
         for (const auto& [controller, limit] :
              {std::pair{"cpu", "cpu"}, std::pair{"memory", "memory"}, std::pair{"pids", "processes"},
               std::pair{"blkio", "io-read and io-write"}})
@@ -254,6 +274,7 @@ class Probe {
             notes.push_back("swap is not limited together with memory");
         if (host_.state_disk.empty())
             notes.push_back("limits io-read and io-write are unavailable: " + host_.no_disk);
+        return notes;
     }
 
     HostPath state_;
@@ -291,10 +312,8 @@ std::unique_ptr<Driver> probe_oci_driver(const HostPath& state_directory,
     std::vector<std::string> tried;
     for (const auto& program : candidates(configured_runtime)) {
         probe.sweep(program);
-        if (auto driver = probe.try_runtime(program, tried)) {
-            probe.remember(*driver, program, configured_runtime, Probe::hides_processes(*driver));
+        if (auto driver = probe.try_runtime(program, configured_runtime, tried))
             return driver;
-        }
     }
     if (tried.empty())
         throw Error(ErrorKind::denied, "driver oci", "no OCI runtime is installed",

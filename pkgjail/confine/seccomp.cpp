@@ -12,6 +12,7 @@ namespace {
 // this file is compiled (and tested) on NetBSD as well.
 constexpr int linux_eperm = 1;
 constexpr int linux_enosys = 38;
+constexpr int linux_eprotonosupport = 93;
 constexpr int linux_eafnosupport = 97;
 constexpr std::uint64_t low_word = 0xffffffff; // the part of an argument that an int parameter sees
 
@@ -113,6 +114,8 @@ void add_ioctl_rules(std::vector<SyscallRule>& rules) {
 void add_socket_rules(std::vector<SyscallRule>& rules, jail::Profile profile) {
     constexpr std::uint64_t unix_family = 1, inet = 2, inet6 = 10, netlink = 16, last_known = 46;
     constexpr std::uint64_t netlink_route = 0;
+    // Multipath TCP falls back to TCP with any peer, and Landlock does not hold it to ports.
+    constexpr std::uint64_t above_a_byte = 0xffffff00, multipath_tcp = 262;
     for (std::uint64_t family = 0; family <= last_known; ++family) {
         const ArgumentTest is_family{0, low_word, family};
         if (family == unix_family) {
@@ -122,9 +125,12 @@ void add_socket_rules(std::vector<SyscallRule>& rules, jail::Profile profile) {
         rules.push_back({{"socketpair"}, linux_eafnosupport, {is_family}});
         if (family == netlink && profile == jail::Profile::high)
             rules.push_back({{"socket"}, 0, {is_family, {2, low_word, netlink_route}}});
-        else if (family == inet || family == inet6 || family == netlink)
+        else if (family == netlink)
             rules.push_back({{"socket"}, 0, {is_family}});
-        else
+        else if (family == inet || family == inet6) {
+            rules.push_back({{"socket"}, 0, {is_family, {2, above_a_byte, 0}}});
+            rules.push_back({{"socket"}, linux_eprotonosupport, {is_family, {2, low_word, multipath_tcp}}});
+        } else
             rules.push_back({{"socket"}, linux_eafnosupport, {is_family}});
     }
 }

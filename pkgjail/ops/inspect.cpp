@@ -39,6 +39,8 @@ void add_usage(const Context& context, std::vector<JailView>& views) {
             if (!driver)
                 driver = confine::open_driver(context.layout.state(), context.config.runtime);
             view.usage = driver->usage(jail_handle(view.jail), context.layout.run(view.jail.id));
+            if (view.jail.network == jail::network_mode_name(jail::NetworkMode::host))
+                view.ports = driver->read_ports(jail_handle(view.jail), context.layout.run(view.jail.id));
         } catch (const Error& error) {
             // Everything else about the jail is known without the driver.
             context.reporter.warn(std::string("usage of jail ") + view.jail.name + ": " + error.what());

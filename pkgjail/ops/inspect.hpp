@@ -20,6 +20,7 @@ struct JailView {
     std::optional<catalog::Image> image;
     supervise::ServiceStatus status;
     confine::Usage usage; ///< filled in while it runs
+    std::optional<confine::PortsReading> ports; ///< the same, in network mode host
     std::vector<std::string> addresses;
     std::vector<std::string> requires_; ///< jails that have to be ready first
     base::HostPath log;

@@ -33,8 +33,9 @@ std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     const int on = 1;
     if (type == SOCK_STREAM)
         ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const std::string address =
-        claim.address.empty() ? (family == AF_INET6 ? "::" : "0.0.0.0") : claim.address;
+    // A socket on :: takes the port of both families, unless it says otherwise.
+    const bool any = claim.address.empty() || claim.address == "::";
+    const std::string address = any ? (family == AF_INET6 ? "::" : "0.0.0.0") : claim.address;
     int result = 0;
     if (family == AF_INET6) {
         ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);

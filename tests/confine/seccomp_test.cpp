@@ -171,6 +171,12 @@ TEST_CASE("only the ordinary kinds of socket can be made", "[confine][seccomp]")
         CHECK(verdict(high, "socket", {family, 1, 0}) == 0);
         CHECK(verdict(high, "socket", {family | 0x500000000ull, 1, 0}) == 0);
     }
+    for (const auto* filter : {&high, &low})
+        for (const std::uint64_t family : {2, 10}) {
+            CHECK(verdict(*filter, "socket", {family, 1, 6}) == 0);    // TCP
+            CHECK(verdict(*filter, "socket", {family, 1, 262}) == 93); // Multipath TCP: EPROTONOSUPPORT
+            CHECK(verdict(*filter, "socket", {family, 1, 262 | 0x100000000ull}) == 93);
+        }
     CHECK(verdict(high, "socket", {16, 3, 0}) == 0);      // NETLINK_ROUTE
     CHECK(verdict(high, "socket", {16, 3, 9}) == enosys); // NETLINK_AUDIT
     CHECK(verdict(low, "socket", {16, 3, 9}) == 0);

@@ -16,7 +16,9 @@
 #include <string>
 #include <vector>
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -108,6 +110,7 @@ TEST_CASE("attempts to leave or to change the host", "[.inside-attempts]") {
     attempt("socket vsock", [] { return ::socket(AF_VSOCK, SOCK_STREAM, 0); });
     attempt("socket alg", [] { return ::socket(AF_ALG, SOCK_SEQPACKET, 0); });
     attempt("socket unix", [] { return ::socket(AF_UNIX, SOCK_STREAM, 0); });
+    attempt("socket multipath TCP", [] { return ::socket(AF_INET, SOCK_STREAM, 262); });
     attempt("socket inet6", [] { return ::socket(AF_INET6, SOCK_DGRAM, 0); });
     attempt("write to the program tree",
             [] { return ::open("/usr/pkgjail-test", O_WRONLY | O_CREAT, 0600); });
@@ -176,6 +179,54 @@ TEST_CASE("what can be seen", "[.inside-view]") {
         }
         std::fclose(status);
     }
+}
+
+namespace {
+
+/// Of the environment.
+std::uint16_t port_of(const char* name) {
+    const char* text = ::getenv(name);
+    return text == nullptr ? 0 : static_cast<std::uint16_t>(std::stoi(text));
+}
+
+/// Binds or connects a socket that is closed again.
+long on_loopback(int family, int type, std::uint16_t port, decltype(&::bind) call) {
+    struct sockaddr_in v4 {};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct sockaddr_in6 v6 {};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    v6.sin6_addr = in6addr_any;
+    const int fd = ::socket(family, type, 0);
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const int result = family == AF_INET ? call(fd, reinterpret_cast<const struct sockaddr*>(&v4), sizeof v4)
+                                         : call(fd, reinterpret_cast<const struct sockaddr*>(&v6), sizeof v6);
+    const int error = errno;
+    ::close(fd);
+    errno = error;
+    return result;
+}
+
+} // namespace
+
+TEST_CASE("attempts to bind", "[.inside-ports]") {
+    const std::uint16_t claimed = port_of("CLAIMED"), other = port_of("OTHER");
+    const auto listening = port_of("LISTENING");
+    attempt("claimed, as root", [&] { return on_loopback(AF_INET, SOCK_STREAM, claimed, ::bind); });
+    attempt("claimed, IPv6, as root", [&] { return on_loopback(AF_INET6, SOCK_STREAM, claimed, ::bind); });
+    attempt("other, as root", [&] { return on_loopback(AF_INET, SOCK_STREAM, other, ::bind); });
+    attempt("other, IPv6, as root", [&] { return on_loopback(AF_INET6, SOCK_STREAM, other, ::bind); });
+    attempt("the kernel's choice, as root", [] { return on_loopback(AF_INET, SOCK_STREAM, 0, ::bind); });
+    attempt("UDP, as root", [&] { return on_loopback(AF_INET, SOCK_DGRAM, other, ::bind); });
+    attempt("connect, as root", [&] { return on_loopback(AF_INET, SOCK_STREAM, listening, ::connect); });
+    if (::setuid(1001) != 0)
+        say("cannot become a user");
+    attempt("claimed, as a user", [&] { return on_loopback(AF_INET, SOCK_STREAM, claimed, ::bind); });
+    attempt("other, as a user", [&] { return on_loopback(AF_INET, SOCK_STREAM, other, ::bind); });
+    attempt("connect, as a user", [&] { return on_loopback(AF_INET, SOCK_STREAM, listening, ::connect); });
 }
 
 TEST_CASE("taking more memory than there is", "[.inside-memory]") {
