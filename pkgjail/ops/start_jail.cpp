@@ -8,6 +8,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/host_names.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -85,6 +86,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     supervise::SupervisedService service = supervised_service(context_, jail, generation->image_id, recipe);
     service.attended = true;
     check_ports_free(jail);
+    write_host_names(context_, session.catalog(), jail, *recipe);
     quiet_ = service.health.quiet;
 
     context_.reporter.doing("start " + jail.name);

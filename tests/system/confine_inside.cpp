@@ -189,8 +189,10 @@ std::uint16_t port_of(const char* name) {
     return text == nullptr ? 0 : static_cast<std::uint16_t>(std::stoi(text));
 }
 
+using SocketCall = int (*)(int, const struct sockaddr*, socklen_t);
+
 /// Binds or connects a socket that is closed again.
-long on_loopback(int family, int type, std::uint16_t port, decltype(&::bind) call) {
+long on_loopback(int family, int type, std::uint16_t port, SocketCall call) {
     struct sockaddr_in v4 {};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port);

@@ -210,7 +210,8 @@ TEST_CASE("without Landlock a jail is not held to its ports, and that is told", 
     CHECK(confine::open_driver(state.path())->info().detail == test::system_driver()->info().detail);
 }
 
-TEST_CASE("a service answers on the port that it claims and cannot move to another", "[root][network]") {
+TEST_CASE("a service answers on the port that it claims and cannot move to another",
+          "[system][root][network]") {
     if (!test::can_run_jails() || !ports_can_be_held())
         return;
     const Host host(test::demo_repository("2026Q3"));
@@ -235,6 +236,55 @@ TEST_CASE("a service answers on the port that it claims and cannot move to anoth
     const std::string log = host.run({"logs", "web"}).out;
     CHECK(log.find(":" + other + " failed (13: Permission denied)") != std::string::npos);
     CHECK(host.run({"status", "web", "--json"}).json()["jails"][0]["ports_held"].is_null());
+}
+
+TEST_CASE("a jail finds those that it requires by their names", "[system][root][network]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const auto write_recipe = [&](const std::string& name, const std::string& more) {
+        host.write_config("recipes.d/" + name + ".recipe",
+                          "[recipe]\nsummary = a test\npackage = tree\n" + more +
+                              "[service]\ncommand = /bin/sh -c \"trap 'exit 0' TERM; while :; do sleep 0.1; "
+                              "done\"\nstop-timeout = 5s\n[health]\ncommand = /usr/bin/true\n");
+    };
+    const std::string port = std::to_string(test::free_port());
+    write_recipe("db", "[network]\nclaim = tcp:127.0.0.2:" + port + "\n");
+    write_recipe("app", "requires = db\n");
+    for (const std::string name : {"db", "app"}) {
+        const auto installed = host.run({"install", "tree", "-j", name, "--recipe", name});
+        INFO(installed.err);
+        REQUIRE(installed.status == 0);
+    }
+    const std::string named = "127.0.0.1 localhost\n::1 localhost\n"
+                              "# jails that this one requires, by pkgjail: begin\n127.0.0.2 db\n"
+                              "# jails that this one requires, by pkgjail: end\n";
+    CHECK(host.run({"exec", "app", "cat", "/etc/hosts"}).out == named);
+    CHECK(host.run({"exec", "db", "cat", "/etc/hosts"}).out == "127.0.0.1 localhost\n::1 localhost\n");
+
+    const auto id = host.run({"status", "app", "--json"}).json()["jails"][0]["id"].get<std::string>();
+    const auto file = host.state() / "jails" / id / "config" / "1" / "etc" / "hosts";
+    base::write_file_atomically(file, named + "10.0.0.1 printer\n", 0600);
+    const auto time = fs::last_write_time(file);
+    REQUIRE(host.run({"restart", "app"}).status == 0);
+    CHECK(base::read_file(file) == named + "10.0.0.1 printer\n");
+    CHECK(fs::last_write_time(file) == time);
+
+    write_recipe("app", ""); // requires nothing any more
+    REQUIRE(host.run({"restart", "app"}).status == 0);
+    CHECK(base::read_file(file) == "127.0.0.1 localhost\n::1 localhost\n10.0.0.1 printer\n");
+    CHECK((fs::status(file).permissions() & fs::perms::mask) == fs::perms(0600));
+
+    write_recipe("app", "requires = db\n");
+    const auto outside = host.etc() / "outside";
+    base::write_file_atomically(outside, "untouched\n", 0644);
+    fs::remove(file);
+    fs::create_symlink(outside, file);
+    const auto restarted = host.run({"restart", "app"});
+    CHECK(restarted.status == 0);
+    CHECK(restarted.err.find("jail app: its /etc/hosts is not a file") != std::string::npos);
+    CHECK(base::read_file(outside) == "untouched\n");
+    CHECK(fs::is_symlink(file));
 }
 
 #endif

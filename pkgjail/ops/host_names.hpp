@@ -1,0 +1,31 @@
+// Names of other jails in a jail's /etc/hosts. pkgjail owns a marked block in it; the rest is the operator's.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pkgjail/catalog/catalog.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/ops/context.hpp"
+
+namespace pkgjail::ops {
+
+/// Under which addresses a jail is found by those that share its network: each that it claims a port at,
+/// the loopback's for a claim of any; in order, each once. Empty: it claims none, or is not in the host's
+/// network.
+std::vector<std::string> addresses_of(const catalog::Jail& jail);
+
+/// `hosts` with exactly these lines in the block, at the place where the block was, else at the end; without
+/// lines there is no block. Everything else stays as it is, to the byte. A block that has lost its end is
+/// text like any other.
+std::string with_block(std::string_view hosts, const std::vector<std::string>& lines);
+
+/// Brings the block of the jail's current configuration up to date: a line for each address of each jail that
+/// it requires. Writes only what differs, in one step. A file that is a link, no file, or larger than 1 MiB
+/// is left alone, and that is warned of.
+void write_host_names(const Context& context, catalog::Catalog& catalog, const catalog::Jail& jail,
+                      const jail::RenderedRecipe& recipe);
+
+} // namespace pkgjail::ops
