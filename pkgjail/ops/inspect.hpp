@@ -19,7 +19,7 @@ struct JailView {
     catalog::Generation generation;
     std::optional<catalog::Image> image;
     supervise::ServiceStatus status;
-    confine::Usage usage; ///< filled in while it runs
+    confine::Usage usage;                       ///< filled in while it runs
     std::optional<confine::PortsReading> ports; ///< the same, in network mode host
     std::vector<std::string> addresses;
     std::vector<std::string> requires_; ///< jails that have to be ready first
