@@ -34,7 +34,7 @@ std::string mechanism_text(const ops::LimitView& limit) {
 std::string value_text(const ops::LimitView& limit) {
     if (!limit.wanted)
         return "none";
-    const std::string wanted = jail::format_limit(limit.kind, *limit.wanted);
+    std::string wanted = jail::format_limit(limit.kind, *limit.wanted);
     if (!limit.reading || !limit.reading->effective)
         return wanted;
     const std::string effective = jail::format_limit(limit.kind, *limit.reading->effective);

@@ -30,7 +30,7 @@ Number limit_of(const ops::JailView& view, jail::LimitKind kind) {
     return std::nullopt;
 }
 
-std::string against(std::string value, const Number& limit, jail::LimitKind kind) {
+std::string against(const std::string& value, const Number& limit, jail::LimitKind kind) {
     if (value.empty())
         return "-";
     return limit ? value + "/" + jail::format_limit(kind, *limit) : value;

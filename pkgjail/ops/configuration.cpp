@@ -21,7 +21,6 @@ using base::Error;
 using base::ErrorKind;
 using base::RootPath;
 using base::Tree;
-using store::Change;
 using Found = store::FileView::Found;
 
 namespace {

@@ -23,8 +23,6 @@
 
 namespace pkgjail::ops {
 
-using base::Error;
-using base::ErrorKind;
 using base::RootPath;
 using base::Tree;
 

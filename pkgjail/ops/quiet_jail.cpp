@@ -52,7 +52,7 @@ void end_adopted(const confine::Driver& driver, const confine::JailSpec& spec, c
         bool alone = true;
         for (const pid_t pid : driver.processes(spec.handle, run)) {
             const auto process = base::identify_process(pid); // a zombie counts as gone
-            if (!process || sessions.count(::getsid(pid)) == 0)
+            if (!process || !sessions.contains(::getsid(pid)))
                 continue;
             alone = false;
             base::send_signal(*process, SIGKILL);

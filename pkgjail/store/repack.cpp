@@ -17,7 +17,6 @@
 
 namespace pkgjail::store {
 
-using base::Entry;
 using base::Error;
 using base::ErrorKind;
 using base::RootPath;

@@ -7,7 +7,6 @@
 
 namespace pkgjail::store {
 
-using base::Entry;
 using base::RootPath;
 using base::Tree;
 using Found = FileView::Found;

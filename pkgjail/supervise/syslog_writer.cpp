@@ -1,7 +1,6 @@
 #include "pkgjail/supervise/syslog_writer.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 
@@ -10,6 +9,8 @@
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 namespace pkgjail::supervise {
 
@@ -29,9 +30,8 @@ std::string syslog_message(int facility, std::string_view tag, std::string_view 
     // The months of the protocol are English, whatever the locale.
     constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char time[32];
-    std::snprintf(time, sizeof time, "%s %2d %02d:%02d:%02d", months[local.tm_mon], local.tm_mday,
-                  local.tm_hour, local.tm_min, local.tm_sec);
+    const std::string time = fmt::format("{} {:2} {:02}:{:02}:{:02}", months[local.tm_mon], local.tm_mday,
+                                         local.tm_hour, local.tm_min, local.tm_sec);
     std::string message = "<" + std::to_string(facility | level_of(record.stream)) + ">" + time + " ";
     message.append(tag).append("[").append(process).append("]: ");
     if (record.text.size() <= SyslogWriter::longest_text)
