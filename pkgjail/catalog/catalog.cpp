@@ -36,6 +36,13 @@ int recognise(Database& database) {
                             static_cast<std::uint32_t>(owner)));
 }
 
+/// The same as one moment has it: another program may be making the catalog just now, and its commit must not
+/// fall between our questions.
+int recognise_at_once(Database& database) {
+    const ReadTransaction one_state(database);
+    return recognise(database);
+}
+
 void refuse_newer(Database& database, int version) {
     if (version > Catalog::newest_schema())
         throw Error(ErrorKind::configuration, database.name(),
@@ -74,7 +81,7 @@ int Catalog::newest_schema() {
 
 Catalog Catalog::open_read_only(const base::HostPath& file, std::chrono::milliseconds patience) {
     Catalog catalog(Database(file, Database::Mode::read_only, patience));
-    const int version = recognise(catalog.database_);
+    const int version = recognise_at_once(catalog.database_);
     // An empty file is what a first command leaves that was killed before its first commit.
     if (version == 0)
         throw Error(ErrorKind::not_found, catalog.database_.name(), "there is no catalog yet");
@@ -89,7 +96,7 @@ Catalog Catalog::open_read_only(const base::HostPath& file, std::chrono::millise
 
 Catalog Catalog::open(const base::HostPath& file, std::chrono::milliseconds patience) {
     Catalog catalog(Database(file, Database::Mode::create, patience));
-    const int version = recognise(catalog.database_);
+    const int version = recognise_at_once(catalog.database_);
     refuse_newer(catalog.database_, version);
     catalog.database_.use_wal(patience);
     if (version < newest_schema())
