@@ -372,6 +372,13 @@ const std::vector<Command>& commands() {
          false,
          cmd_catalog},
         {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
+        {"complete",
+         "-- [WORD…]",
+         "what may stand next on a command line, for shells",
+         no_options,
+         {"word…"},
+         false,
+         cmd_complete},
         {"help", "[COMMAND]", "this overview, or one command", no_options, {"command"}, false, cmd_help},
         {"version", "", "version of pkgjail", no_options, {}, false, cmd_version},
     };

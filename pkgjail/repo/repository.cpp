@@ -24,9 +24,10 @@ constexpr const char* index_names[] = {"pkg_summary.zst", "pkg_summary.xz", "pkg
                                        "pkg_summary.gz", "pkg_summary"};
 
 Error cannot_be_had(const jail::RepositoryConfig& repository, std::string cause) {
-    return Error(
-        ErrorKind::network, shown_repository(repository), std::move(cause),
-        fmt::format("check the network, and `url` in [repository {}] of repositories.conf", repository.name));
+    const bool of_this_host = is_file_url(repository.url);
+    return Error(ErrorKind::network, shown_repository(repository), std::move(cause),
+                 fmt::format("check {} `url` in [repository {}] of repositories.conf",
+                             of_this_host ? "the directory, and" : "the network, and", repository.name));
 }
 
 /// Removes the file unless it is handed on.

@@ -126,6 +126,23 @@ TEST_CASE("a repository that cannot be asked is named with its URL and the cause
           "repository main (file:///no/such/place): no such directory");
 }
 
+TEST_CASE("nobody is sent to look at the network for a directory of this host", "[repo][index]") {
+    const TempDir served, dir;
+    const HttpServer server(served.path());
+    const auto hint = [&](const std::string& url) {
+        try {
+            refresh(url, dir);
+        } catch (const base::Error& error) {
+            return error.hint();
+        }
+        return std::string("none");
+    };
+
+    CHECK(hint("file:///no/such/place") ==
+          "check the directory, and `url` in [repository main] of repositories.conf");
+    CHECK(hint(server.url()) == "check the network, and `url` in [repository main] of repositories.conf");
+}
+
 TEST_CASE("a server that forbids what it does not have is asked for the next name", "[repo][index]") {
     const TempDir served, dir;
     write_bytes(served / "pkg_summary.xz", "index");
