@@ -73,6 +73,28 @@ class JailMetrics {
                   std::to_string(base::to_unix(*view_.status.started_at)));
     }
 
+    void add_further() {
+        for (const supervise::ServicePart& part : view_.status.further) {
+            const auto labels = [&part] { return Labels{{"service", part.name}}; };
+            gauge("pkgjail_service_up", "Whether a further service of the jail runs.",
+                  part.process ? "1" : "0", labels());
+            gauge("pkgjail_service_healthy", "Whether a further service runs and answers its probe.",
+                  part.state == ServiceState::ready ? "1" : "0", labels());
+            for (const ServiceState state : all_states) {
+                if (state == ServiceState::unsupervised)
+                    continue; // then nothing is known of them
+                Labels with_state = labels();
+                with_state.emplace_back("state", supervise::state_name(state));
+                gauge("pkgjail_service_state",
+                      "1 for the state that a further service of the jail is in, 0 for the others.",
+                      state == part.state ? "1" : "0", std::move(with_state));
+            }
+            counter("pkgjail_service_restarts_total",
+                    "Restarts of a further service since its supervisor was launched.",
+                    std::to_string(part.restarts), labels());
+        }
+    }
+
     void add_usage(const supervise::Counters& counters) {
         const auto count = [&](const char* name, const char* help, const auto& value, Labels labels = {}) {
             if (value)
@@ -92,6 +114,9 @@ class JailMetrics {
         constexpr const char* hits = "How often the jail has run into a limit.";
         count("pkgjail_jail_limit_hits_total", hits, counters.memory_limit_hits, {{"limit", "memory"}});
         count("pkgjail_jail_limit_hits_total", hits, counters.process_limit_hits, {{"limit", "processes"}});
+        count("pkgjail_jail_memory_kills_total",
+              "Processes of the jail that the kernel ended because of its memory limit.",
+              counters.memory_kills);
         counter("pkgjail_jail_restarts_total", "Restarts of the service by its supervisor.",
                 std::to_string(counters.restarts));
         counter("pkgjail_jail_log_records_dropped_total", "Records that the jail's log could not keep.",
@@ -238,6 +263,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
         const base::HostPath run = context.layout.run(view.jail.id);
         JailMetrics jail(families, view);
         jail.add_state(service_package(view));
+        jail.add_further();
         jail.add_usage(supervise::read_counters(run, [&] {
             if (!driver)
                 driver = confine::open_driver(context.layout.state(), context.config.runtime);

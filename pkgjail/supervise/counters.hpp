@@ -32,6 +32,7 @@ struct Counters {
     std::optional<std::uint64_t> io_read_bytes;
     std::optional<std::uint64_t> io_write_bytes;
     std::optional<std::uint64_t> memory_limit_hits;
+    std::optional<std::uint64_t> memory_kills;
     std::optional<std::uint64_t> process_limit_hits;
     std::uint64_t restarts = 0; ///< by supervisors
     std::uint64_t log_records_dropped = 0;

@@ -36,7 +36,8 @@ void kill_group(pid_t pid) noexcept {
 
 FurtherService::FurtherService(const FurtherServiceSpec& what, Surroundings around)
     : what_(what), around_(std::move(around)), spec_(spec_of(what, around_.spec)),
-      output_(around_.log, what.service.name), budget_(what.service.restart) {
+      output_(around_.log, what.service.name), budget_(what.service.restart),
+      probe_count_(what_.service.health) {
     part_.name = what_.service.name;
     part_.reason = "waits for its turn";
 }
@@ -60,8 +61,7 @@ void FurtherService::start() {
     clear_timers();
     ending_ = Ending::none;
     was_ready_ = false;
-    successes_ = failures_ = 0;
-    probe_pause_ = ServiceKeeper::first_pause;
+    probe_count_.begin();
     if (part_.state == ServiceState::backoff)
         ++part_.restarts;
     enter(ServiceState::starting, part_.restarts == 0 ? "launched" : "restarted after " + part_.reason);
@@ -87,7 +87,7 @@ void FurtherService::start() {
     started_ = base::steady_now();
     note(fmt::format("started as process {}", part_.process->pid));
     if (what_.service.health.probe)
-        next_probe_at_ = started_ + ServiceKeeper::first_pause;
+        next_probe_at_ = started_ + probe_count_.pause();
     else
         settled_at_ = started_ + ServiceKeeper::settling;
 }
@@ -184,21 +184,15 @@ void FurtherService::ended(const base::Exit& exit) {
 }
 
 void FurtherService::restart_or_fail(const std::string& reason, bool failure) {
-    const jail::Restart& rules = what_.service.restart;
-    if ((around_.attended && !ever_ready_) || rules.policy == jail::Restart::Policy::never ||
-        (rules.policy == jail::Restart::Policy::on_failure && !failure)) {
-        fail(reason);
+    const RestartVerdict verdict =
+        budget_.judge({reason, failure, around_.attended && !ever_ready_}, base::steady_now());
+    if (!verdict.again_in) {
+        fail(verdict.reason);
         return;
     }
-    const auto delay = budget_.take(base::steady_now());
-    if (!delay) {
-        fail(fmt::format("{} (given up after {} restarts within {})", reason, rules.budget,
-                         show_duration(rules.window)));
-        return;
-    }
-    restart_at_ = base::steady_now() + *delay;
-    enter(ServiceState::backoff, reason);
-    note(fmt::format("will be started again in {}", show_duration(*delay)));
+    restart_at_ = base::steady_now() + *verdict.again_in;
+    enter(ServiceState::backoff, verdict.reason);
+    note(fmt::format("will be started again in {}", show_duration(*verdict.again_in)));
 }
 
 void FurtherService::fail(const std::string& reason) {
@@ -209,7 +203,6 @@ void FurtherService::fail(const std::string& reason) {
 
 void FurtherService::become_ready(const std::string& why) {
     settled_at_.reset();
-    failures_ = 0;
     note((was_ready_ ? "ready again: " : "ready: ") + why);
     was_ready_ = ever_ready_ = true;
     enter(ServiceState::ready, why);
@@ -231,33 +224,26 @@ void FurtherService::probe_ended(const base::Exit& exit) {
     changed_ = changed_ || result.detail != part_.last_probe;
     part_.last_probe = result.detail;
     const base::SteadyTime now = base::steady_now();
-    next_probe_at_ = now + health.interval;
-    if (part_.state == ServiceState::starting) {
-        successes_ = result.healthy ? successes_ + 1 : 0;
-        if (successes_ >= health.successes) {
-            become_ready(result.detail);
-        } else if (!result.healthy && now - started_ >= health.grace) {
-            const std::string reason =
-                fmt::format("not ready within {}: {}", show_duration(health.grace), result.detail);
-            note(reason);
-            end(Ending::not_ready, reason);
-        } else {
-            next_probe_at_ = now + probe_pause_;
-            probe_pause_ = std::min(probe_pause_ * 2, ServiceKeeper::longest_pause);
-        }
+    const auto age = std::chrono::duration_cast<milliseconds>(now - started_);
+    const ProbeCount::Meaning meaning = probe_count_.take(result.healthy, part_.state, age);
+    next_probe_at_ = now + probe_count_.pause();
+    switch (meaning) {
+    case ProbeCount::Meaning::nothing:
         return;
+    case ProbeCount::Meaning::ready:
+        become_ready(result.detail);
+        return;
+    case ProbeCount::Meaning::too_late:
+        note(fmt::format("not ready within {}: {}", show_duration(health.grace), result.detail));
+        end(Ending::not_ready,
+            fmt::format("not ready within {}: {}", show_duration(health.grace), result.detail));
+        return;
+    case ProbeCount::Meaning::unhealthy:
+        break;
     }
-    if (result.healthy) {
-        failures_ = 0;
-        if (part_.state == ServiceState::unhealthy)
-            become_ready(result.detail);
-        return;
-    }
-    if (now - started_ < health.grace || ++failures_ < health.failures)
-        return;
     const std::string reason = "probe: " + result.detail;
     if (part_.state == ServiceState::ready)
-        note(fmt::format("unhealthy after {} failed probes: {}", failures_, result.detail));
+        note(fmt::format("unhealthy after {} failed probes: {}", probe_count_.failures(), result.detail));
     if (part_.state == ServiceState::ready || part_.reason != reason)
         enter(ServiceState::unhealthy, reason);
     if (health.on_failure == jail::Health::OnFailure::restart)

@@ -13,6 +13,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/supervise/output.hpp"
+#include "pkgjail/supervise/probe_count.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
 #include "pkgjail/supervise/restart.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -65,7 +66,6 @@ class FurtherService {
     void enter(ServiceState state, std::string reason);
     void note(const std::string& text);
     void clear_timers();
-    void signal_it();
     void end(Ending ending, const std::string& reason);
     void become_ready(const std::string& why);
     void ended(const base::Exit& exit);
@@ -89,9 +89,7 @@ class FurtherService {
     bool ever_ready_ = false; ///< since the jail's present start
 
     std::unique_ptr<ProbeProcess> probe_;
-    unsigned successes_ = 0;
-    unsigned failures_ = 0;
-    std::chrono::milliseconds probe_pause_{0};
+    ProbeCount probe_count_;
     base::SteadyTime started_;
     std::optional<base::SteadyTime> settled_at_;
     std::optional<base::SteadyTime> next_probe_at_;

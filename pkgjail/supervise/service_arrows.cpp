@@ -69,8 +69,7 @@ void ServiceKeeper::start_service() {
     ending_ = Ending::none;
     adopting_ = false;
     first_well_ = told_first_ = false;
-    successes_ = failures_ = 0;
-    probe_pause_ = first_pause;
+    probe_count_.begin();
     if (status_.state == ServiceState::backoff)
         ++status_.restarts;
     enter(ServiceState::starting, status_.restarts == 0 ? "launched" : "restarted after " + status_.reason);
@@ -104,7 +103,7 @@ void ServiceKeeper::start_service() {
     if (!service_.spec.limits.wanted.empty())
         watch_at_ = started_ + LimitWatch::interval;
     if (service_.health.probe)
-        next_probe_at_ = started_ + first_pause;
+        next_probe_at_ = started_ + probe_count_.pause();
     else
         settled_at_ = started_ + settling;
     return_free_memory();
@@ -141,7 +140,6 @@ void ServiceKeeper::record_limits() {
 
 void ServiceKeeper::become_ready(const std::string& why) {
     settled_at_.reset();
-    failures_ = 0;
     if (!first_well_ && !further_.empty())
         note(service_.service.name + ": ready: " + why);
     first_well_ = true;
@@ -262,21 +260,15 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
 }
 
 void ServiceKeeper::restart_or_fail(const std::string& reason, bool failure) {
-    const jail::Restart& rules = service_.service.restart;
-    if ((service_.attended && !ever_ready_) || rules.policy == jail::Restart::Policy::never ||
-        (rules.policy == jail::Restart::Policy::on_failure && !failure)) {
-        fail(reason);
+    const RestartVerdict verdict =
+        budget_.judge({reason, failure, service_.attended && !ever_ready_}, base::steady_now());
+    if (!verdict.again_in) {
+        fail(verdict.reason);
         return;
     }
-    std::optional<milliseconds> delay = budget_.take(base::steady_now());
-    if (!delay) {
-        fail(fmt::format("{} (given up after {} restarts within {})", reason, rules.budget,
-                         show_duration(rules.window)));
-        return;
-    }
-    restart_at_ = base::steady_now() + *delay;
-    enter(ServiceState::backoff, reason);
-    note(fmt::format("will be started again in {}", show_duration(*delay)));
+    restart_at_ = base::steady_now() + *verdict.again_in;
+    enter(ServiceState::backoff, verdict.reason);
+    note(fmt::format("will be started again in {}", show_duration(*verdict.again_in)));
 }
 
 void ServiceKeeper::fail(const std::string& reason) {
@@ -352,39 +344,30 @@ void ServiceKeeper::probe_ended(const base::Exit& exit) {
         status_.last_probe = result.detail;
         changed_ = true;
     }
-    base::SteadyTime now = base::steady_now();
-    next_probe_at_ = now + service_.health.interval;
-
-    if (status_.state == ServiceState::starting) {
-        successes_ = result.healthy ? successes_ + 1 : 0;
-        if (successes_ >= service_.health.successes) {
-            become_ready(result.detail);
-        } else if (!result.healthy && now - started_ >= service_.health.grace) {
-            give_up_start(result.detail);
-        } else {
-            next_probe_at_ = now + probe_pause_;
-            probe_pause_ = std::min(probe_pause_ * 2, longest_pause);
-        }
+    const base::SteadyTime now = base::steady_now();
+    const auto age = std::chrono::duration_cast<milliseconds>(now - started_);
+    const ProbeCount::Meaning meaning = probe_count_.take(result.healthy, status_.state, age);
+    next_probe_at_ = now + probe_count_.pause();
+    switch (meaning) {
+    case ProbeCount::Meaning::nothing:
         return;
-    }
-    if (result.healthy) {
-        failures_ = 0;
-        if (status_.state == ServiceState::unhealthy)
-            become_ready(result.detail);
+    case ProbeCount::Meaning::ready:
+        become_ready(result.detail);
         return;
-    }
-    if (now - started_ < service_.health.grace)
+    case ProbeCount::Meaning::too_late:
+        give_up_start(result.detail);
         return;
-    if (++failures_ >= service_.health.failures) {
-        std::string reason = "probe: " + result.detail;
-        if (status_.state == ServiceState::ready)
-            note("unhealthy after " + std::to_string(failures_) + " failed probes: " + result.detail);
-        if (status_.state == ServiceState::ready || status_.reason != reason)
-            enter(ServiceState::unhealthy, reason);
-        first_well_ = false;
-        if (service_.health.on_failure != jail::Health::OnFailure::none)
-            end_unhealthy(reason);
+    case ProbeCount::Meaning::unhealthy:
+        break;
     }
+    const std::string reason = "probe: " + result.detail;
+    if (status_.state == ServiceState::ready)
+        note(fmt::format("unhealthy after {} failed probes: {}", probe_count_.failures(), result.detail));
+    if (status_.state == ServiceState::ready || status_.reason != reason)
+        enter(ServiceState::unhealthy, reason);
+    first_well_ = false;
+    if (service_.health.on_failure != jail::Health::OnFailure::none)
+        end_unhealthy(reason);
 }
 
 } // namespace pkgjail::supervise

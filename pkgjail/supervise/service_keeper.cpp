@@ -36,7 +36,7 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
                ? std::optional(SyslogWriter(*service_.syslog_facility, "pkgjail/" + service_.spec.jail))
                : std::nullopt),
       output_(log_, service_.further.empty() ? std::string() : service_.service.name),
-      budget_(service_.service.restart), control_(run_directory_) {
+      budget_(service_.service.restart), control_(run_directory_), probe_count_(service_.health) {
     recorded_.boot = base::boot_id();
     status_.sums.ended = carried_over(run_directory_);
     status_.state = ServiceState::starting;

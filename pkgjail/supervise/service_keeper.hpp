@@ -13,6 +13,7 @@
 #include "pkgjail/supervise/further_service.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
 #include "pkgjail/supervise/output.hpp"
+#include "pkgjail/supervise/probe_count.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
 #include "pkgjail/supervise/restart.hpp"
 #include "pkgjail/supervise/service_log.hpp"
@@ -29,9 +30,6 @@ class ServiceKeeper {
   public:
     /// Without a probe a service counts as ready when it has lived so long.
     static constexpr std::chrono::milliseconds settling{300};
-    /// While starting, probes are this far apart, doubling from the first to the second.
-    static constexpr std::chrono::milliseconds first_pause{10};
-    static constexpr std::chrono::milliseconds longest_pause{250};
 
     /// The caller holds the supervisor's lock, and no jail of this handle is left. Writes the first state;
     /// throws Error{system} when that fails.
@@ -128,9 +126,7 @@ class ServiceKeeper {
 
     std::unique_ptr<ProbeProcess> probe_;
     bool adopting_ = false; ///< a killed command probe may have left a process in the jail
-    unsigned successes_ = 0;
-    unsigned failures_ = 0;
-    std::chrono::milliseconds probe_pause_ = first_pause;
+    ProbeCount probe_count_;
 
     base::SteadyTime started_;
     base::SteadyTime saved_;

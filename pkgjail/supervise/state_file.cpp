@@ -103,6 +103,7 @@ constexpr std::pair<const char*, std::optional<std::uint64_t> Counters::*> summe
     {"io_read_bytes", &Counters::io_read_bytes},
     {"io_write_bytes", &Counters::io_write_bytes},
     {"memory_limit_hits", &Counters::memory_limit_hits},
+    {"memory_kills", &Counters::memory_kills},
     {"process_limit_hits", &Counters::process_limit_hits}};
 
 Json to_json(const Sums& sums) {

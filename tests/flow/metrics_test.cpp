@@ -1,10 +1,13 @@
 // metrics, top and ps of jails that do not run.
 #include <fstream>
 
+#include <unistd.h>
+
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/lock.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "pkgjail/supervise/state_file.hpp"
@@ -112,6 +115,7 @@ TEST_CASE("counters of a stopped jail are those of its last runs", "[flow][metri
     supervise::Counters counters;
     counters.cpu_usec = 1'500'000;
     counters.memory_limit_hits = 7;
+    counters.memory_kills = 4;
     counters.restarts = 3;
     write_stopped(host, id, counters);
 
@@ -119,8 +123,44 @@ TEST_CASE("counters of a stopped jail are those of its last runs", "[flow][metri
 
     CHECK(metrics.samples.at("pkgjail_jail_cpu_seconds_total{jail=\"web\"}") == 1.5);
     CHECK(metrics.samples.at("pkgjail_jail_limit_hits_total{jail=\"web\",limit=\"memory\"}") == 7);
+    CHECK(metrics.samples.at("pkgjail_jail_memory_kills_total{jail=\"web\"}") == 4);
+    CHECK(metrics.types.at("pkgjail_jail_memory_kills_total") == "counter");
     CHECK(metrics.samples.at("pkgjail_jail_restarts_total{jail=\"web\"}") == 5);
     CHECK_FALSE(metrics.samples.contains("pkgjail_jail_io_read_bytes_total{jail=\"web\"}"));
+}
+
+TEST_CASE("each further service of a jail has its own state and counters", "[flow][metrics]") {
+    const Host host;
+    const base::HostPath run = store::Layout(host.state()).run(test::record_jail(host, "web", {"web-1.0"}));
+    base::make_directories(run, 0700);
+    // This process is the supervisor, for it holds the lock.
+    const auto lock = base::Lock::take(supervise::lock_file(run), base::LockMode::exclusive, "web", "test",
+                                       std::chrono::milliseconds(0));
+    supervise::RecordedStatus recorded;
+    recorded.boot = base::boot_id();
+    recorded.status.state = supervise::ServiceState::unhealthy;
+    recorded.status.supervisor = recorded.status.service = base::identify_process(::getpid());
+    recorded.status.further = {
+        {"worker", supervise::ServiceState::ready, "", recorded.status.service, 3, "", ""},
+        {"cron", supervise::ServiceState::failed, "exit status 1", {}, 5, "", ""}};
+    supervise::write_state(run, recorded);
+
+    const std::string text = host.run({"metrics"}).out;
+    const MetricsText metrics = test::read_metrics(text);
+
+    CHECK(metrics.faults.empty());
+    CHECK(promtool(text).empty());
+    const auto sample = [&](const std::string& name, const std::string& labels) {
+        return metrics.samples.at("pkgjail_service_" + name + "{jail=\"web\"," + labels + "}");
+    };
+    CHECK(sample("up", "service=\"worker\"") == 1);
+    CHECK(sample("up", "service=\"cron\"") == 0);
+    CHECK(sample("healthy", "service=\"worker\"") == 1);
+    CHECK(sample("healthy", "service=\"cron\"") == 0);
+    CHECK(sample("state", "service=\"cron\",state=\"failed\"") == 1);
+    CHECK(sample("state", "service=\"cron\",state=\"ready\"") == 0);
+    CHECK(sample("restarts_total", "service=\"worker\"") == 3);
+    CHECK(metrics.types.at("pkgjail_service_restarts_total") == "counter");
 }
 
 TEST_CASE("a text file of metrics is replaced in one step and can be read by all", "[flow][metrics]") {

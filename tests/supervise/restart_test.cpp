@@ -1,3 +1,6 @@
+#include <cstdlib>
+
+#include "pkgjail/supervise/probe_count.hpp"
 #include "pkgjail/supervise/restart.hpp"
 #include "support/catch.hpp"
 
@@ -44,4 +47,47 @@ TEST_CASE("the budget is for a window that moves", "[supervise][restart]") {
 
 TEST_CASE("a service that ran for a whole window starts with the short delay again", "[supervise][restart]") {
     CHECK(delays(rules(500ms, 30s, 3), {0, 1, 100, 200}) == "500 1000 500 500");
+}
+
+TEST_CASE("policy, budget and somebody who waits decide what an end means", "[supervise][restart]") {
+    const auto verdict = [](jail::Restart::Policy policy, bool failure, bool final, unsigned budget) {
+        jail::Restart rule = rules(500ms, 30s, budget);
+        rule.policy = policy;
+        const auto said = supervise::RestartBudget(rule).judge({"exit status 1", failure, final}, {});
+        return (said.again_in ? std::to_string(said.again_in->count()) + " ms: " : "no: ") + said.reason;
+    };
+    using Policy = jail::Restart::Policy;
+    CHECK(verdict(Policy::always, false, false, 1) == "500 ms: exit status 1");
+    CHECK(verdict(Policy::always, true, true, 1) == "no: exit status 1");
+    CHECK(verdict(Policy::on_failure, true, false, 1) == "500 ms: exit status 1");
+    CHECK(verdict(Policy::on_failure, false, false, 1) == "no: exit status 1");
+    CHECK(verdict(Policy::never, true, false, 1) == "no: exit status 1");
+    CHECK(verdict(Policy::always, true, false, 0) ==
+          "no: exit status 1 (given up after 0 restarts within 60 s)");
+}
+
+TEST_CASE("a probe's answers count in a row, and not before the grace is over", "[supervise][restart]") {
+    jail::Health health;
+    health.grace = 1s;
+    health.successes = 2;
+    health.failures = 2;
+    supervise::ProbeCount count(health);
+    // "+300" is a success 300 ms after the start; the letters are what it meant.
+    const auto run = [&](supervise::ServiceState state, const std::vector<int>& answers) {
+        std::string text;
+        for (const int answer : answers)
+            text += "-rtu"[static_cast<int>(
+                count.take(answer > 0, state, std::chrono::milliseconds(std::abs(answer))))];
+        return text;
+    };
+    using supervise::ServiceState;
+    CHECK(run(ServiceState::starting, {-1, 300, -310, 320, 330}) == "----r");
+    CHECK(count.pause() == health.interval);
+    CHECK(run(ServiceState::ready, {-500, -600, -1100, 1200, -1300, -1400, -1500}) == "-----uu");
+    CHECK(run(ServiceState::unhealthy, {2000}) == "r");
+    count.begin();
+    CHECK(count.pause() == 10ms);
+    CHECK(run(ServiceState::starting, {-998}) == "-");
+    CHECK(count.pause() == 10ms);
+    CHECK(run(ServiceState::starting, {-999, -1000}) == "-t");
 }
