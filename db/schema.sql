@@ -227,6 +227,24 @@ CREATE TABLE jail_claim (
 -- Who claims a port.
 CREATE INDEX jail_claim_by_port ON jail_claim (protocol, port);
 
+-- What the operator says of a jail's network over its recipe, and the jail's address. Empty texts leave it to
+-- the recipe.
+CREATE TABLE jail_network (
+    jail_id TEXT PRIMARY KEY REFERENCES jail ON DELETE CASCADE, -- whose
+    mode    TEXT NOT NULL,                    -- "host", "none", "private"
+    nat     TEXT NOT NULL,                    -- "yes", "no"
+    resolv  TEXT NOT NULL,                    -- "host", "none", "servers=192.0.2.1"
+    address TEXT UNIQUE                       -- in its private network; null: it has none
+) STRICT, WITHOUT ROWID;
+
+-- The ports that the operator publishes in place of the recipe's; a single "none": none.
+CREATE TABLE jail_publish (
+    jail_id  TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+    position INTEGER NOT NULL,                -- from 0, in the order in which they were given
+    port     TEXT NOT NULL,                   -- "tcp:8080:80"
+    PRIMARY KEY (jail_id, position)
+) STRICT, WITHOUT ROWID;
+
 -- A snapshot: an image reference and a frozen copy of a jail's configuration and data, under a name. It goes with its jail.
 CREATE TABLE snapshot (
     snapshot_id  TEXT PRIMARY KEY,            -- 16 hexadecimal digits, never used again; names the directory

@@ -18,6 +18,47 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
+/// A jail without a row has neither choice nor address.
+void read_network(Database& database, Jail& jail) {
+    Statement network(database, "SELECT mode, nat, resolv, address FROM jail_network WHERE jail_id = ?");
+    auto row = network.use();
+    if (row(jail.id).next()) {
+        jail.network_choice.mode = row.text(0);
+        jail.network_choice.nat = row.text(1);
+        jail.network_choice.resolv = row.text(2);
+        jail.address = row.optional_text(3).value_or("");
+    }
+    Statement ports(database, "SELECT port FROM jail_publish WHERE jail_id = ? ORDER BY position");
+    auto port = ports.use();
+    port(jail.id);
+    while (port.next())
+        jail.network_choice.publish.push_back(port.text(0));
+}
+
+void insert_network(Database& database, const Jail& jail) {
+    const jail::NetworkChoice& choice = jail.network_choice;
+    if (choice.is_empty() && jail.address.empty())
+        return;
+    if (!jail.address.empty()) {
+        Statement taken(database, "SELECT name FROM jail_network JOIN jail USING (jail_id)"
+                                  " WHERE address = ? AND jail_id <> ?");
+        auto row = taken.use();
+        if (row(jail.address)(jail.id).next())
+            throw Error(ErrorKind::conflict, "address " + jail.address,
+                        "jail " + row.text(0) + " has got it meanwhile", "try again");
+    }
+    const std::optional<std::string> address =
+        jail.address.empty() ? std::nullopt : std::optional(jail.address);
+    Statement(database,
+              "INSERT INTO jail_network (jail_id, mode, nat, resolv, address) VALUES (?, ?, ?, ?, ?)")
+        .use()(jail.id)(choice.mode)(choice.nat)(choice.resolv)(address)
+        .execute();
+    Statement port(database, "INSERT INTO jail_publish (jail_id, position, port) VALUES (?, ?, ?)");
+    std::int64_t position = 0;
+    for (const std::string& text : choice.publish)
+        port.use()(jail.id)(position++)(text).execute();
+}
+
 Jail read_jail(Database& database, const Statement::Use& row) {
     Jail jail;
     jail.id = row.text(0);
@@ -50,6 +91,8 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     while (claim.next())
         jail.claims.push_back({claim.text(0), claim.text(1), claim.integer(2)});
 
+    read_network(database, jail);
+
     Statement holds(database, "SELECT pkgbase, reason, until FROM jail_hold WHERE jail_id = ?"
                               " ORDER BY pkgbase");
     auto hold = holds.use();
@@ -59,7 +102,7 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     return jail;
 }
 
-/// Settings, limits, claims and holds; a claim written twice counts once.
+/// Settings, limits, claims, network and holds; a claim written twice counts once.
 void insert_belongings(Database& database, const Jail& jail) {
     Statement setting(database, "INSERT INTO jail_setting (jail_id, key, value) VALUES (?, ?, ?)");
     for (const auto& [key, value] : jail.settings)
@@ -71,6 +114,7 @@ void insert_belongings(Database& database, const Jail& jail) {
                               " ON CONFLICT DO NOTHING");
     for (const PortClaimRow& row : jail.claims)
         claim.use()(jail.id)(row.protocol)(row.address)(row.port).execute();
+    insert_network(database, jail);
     Statement hold(database, "INSERT INTO jail_hold (jail_id, pkgbase, reason, until) VALUES (?, ?, ?, ?)");
     for (const Hold& row : jail.holds)
         hold.use()(jail.id)(row.pkgbase)(row.reason)(row.until).execute();
@@ -185,6 +229,8 @@ void Jails::update(const Jail& jail) {
     Statement(database, "DELETE FROM jail_setting WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_limit WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_claim WHERE jail_id = ?").use()(jail.id).execute();
+    Statement(database, "DELETE FROM jail_network WHERE jail_id = ?").use()(jail.id).execute();
+    Statement(database, "DELETE FROM jail_publish WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_hold WHERE jail_id = ?").use()(jail.id).execute();
     insert_belongings(database, jail);
     transaction.commit();
@@ -320,6 +366,15 @@ std::vector<std::string> Jails::claimants(const PortClaimRow& claim) {
             (names.empty() || names.back() != row.text_view(0)))
             names.push_back(row.text(0));
     return names;
+}
+
+std::set<std::string> Jails::taken_addresses() {
+    Statement statement(catalog_.database(), "SELECT address FROM jail_network WHERE address IS NOT NULL");
+    std::set<std::string> addresses;
+    auto row = statement.use();
+    while (row.next())
+        addresses.insert(row.text(0));
+    return addresses;
 }
 
 } // namespace pkgjail::catalog

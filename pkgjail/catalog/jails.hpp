@@ -3,10 +3,12 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "pkgjail/catalog/catalog.hpp"
+#include "pkgjail/jail/network.hpp"
 
 namespace pkgjail::catalog {
 
@@ -58,7 +60,9 @@ struct Jail {
     std::string name;
     std::string recipe; ///< empty: no service known
     std::string profile;
-    std::string network;
+    std::string network;                ///< mode: the recipe's, or the operator's over it
+    jail::NetworkChoice network_choice; ///< what the operator says over the recipe
+    std::string address;                ///< in its private network; empty: it has none
     std::string limits_template;
     std::map<std::string, std::string> settings;        ///< --set
     std::map<std::string, std::string> limit_overrides; ///< by the operator
@@ -106,6 +110,8 @@ class Jails {
     /// otherwise), "0.0.0.0" every IPv4 address; other addresses overlap when they are the same, however they
     /// are written.
     std::vector<std::string> claimants(const PortClaimRow& claim);
+    /// Every address that a jail has in a private network.
+    std::set<std::string> taken_addresses();
 
   private:
     Catalog& catalog_;

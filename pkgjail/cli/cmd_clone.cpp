@@ -53,6 +53,7 @@ int cmd_clone(Environment& environment) {
                         "pkgjail clone SRC[@SNAPSHOT] DST");
     }
     request.set = settings(environment.list("set"));
+    request.network = network_choice(environment);
     request.start = !environment.has("no-start");
     const ops::CloneResult result = ops::clone(environment.context(), request);
     const bool dry_run = environment.context().dry_run;

@@ -98,6 +98,7 @@ int cmd_import(Environment& environment) {
         throw Error(ErrorKind::usage, "import", "a file and a name for the jail are needed",
                     "pkgjail import FILE JAIL");
     request.set = settings(environment.list("set"));
+    request.network = network_choice(environment);
     request.start = !environment.has("no-start");
     request.name = file == "-" ? "standard input" : file;
     request.archive =

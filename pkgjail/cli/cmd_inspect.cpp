@@ -64,7 +64,10 @@ std::string status_block(const ops::JailView& view) {
     line("recipe", view.jail.recipe);
     for (const std::string& required : view.requires_)
         line("requires", required);
+    line("address", view.jail.address);
     line("ports", ports_text(view));
+    if (!view.resolv_file.empty())
+        line("resolv", fmt::format("{}: {}", view.resolv, view.resolv_file));
     if (view.ports) {
         const auto held = [](const char* protocol, jail::Enforcement enforcement,
                              const std::string& mechanism) {

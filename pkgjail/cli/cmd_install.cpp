@@ -108,6 +108,22 @@ std::map<std::string, std::string> settings(const std::vector<std::string>& text
     return result;
 }
 
+jail::NetworkChoice network_choice(const Environment& environment) {
+    jail::NetworkChoice choice;
+    choice.mode = environment.text("network");
+    choice.nat = environment.text("nat");
+    choice.resolv = environment.text("resolv");
+    choice.publish = environment.list("publish");
+    for (const char* option : {"network", "nat", "resolv"})
+        if (environment.has(option) && environment.text(option).empty())
+            throw Error(ErrorKind::usage, fmt::format("--{}", option), "found \"\", allowed: a value");
+    try {
+        return jail::checked(choice, "command line");
+    } catch (const Error& error) {
+        throw Error(ErrorKind::usage, error.object(), error.cause(), error.hint());
+    }
+}
+
 int cmd_install(Environment& environment) {
     ops::InstallRequest request;
     request.packages = environment.list("package…");
@@ -116,6 +132,7 @@ int cmd_install(Environment& environment) {
     request.limits = environment.text("limits");
     request.limit_overrides = limit_changes(environment.list("limit"));
     request.set = settings(environment.list("set"));
+    request.network = network_choice(environment);
     request.start = !environment.has("no-start");
     if (environment.has("locked") && environment.text("locked").empty())
         throw Error(ErrorKind::usage, "--locked", "found \"\", allowed: a file that pkgjail lock wrote");

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/cli/report.hpp"
+#include "pkgjail/jail/network.hpp"
 #include "pkgjail/ops/context.hpp"
 
 namespace pkgjail::cli {
@@ -93,6 +94,9 @@ std::map<std::string, std::string> settings(const std::vector<std::string>& text
 
 /// "memory=256M" → memory, 256M.
 std::map<std::string, std::string> limit_changes(const std::vector<std::string>& texts);
+
+/// --network, --nat, --publish and --resolv; Error{usage}.
+jail::NetworkChoice network_choice(const Environment& environment);
 
 /// A document as it is printed. Nothing but ASCII, so that no text of a stranger can steer a terminal.
 std::string json_text(const Json& document);

@@ -12,8 +12,19 @@ void no_options(po::options_description&) {}
 void jail_option(po::options_description& options) {
     options.add_options()("jail,j", po::value<std::string>()->value_name("JAIL"), "the jail");
 }
+void network_options(po::options_description& options) {
+    options.add_options()("network", po::value<std::string>()->value_name("MODE"),
+                          "host, none or private; default: the recipe's")(
+        "publish", po::value<std::vector<std::string>>()->value_name("PORT"),
+        "port of the host that leads into a private network, for example tcp:8080:80; may be repeated; none: "
+        "not even the recipe's")("nat", po::value<std::string>()->value_name("YES|NO"),
+                                 "whether a private network reaches what the host reaches")(
+        "resolv", po::value<std::string>()->value_name("WHICH"),
+        "name servers: host, none, or servers=ADDRESS,…");
+}
 void install_options(po::options_description& options) {
     jail_option(options);
+    network_options(options);
     options.add_options()("recipe", po::value<std::string>()->value_name("RECIPE"),
                           "how to run it; default: the recipe named like the package")(
         "limits", po::value<std::string>()->value_name("TEMPLATE"), "limit template; default: the recipe's")(
@@ -34,6 +45,7 @@ void clone_options(po::options_description& options) {
     options.add_options()("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
                           "another value of the recipe, for example port=8081; may be repeated")(
         "no-start", "make it only");
+    network_options(options);
 }
 void export_options(po::options_description& options) {
     options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
@@ -151,7 +163,7 @@ const std::vector<Command>& commands() {
         {"why", "JAIL PKG", "why a package is there", no_options, {"jail", "package"}, false, cmd_why},
         {"install",
          "PKG|FILE…|--locked FILE [-j JAIL] [--recipe R] [--limits TEMPLATE] [--limit L=V]… [--set K=V]… "
-         "[--no-start]",
+         "[--network MODE] [--publish PORT]… [--nat YES|NO] [--resolv WHICH] [--no-start]",
          "packages into a jail, and its service running",
          install_options,
          {"package…"},

@@ -157,6 +157,12 @@ Json jail_json(const ops::JailView& view) {
     if (view.ports)
         held = {{"tcp", held_json(view.ports->tcp, view.ports->tcp_mechanism)},
                 {"udp", held_json(view.ports->udp, view.ports->udp_mechanism)}};
+    Json published = Json::array();
+    for (const jail::PublishedPort& port : view.publish)
+        published.push_back({{"protocol", port.protocol},
+                             {"address", port.address},
+                             {"port", port.host_port},
+                             {"jail_port", port.jail_port}});
     Json packages = Json::array();
     if (view.image)
         for (const catalog::ImagePackage& package : view.image->packages)
@@ -172,6 +178,11 @@ Json jail_json(const ops::JailView& view) {
                  {"recipe", view.jail.recipe},
                  {"profile", view.jail.profile},
                  {"network", view.jail.network},
+                 {"address", view.jail.address.empty() ? Json(nullptr) : Json(view.jail.address)},
+                 {"published", published},
+                 {"nat", view.nat},
+                 {"resolv", view.resolv},
+                 {"resolv_file", view.resolv_file},
                  {"ports", ports},
                  {"ports_held", held},
                  {"addresses", view.addresses},

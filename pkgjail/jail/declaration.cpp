@@ -68,6 +68,25 @@ void read_requires(SectionReader& reader, Declaration& declaration) {
     }
 }
 
+void read_network(SectionReader& reader, Declaration& declaration) {
+    NetworkChoice& choice = declaration.network;
+    choice.mode = reader.word("network", {"host", "none", "private"}).value_or("");
+    if (const auto nat = reader.yes_no("nat"))
+        choice.nat = *nat ? "yes" : "no";
+    for (const Setting& setting : reader.section().settings)
+        if (setting.key == "resolv")
+            choice.resolv = parse_resolv(setting).str();
+    reader.text("resolv");
+    const std::vector<Setting> ports = reader.list("publish");
+    for (const Setting& port : ports) {
+        const std::string text =
+            ports.size() == 1 && port.value == "none" ? port.value : parse_published_port(port).str();
+        if (std::find(choice.publish.begin(), choice.publish.end(), text) != choice.publish.end())
+            throw wrong_value(port, "each port once");
+        choice.publish.push_back(text);
+    }
+}
+
 void read_labels(SectionReader& reader, Declaration& declaration) {
     for (const Setting& label : reader.list("label")) {
         const std::size_t at = label.value.find('=');
@@ -92,7 +111,7 @@ void read_jail(const Section& section, Declaration& declaration) {
         check_named(reader, "limits", *limits, "a limit template");
         declaration.limits = *limits;
     }
-    declaration.network = reader.word("network", {"host", "none", "private"}).value_or("");
+    read_network(reader, declaration);
     read_requires(reader, declaration);
     declaration.autostart = reader.yes_no("autostart");
     read_labels(reader, declaration);
@@ -103,7 +122,7 @@ void read_jail(const Section& section, Declaration& declaration) {
         return;
     if (declaration.packages.empty())
         reader.fail("package", "found neither recipe nor package", "a recipe, or one package or more");
-    for (const std::string key : {"network", "requires", "autostart", "state"})
+    for (const std::string key : {"network", "nat", "publish", "resolv", "requires", "autostart", "state"})
         if (std::any_of(section.settings.begin(), section.settings.end(),
                         [&](const Setting& setting) { return setting.key == key; }))
             reader.fail(key, "found it in a jail without a service", "only beside recipe = NAME");
@@ -226,8 +245,13 @@ std::string declaration_text(const Declaration& declaration) {
         line("package", package);
     if (!declaration.limits.empty())
         line("limits", declaration.limits);
-    if (!declaration.network.empty())
-        line("network", declaration.network);
+    const NetworkChoice& network = declaration.network;
+    for (const auto& [key, value] : {std::pair("network", network.mode), std::pair("nat", network.nat),
+                                     std::pair("resolv", network.resolv)})
+        if (!value.empty())
+            line(key, value);
+    for (const std::string& port : network.publish)
+        line("publish", port);
     for (const std::string& required : declaration.requires_)
         line("requires", required);
     if (declaration.autostart)

@@ -11,6 +11,7 @@
 
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/network.hpp"
 
 namespace pkgjail::jail {
 
@@ -22,7 +23,7 @@ struct Declaration {
     std::string limits;                                 ///< template; empty: the recipe's
     std::map<std::string, std::string> limit_overrides; ///< name (or "require") to value as written
     std::map<std::string, std::string> set;             ///< values of the recipe
-    std::string network;                                ///< mode, which must be the recipe's; empty: not said
+    NetworkChoice network;                              ///< over the recipe's
     std::vector<std::string> requires_;                 ///< jails, beside those that the recipe requires
     std::optional<bool> autostart;                      ///< whether it is started with the host; unset: when
                                                         ///< it is meant to run

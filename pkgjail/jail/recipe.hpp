@@ -13,6 +13,7 @@
 
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/network.hpp"
 #include "pkgjail/jail/profile.hpp"
 
 namespace pkgjail::jail {
@@ -119,7 +120,10 @@ struct RenderedRecipe {
     std::map<std::string, std::string> set; ///< effective values
     std::vector<Service> services;          ///< in the order in which they are started
     NetworkMode network = NetworkMode::host;
-    std::vector<PortClaim> claims;
+    std::vector<PortClaim> claims;      ///< with a private network: ports of the jail's own
+    std::vector<PublishedPort> publish; ///< with a private network only
+    bool nat = false;                   ///< the same
+    Resolv resolv;
     Health health; ///< of the first service
     std::vector<base::RootPath> data_paths;
     SnapshotCommands snapshot;

@@ -56,6 +56,22 @@ void read_network(const Section& section, RenderedRecipe& recipe) {
             throw wrong_value(setting, "each claim once");
         recipe.claims.push_back(std::move(claim));
     }
+    constexpr const char* only_private = "only with mode = private";
+    for (const Setting& setting : reader.list("publish")) {
+        PublishedPort port = parse_published_port(setting);
+        if (recipe.network != NetworkMode::private_)
+            throw wrong_value(setting, only_private);
+        if (std::find(recipe.publish.begin(), recipe.publish.end(), port) != recipe.publish.end())
+            throw wrong_value(setting, "each port once");
+        recipe.publish.push_back(std::move(port));
+    }
+    recipe.nat = reader.yes_no("nat").value_or(false);
+    if (recipe.nat && recipe.network != NetworkMode::private_)
+        reader.refuse("nat", only_private);
+    for (const Setting& setting : section.settings)
+        if (setting.key == "resolv")
+            recipe.resolv = parse_resolv(setting);
+    reader.text("resolv");
     reader.finish();
 }
 

@@ -6,6 +6,7 @@
 
 #include "pkgjail/ops/inspect.hpp"
 #include "pkgjail/ops/install.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -91,6 +92,9 @@ class Apply {
         case ApplyStep::limits:
             change_limits(context_, drift.limits);
             return;
+        case ApplyStep::network:
+            change_network(context_, declaration.name, declaration.network);
+            return;
         case ApplyStep::settings:
             change_settings(context_, declaration.name, declaration.set);
             return;
@@ -123,6 +127,7 @@ class Apply {
         request.limits = declaration.limits;
         request.limit_overrides = declaration.limit_overrides;
         request.set = declaration.set;
+        request.network = declaration.network;
         request.start = declaration.running;
         install(context_, request);
     }

@@ -16,6 +16,7 @@ struct CloneRequest {
     std::string snapshot;                   ///< empty: the jail as it is
     std::string jail;                       ///< to be made
     std::map<std::string, std::string> set; ///< over the source's settings
+    jail::NetworkChoice network;            ///< the same; checked
     bool start = true;
 };
 

@@ -8,6 +8,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -228,6 +229,8 @@ ConfigView configuration(const Context& context, const std::string& name, bool w
         entry.conflicts.push_back(conflict.what);
         ++view.open_conflicts;
     }
+    if (const auto entry = entries.find("/etc/resolv.conf"); entry != entries.end())
+        entry->second.what.emplace_back(resolv_words(resolv_owner(context, jail)));
     for (auto& [path, entry] : entries)
         view.entries.push_back(std::move(entry));
     return view;

@@ -8,6 +8,7 @@
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 
 namespace pkgjail::ops {
@@ -92,6 +93,7 @@ class Comparison {
         refuse_other_recipe();
         compare_stop();
         compare_limits();
+        compare_network();
         compare_settings();
         compare_packages();
         compare_start();
@@ -99,10 +101,10 @@ class Comparison {
 
   private:
     void add(ApplyStep step, std::string why) {
-        const bool changes_generation =
-            step == ApplyStep::settings || step == ApplyStep::install || step == ApplyStep::remove;
+        const bool restarts = step == ApplyStep::network || step == ApplyStep::settings ||
+                              step == ApplyStep::install || step == ApplyStep::remove;
         drift_.actions.push_back(
-            {step, std::move(why), changes_generation && declaration_.running && is_running(status_)});
+            {step, std::move(why), restarts && declaration_.running && is_running(status_)});
     }
 
     void refuse_other_recipe() const {
@@ -164,6 +166,24 @@ class Comparison {
             add(ApplyStep::limits, fmt::format("{}", fmt::join(why, "; ")));
     }
 
+    void compare_network() {
+        const jail::NetworkChoice& have = jail_.network_choice;
+        const jail::NetworkChoice& wanted = declaration_.network;
+        Names why;
+        const auto compare = [&](const char* key, const std::string& is, const std::string& declared) {
+            const auto word = [](const std::string& value) { return value.empty() ? "the recipe's" : value; };
+            if (is != declared)
+                why.push_back(fmt::format("{} is {}, declared is {}", key, word(is), word(declared)));
+        };
+        compare("network", have.mode, wanted.mode);
+        compare("nat", have.nat, wanted.nat);
+        compare("resolv", have.resolv, wanted.resolv);
+        compare("publish", fmt::format("{}", fmt::join(have.publish, " ")),
+                fmt::format("{}", fmt::join(wanted.publish, " ")));
+        if (!why.empty())
+            add(ApplyStep::network, fmt::format("{}", fmt::join(why, "; ")));
+    }
+
     void compare_settings() {
         if (!recipe_)
             return;
@@ -212,8 +232,7 @@ void check_declared_claims(catalog::Catalog& catalog, const Declaration& declara
                            const jail::RenderedRecipe& recipe) {
     catalog::Jail jail;
     jail.name = declaration.name;
-    for (const jail::PortClaim& claim : recipe.claims)
-        jail.claims.push_back({claim.protocol, claim.address, claim.port});
+    take_claims(jail, recipe);
     check_claims(catalog, jail);
 }
 
@@ -227,6 +246,8 @@ std::string_view apply_step_name(ApplyStep step) {
         return "stop";
     case ApplyStep::limits:
         return "limits";
+    case ApplyStep::network:
+        return "network";
     case ApplyStep::settings:
         return "settings";
     case ApplyStep::install:
@@ -279,10 +300,7 @@ std::optional<jail::RenderedRecipe> declared_recipe(const Context& context, cons
             throw;
         blame_value(context, declaration, error);
     }
-    const std::string mode(jail::network_mode_name(rendered->network));
-    if (!declaration.network.empty() && declaration.network != mode)
-        jail::refuse(declaration, "jail", "network", fmt::format("found \"{}\"", declaration.network),
-                     fmt::format("{}, which recipe {} has", mode, recipe.name));
+    jail::choose_network(*rendered, declaration.network, declaration.file.string());
     return rendered;
 }
 
@@ -333,6 +351,7 @@ Declaration declaration_of(const Context& context, const std::string& name) {
     declaration.limits = installed.jail.limits_template;
     declaration.limit_overrides = installed.jail.limit_overrides;
     declaration.set = installed.jail.settings;
+    declaration.network = installed.jail.network_choice;
     declaration.running = installed.jail.wanted_running || installed.jail.recipe.empty();
     if (const auto present = jail::find_declaration(jail::declaration_directory(context.config.etc), name)) {
         declaration.requires_ = present->requires_;

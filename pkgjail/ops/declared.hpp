@@ -21,6 +21,7 @@ enum class ApplyStep {
     create,   ///< with everything that is declared, and started if it is to run
     stop,     ///< before the others, so that they need no restart
     limits,   ///< at once, without a restart
+    network,  ///< one restart where it runs
     settings, ///< a new generation on the same image; one restart where it runs
     install,  ///< packages in; one restart where it runs
     remove,   ///< packages out; one restart where it runs

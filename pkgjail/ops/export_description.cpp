@@ -157,6 +157,19 @@ std::vector<catalog::Hold> read_holds(const Reader& reader, const Json& jail) {
     return holds;
 }
 
+jail::NetworkChoice read_choice(const Reader& reader, const Json& json) {
+    jail::NetworkChoice choice;
+    choice.mode = reader.text_of(json, "mode");
+    choice.nat = reader.text_of(json, "nat");
+    choice.resolv = reader.text_of(json, "resolv");
+    choice.publish = reader.texts(json, "publish");
+    try {
+        return jail::checked(choice, "network_choice");
+    } catch (const Error& error) {
+        reader.fail("network_choice", error.what());
+    }
+}
+
 catalog::Jail read_jail(const Reader& reader, const Json& json) {
     catalog::Jail jail;
     jail.name = reader.name(json, "name", false);
@@ -167,6 +180,8 @@ catalog::Jail read_jail(const Reader& reader, const Json& json) {
     jail.network = reader.text_of(json, "network");
     if (jail.network != "host" && jail.network != "none" && jail.network != "private")
         reader.fail("network", fmt::format("found \"{}\", allowed: host, none, private", jail.network));
+    if (json.contains("network_choice")) // not in what earlier versions wrote
+        jail.network_choice = read_choice(reader, reader.value(json, "network_choice"));
     jail.limits_template = reader.name(json, "limits", true);
     jail.limit_overrides = reader.table(json, "limit_overrides");
     jail.settings = reader.table(json, "settings");

@@ -16,6 +16,7 @@
 #include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/clone_files.hpp"
@@ -105,10 +106,13 @@ class Import {
             throw Error(ErrorKind::usage, "--set", "needs a recipe, and the archive's jail has none");
         for (const auto& [key, value] : request_.set)
             jail.settings[key] = value;
+        if (jail.recipe.empty() && !request_.network.is_empty())
+            throw Error(ErrorKind::usage, jail.name, "a network is chosen for a service, and it has none");
+        jail.network_choice = jail::over(jail.network_choice, request_.network);
+        jail.address.clear();
         recipe_ = rendered_recipe(context_, jail);
         if (recipe_)
-            for (const jail::PortClaim& claim : recipe_->claims)
-                jail.claims.push_back({claim.protocol, claim.address, claim.port});
+            take_claims(jail, *recipe_);
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         return jail;
     }

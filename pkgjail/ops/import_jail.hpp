@@ -17,6 +17,7 @@ struct ImportRequest {
     base::Fd archive;
     std::string jail;                       ///< to be made
     std::map<std::string, std::string> set; ///< over the archive's settings
+    jail::NetworkChoice network;            ///< the same; checked
     bool start = true;
 };
 

@@ -1,5 +1,6 @@
 #include "pkgjail/ops/inspect.hpp"
 
+#include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -9,6 +10,15 @@ namespace pkgjail::ops {
 using base::Error;
 
 namespace {
+
+void add_recipe(const Context& context, const jail::RenderedRecipe& recipe, JailView& view) {
+    view.requires_ = recipe.requires_;
+    view.publish = recipe.publish;
+    view.nat = recipe.nat;
+    view.resolv = recipe.resolv.str();
+    if (recipe.resolv.from != jail::Resolv::From::none)
+        view.resolv_file = resolv_words(resolv_owner(context, view.jail));
+}
 
 JailView view_of(const Context& context, catalog::Catalog& catalog, const catalog::Jail& jail) {
     JailView view;
@@ -22,7 +32,7 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, const catalo
         const auto recipe = rendered_recipe(context, jail);
         view.addresses = addresses(recipe);
         if (recipe)
-            view.requires_ = recipe->requires_;
+            add_recipe(context, *recipe, view);
     } catch (const Error& error) {
         // A recipe that was broken since is told at the next start; what runs is shown all the same.
         context.reporter.warn(std::string("recipe of jail ") + jail.name + ": " + error.what());

@@ -8,6 +8,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/jail/network.hpp"
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
@@ -22,6 +23,10 @@ struct JailView {
     confine::Usage usage;                       ///< filled in while it runs
     std::optional<confine::PortsReading> ports; ///< the same, in network mode host
     std::vector<std::string> addresses;
+    std::vector<jail::PublishedPort> publish; ///< from its private network
+    bool nat = false;
+    std::string resolv;                 ///< "host", "none", "servers=…"
+    std::string resolv_file;            ///< whose the file is, in words; empty: nothing is to be written
     std::vector<std::string> requires_; ///< jails that have to be ready first
     base::HostPath log;
 };

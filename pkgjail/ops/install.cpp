@@ -21,6 +21,7 @@
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/universe.hpp"
@@ -153,8 +154,14 @@ class Install {
 
   private:
     void create() {
-        if (!subject_.recipe.empty())
+        if (!subject_.recipe.empty()) {
             recipe_ = render_recipe(context_, subject_.recipe, subject_.jail_name, request_.set);
+            jail::choose_network(*recipe_, request_.network, subject_.jail_name);
+        } else if (!request_.network.is_empty())
+            throw Error(ErrorKind::usage, subject_.jail_name,
+                        "a network is chosen for a service, and there is no recipe for this package",
+                        "name one with --recipe: " +
+                            jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
         else if (!request_.set.empty())
             throw Error(ErrorKind::usage, subject_.jail_name,
                         "--set needs a recipe, and there is none for this package",
@@ -261,6 +268,9 @@ class Install {
                             fmt::format("exists already, with another limit {}", name),
                             fmt::format("pkgjail limits {} {}={}", jail.name, name, value));
         }
+        if (over(jail.network_choice, asked_.network) != jail.network_choice)
+            throw Error(ErrorKind::conflict, jail.name, "exists already, with another network",
+                        fmt::format("declare it in jails.d/{}.jail and use pkgjail apply", jail.name));
         if (locked_ && locked_->recipe != jail.recipe)
             throw Error(ErrorKind::conflict, jail.name,
                         fmt::format("exists already, {}, the lock has {}",
@@ -312,15 +322,15 @@ class Install {
         jail.name = subject_.jail_name;
         jail.recipe = subject_.recipe;
         jail.profile = jail::profile_name(recipe_ ? recipe_->profile : jail::Profile::high);
-        jail.network = jail::network_mode_name(recipe_ ? recipe_->network : jail::NetworkMode::host);
+        jail.network = jail::network_mode_name(jail::NetworkMode::host);
+        jail.network_choice = request_.network;
         jail.limits_template = !request_.limits.empty() ? request_.limits
                                : recipe_                ? recipe_->limits
                                                         : "default";
         jail.limit_overrides = request_.limit_overrides;
         if (recipe_) {
             jail.settings = request_.set;
-            for (const jail::PortClaim& claim : recipe_->claims)
-                jail.claims.push_back({claim.protocol, claim.address, claim.port});
+            take_claims(jail, *recipe_);
         }
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         jail.created_at = base::to_unix(base::wall_now());

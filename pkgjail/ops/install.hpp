@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/jail/network.hpp"
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/solve/solver.hpp"
 #include "pkgjail/supervise/service_state.hpp"
@@ -21,6 +22,7 @@ struct InstallRequest {
     std::string limits;                ///< template; empty: the recipe's
     std::map<std::string, std::string> limit_overrides; ///< name to value as written
     std::map<std::string, std::string> set;
+    jail::NetworkChoice network; ///< over the recipe's, checked
     bool start = true;
     /// A lock file: exactly its packages, no others; recipe, limits and settings are the lock's where none
     /// are given here. Empty: none.

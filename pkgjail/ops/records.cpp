@@ -104,6 +104,12 @@ std::string record_of(const catalog::Jail& jail, const std::vector<catalog::Gene
                     {"recipe", jail.recipe},
                     {"profile", jail.profile},
                     {"network", jail.network},
+                    {"network_choice",
+                     {{"mode", jail.network_choice.mode},
+                      {"nat", jail.network_choice.nat},
+                      {"resolv", jail.network_choice.resolv},
+                      {"publish", jail.network_choice.publish}}},
+                    {"address", jail.address},
                     {"limits", jail.limits_template},
                     {"limit_overrides", jail.limit_overrides},
                     {"settings", jail.settings},
@@ -132,6 +138,14 @@ JailRecord parse_jail_record(std::string_view text, const std::string& name) {
         json.at("recipe").get_to(jail.recipe);
         json.at("profile").get_to(jail.profile);
         json.at("network").get_to(jail.network);
+        if (json.contains("network_choice")) { // not in what earlier versions wrote
+            const Json& choice = json.at("network_choice");
+            choice.at("mode").get_to(jail.network_choice.mode);
+            choice.at("nat").get_to(jail.network_choice.nat);
+            choice.at("resolv").get_to(jail.network_choice.resolv);
+            choice.at("publish").get_to(jail.network_choice.publish);
+            json.at("address").get_to(jail.address);
+        }
         json.at("limits").get_to(jail.limits_template);
         json.at("limit_overrides").get_to(jail.limit_overrides);
         json.at("settings").get_to(jail.settings);

@@ -90,7 +90,6 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
     values.set = set;
     jail::RenderedRecipe rendered =
         jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
-    refuse_unsupported(rendered);
     if (!context.config.etc.empty())
         if (const auto declaration =
                 jail::find_declaration(jail::declaration_directory(context.config.etc), jail))
@@ -104,7 +103,10 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail) {
     if (jail.recipe.empty())
         return std::nullopt;
-    return render_recipe(context, jail.recipe, jail.name, jail.settings);
+    jail::RenderedRecipe recipe = render_recipe(context, jail.recipe, jail.name, jail.settings);
+    jail::choose_network(recipe, jail.network_choice, jail.name);
+    refuse_unsupported(recipe);
+    return recipe;
 }
 
 jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,

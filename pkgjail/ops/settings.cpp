@@ -9,9 +9,13 @@
 namespace pkgjail::ops {
 
 void take_claims(catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
+    jail.network = jail::network_mode_name(recipe.network);
     jail.claims.clear();
-    for (const jail::PortClaim& claim : recipe.claims)
-        jail.claims.push_back({claim.protocol, claim.address, claim.port});
+    if (recipe.network == jail::NetworkMode::host)
+        for (const jail::PortClaim& claim : recipe.claims)
+            jail.claims.push_back({claim.protocol, claim.address, claim.port});
+    for (const jail::PublishedPort& port : recipe.publish)
+        jail.claims.push_back({port.protocol, port.address, port.host_port});
 }
 
 void change_settings(const Context& context, const std::string& name,

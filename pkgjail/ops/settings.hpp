@@ -17,7 +17,9 @@ namespace pkgjail::ops {
 void change_settings(const Context& context, const std::string& jail,
                      const std::map<std::string, std::string>& settings);
 
-/// The jail's claims are what its recipe, rendered with its settings, claims.
+/// The jail's network mode is its recipe's, rendered with its settings and what the operator chose, and its
+/// claims are the ports of the host that it takes: those that the recipe claims in the host's network, or
+/// those that are published from a private one.
 void take_claims(catalog::Jail& jail, const jail::RenderedRecipe& recipe);
 
 } // namespace pkgjail::ops

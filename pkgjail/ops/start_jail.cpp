@@ -10,6 +10,7 @@
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/host_names.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/supervise/service_log.hpp"
@@ -87,6 +88,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     service.attended = true;
     check_ports_free(jail);
     write_host_names(context_, session.catalog(), jail, *recipe);
+    write_resolv(context_, jail, *recipe);
     quiet_ = service.health.quiet;
 
     context_.reporter.doing("start " + jail.name);

@@ -93,7 +93,7 @@ TEST_CASE("each wrong declaration is told with its place, and the others are loo
     declare(host, "a", "[jail]\nrecipe = bd\n");
     declare(host, "b", "[jail]\nrecipe = db\n\n[set]\nprot = 1\n");
     declare(host, "c", "[jail]\nrecipe = db\nlimits = wbe\n");
-    declare(host, "d", "[jail]\nrecipe = db\nnetwork = none\n");
+    declare(host, "d", "[jail]\nrecipe = db\nnetwork = none\npublish = tcp:1:1\n");
     declare(host, "e", "[jail]\nrecipe = db\nrequires = nobody\n");
     declare(host, "f", "[jail]\nrecipe = db\n[set]\nport = many\n");
     declare(host, "g", "[jail]\nrecipe = db\nrequires = h\n");
@@ -112,9 +112,10 @@ TEST_CASE("each wrong declaration is told with its place, and the others are loo
                ContainsSubstring(
                    place + "b.jail:5: prot: found a value that recipe db does not have, allowed: port\n"));
     CHECK_THAT(result.err, ContainsSubstring(place + "c.jail:3: limits: found \"wbe\", allowed: "));
-    CHECK_THAT(
-        result.err,
-        ContainsSubstring(place + "d.jail:3: network: found \"none\", allowed: host, which recipe db has"));
+    CHECK_THAT(result.err,
+               ContainsSubstring(place +
+                                 "d.jail: a published port is asked for with network mode none, allowed: "
+                                 "beside network mode private"));
     CHECK_THAT(result.err,
                ContainsSubstring("nobody: there is no jail of this name, and jail e requires it"));
     CHECK_THAT(result.err, ContainsSubstring(place + "f.jail:4: port: found \"many\": "));

@@ -65,7 +65,10 @@ std::string show(const jail::RenderedRecipe& recipe) {
     text += fmt::format("network {}", jail::network_mode_name(recipe.network));
     for (const jail::PortClaim& claim : recipe.claims)
         text += " " + claim.str();
-    text += "\n";
+    for (const jail::PublishedPort& port : recipe.publish)
+        text += " publish " + port.str();
+    text += std::string(recipe.nat ? " nat" : "") +
+            (recipe.resolv == jail::Resolv{} ? "" : " resolv " + recipe.resolv.str()) + "\n";
     if (const auto& probe = recipe.health.probe)
         text += fmt::format("health {} {}\n", jail::probe_kind_name(probe->kind),
                             probe->kind == jail::Probe::Kind::command ? show_words(probe->command)
