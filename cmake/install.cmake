@@ -1,9 +1,11 @@
 # `cmake --install`: programs, recipes, limit templates, example configuration, manual pages.
 install(TARGETS pkgjail RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS pkgjail-supervisor RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
-if(TARGET pkgjail-enter)
-    install(TARGETS pkgjail-enter RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
-endif()
+foreach(helper pkgjail-enter pkgjail-escape)
+    if(TARGET ${helper})
+        install(TARGETS ${helper} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
+    endif()
+endforeach()
 install(DIRECTORY recipes etc/limits.d DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgjail)
 install(FILES etc/pkgjail.conf etc/repositories.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
 # Alerts, a scrape configuration and a dashboard to copy from.

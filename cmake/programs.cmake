@@ -21,11 +21,11 @@ file(CREATE_LINK ${CMAKE_SOURCE_DIR}/etc/limits.d ${CMAKE_BINARY_DIR}/share/pkgj
 
 # Holds jails to their ports on Linux. Static, because it also runs inside jails; where there is no static C library it is
 # not made, and pkgjail then says that claimed ports are not enforced.
+include(CheckCSourceCompiles)
+set(CMAKE_REQUIRED_LINK_OPTIONS -static)
+check_c_source_compiles("int main(void) { return 0; }" PKGJAIL_STATIC_PROGRAMS)
+unset(CMAKE_REQUIRED_LINK_OPTIONS)
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-    include(CheckCSourceCompiles)
-    set(CMAKE_REQUIRED_LINK_OPTIONS -static)
-    check_c_source_compiles("int main(void) { return 0; }" PKGJAIL_STATIC_PROGRAMS)
-    unset(CMAKE_REQUIRED_LINK_OPTIONS)
     if(PKGJAIL_STATIC_PROGRAMS)
         add_executable(pkgjail-enter pkgjail/confine/enter.c)
         set_target_properties(pkgjail-enter PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin C_STANDARD 11)
@@ -35,4 +35,19 @@ if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
         add_dependencies(pkgjail-supervisor pkgjail-enter)
         add_dependencies(pkgjail pkgjail-enter)
     endif()
+endif()
+
+# Tries to get out of a jail, for `doctor --escape`. It runs inside one, so it is static where that can be.
+set(PKGJAIL_ESCAPE_PLATFORM linux)
+if(CMAKE_SYSTEM_NAME STREQUAL "NetBSD")
+    set(PKGJAIL_ESCAPE_PLATFORM netbsd)
+endif()
+if(PKGJAIL_STATIC_PROGRAMS)
+    add_executable(pkgjail-escape pkgjail/confine/escape.c pkgjail/confine/escape_common.c
+        pkgjail/confine/escape_${PKGJAIL_ESCAPE_PLATFORM}.c)
+    set_target_properties(pkgjail-escape PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin C_STANDARD 11)
+    target_compile_options(pkgjail-escape PRIVATE -Wall -Wextra -Wshadow)
+    target_include_directories(pkgjail-escape PRIVATE ${CMAKE_SOURCE_DIR})
+    target_link_options(pkgjail-escape PRIVATE -static -s)
+    add_dependencies(pkgjail pkgjail-escape)
 endif()

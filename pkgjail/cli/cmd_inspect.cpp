@@ -1,4 +1,4 @@
-// list, status, doctor: looking.
+// list, status: looking.
 #include <algorithm>
 
 #include <fmt/core.h>
@@ -10,7 +10,6 @@
 #include "pkgjail/cli/plan_words.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
-#include "pkgjail/ops/doctor.hpp"
 #include "pkgjail/ops/inspect.hpp"
 
 namespace pkgjail::cli {
@@ -157,38 +156,6 @@ int cmd_status(Environment& environment) {
         text += (text.empty() ? "" : "\n") + status_block(view);
     environment.say(text);
     return exit_done;
-}
-
-int cmd_doctor(Environment& environment) {
-    const auto findings = ops::doctor(environment.context());
-    bool bad = false;
-    Json list = Json::array();
-    std::string text;
-    const Screen screen = output_screen();
-    for (const ops::Finding& finding : findings) {
-        bad = bad || finding.verdict == ops::Verdict::bad;
-        const char* word = finding.verdict == ops::Verdict::good   ? "ok"
-                           : finding.verdict == ops::Verdict::note ? "note"
-                                                                   : "BAD";
-        const Color color = finding.verdict == ops::Verdict::good   ? Color::green
-                            : finding.verdict == ops::Verdict::note ? Color::yellow
-                                                                    : Color::red;
-        list.push_back({{"verdict", word},
-                        {"subject", finding.subject},
-                        {"text", finding.text},
-                        {"hint", finding.hint}});
-        const std::size_t indent = 6 + std::max<std::size_t>(13, finding.subject.size()) + 1;
-        text +=
-            colored(fmt::format("{:<4}", word), color, screen) +
-            fmt::format("  {:<13} {}\n", finding.subject, folded(printable(finding.text), indent, screen));
-        if (!finding.hint.empty())
-            text +=
-                fmt::format("      {:<13} {}\n", "", folded("hint: " + printable(finding.hint), 20, screen));
-    }
-    if (environment.json())
-        environment.print_json({{"sound", !bad}, {"findings", list}});
-    environment.say(text);
-    return bad ? exit_finding : exit_done;
 }
 
 } // namespace pkgjail::cli

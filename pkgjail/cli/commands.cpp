@@ -133,6 +133,11 @@ void serve_options(po::options_description& options) {
                           "where to listen; default 127.0.0.1:9750")(
         "public", "allow an address that is not the loopback's");
 }
+void doctor_options(po::options_description& options) {
+    options.add_options()("escape", "try to get out of throw-away jails, without harm")(
+        "profile", po::value<std::string>()->value_name("PROFILE"),
+        "with --escape: only low, medium or high; default: each");
+}
 void metrics_options(po::options_description& options) {
     options.add_options()("textfile", po::value<std::string>()->value_name("FILE"),
                           "write them into a file, in one step");
@@ -383,7 +388,13 @@ const std::vector<Command>& commands() {
          {"action", "file"},
          false,
          cmd_catalog},
-        {"doctor", "", "check this host and the state", no_options, {}, false, cmd_doctor},
+        {"doctor",
+         "[--escape [--profile P]]",
+         "check this host and the state",
+         doctor_options,
+         {},
+         false,
+         cmd_doctor},
         {"complete",
          "-- [WORD…]",
          "what may stand next on a command line, for shells",

@@ -165,6 +165,7 @@ base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& b
         throw Error(ErrorKind::system, runtime_.name(),
                     "create: jail " + spec.jail + " is not in control group " + cgroup_path(spec.handle));
     check_stands_inside(pid, spec.jail);
+    check_mounts_stand(pid, spec);
     return *process;
 }
 

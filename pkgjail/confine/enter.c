@@ -2,11 +2,12 @@
  * pkgjail-enter: becomes another program, held to some TCP ports by Landlock. Linux only; linked statically,
  * because it also runs inside jails, from a sealed copy in memory and on whatever libraries are there.
  *
- *     pkgjail-enter [-k FD,FD...] [-c FD]... [-r FD] [-b PORT,PORT...] [-t PORT | -- PROGRAM ARG...]
+ *     pkgjail-enter [-k FD,FD...] [-c FD]... [-r FD] [-a] [-b PORT,PORT...] [-t PORT | -- PROGRAM ARG...]
  *
  *     -k  moves these descriptors to 3, 4, ... and marks none of them close-on-exec
  *     -c  marks a descriptor close-on-exec
  *     -r  tells there what failed, as struct enter_failure; nothing is told when PROGRAM runs
+ *     -a  with the -b that follows: from here on abstract sockets can only be reached where their maker came from here
  *     -b  from here on only these TCP ports can be bound; 0 is a port that the kernel chooses
  *     -t  runs nothing, but tries to bind PORT: exits 0 when the kernel refuses that, 1 when it does not
  *
@@ -17,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +35,12 @@
 #define NR_RESTRICT_SELF 446
 #define RULE_NET_PORT 2
 #define ACCESS_NET_BIND_TCP 1ull
+#define SCOPE_ABSTRACT_SOCKET 1ull
 
 struct ruleset_attribute {
 	uint64_t handled_access_fs;
 	uint64_t handled_access_net;
+	uint64_t scoped; /* older kernels take the attribute without it */
 };
 struct net_port_attribute {
 	uint64_t allowed_access;
@@ -46,6 +50,7 @@ struct net_port_attribute {
 extern char **environ;
 
 static int report = -1;
+static uint64_t scopes;
 
 static _Noreturn void
 fail(enum enter_stage stage)
@@ -100,9 +105,10 @@ close_on_exec(int fd)
 static void
 hold_to_ports(const char *list)
 {
-	const struct ruleset_attribute attribute = { 0, ACCESS_NET_BIND_TCP };
+	const struct ruleset_attribute attribute = { 0, ACCESS_NET_BIND_TCP, scopes };
 	struct net_port_attribute rule = { ACCESS_NET_BIND_TCP, 0 };
-	const int ruleset = (int)syscall(NR_CREATE_RULESET, &attribute, sizeof(attribute), 0);
+	const int ruleset = (int)syscall(NR_CREATE_RULESET, &attribute,
+	    scopes != 0 ? sizeof(attribute) : offsetof(struct ruleset_attribute, scoped), 0);
 	char *end;
 
 	if (ruleset < 0)
@@ -168,7 +174,7 @@ main(int argc, char **argv)
 
 	opterr = 0; /* standard error is the service's */
 
-	while ((option = getopt(argc, argv, "+k:c:r:b:t:")) != -1)
+	while ((option = getopt(argc, argv, "+k:c:r:ab:t:")) != -1)
 		switch (option) {
 		case 'k':
 			keep(optarg);
@@ -178,6 +184,9 @@ main(int argc, char **argv)
 			break;
 		case 'r':
 			report = (int)number(optarg, &end);
+			break;
+		case 'a':
+			scopes = SCOPE_ABSTRACT_SOCKET;
 			break;
 		case 'b':
 			hold_to_ports(optarg);

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -39,6 +40,29 @@ void check_stands_inside(pid_t pid, const std::string& jail) {
         if (line.substr(0, line.find(' ')) == mount_id)
             return;
     throw Error(ErrorKind::denied, jail, "its working directory would lie outside the jail");
+}
+
+void check_mounts_stand(pid_t pid, const JailSpec& spec) {
+    std::set<std::string> points;
+    std::istringstream mounts(base::read_file(fmt::format("/proc/{}/mountinfo", pid)));
+    for (std::string line; std::getline(mounts, line);) {
+        std::istringstream words(line);
+        std::string id, parent, device, root, point;
+        words >> id >> parent >> device >> root >> point;
+        points.insert(point);
+    }
+    for (const auto& mount : spec.mounts) {
+        std::string shown; // as the kernel writes it
+        for (const char c : mount.target.str())
+            if (c == ' ' || c == '\t' || c == '\n' || c == '\\')
+                shown += fmt::format("\\{:03o}", static_cast<unsigned>(c));
+            else
+                shown += c;
+        if (!points.contains(shown))
+            throw Error(ErrorKind::denied, spec.jail,
+                        "nothing was mounted at " + mount.target.str() +
+                            ": its mount point was exchanged while the jail was made");
+    }
 }
 
 namespace {

@@ -19,6 +19,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/confine/enter_failure.h"
+#include "pkgjail/confine/helper.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -28,7 +29,8 @@ using base::ErrorKind;
 using base::HostPath;
 
 constexpr const char* program_name = "pkgjail-enter";
-constexpr long first_abi_with_ports = 4; // Linux 6.7
+constexpr long first_abi_with_ports = 4;  // Linux 6.7
+constexpr long first_abi_with_scopes = 6; // Linux 6.12
 constexpr int report_patience_ms = 10'000;
 /// Nobody has it: TCP port 1 is tcpmux. Only the refusal is of interest, which comes before any other check.
 constexpr const char* unclaimed_port = "1";
@@ -44,13 +46,12 @@ long landlock_abi() {
     return abi < 0 ? 0 : abi;
 }
 
-std::optional<HostPath> find_enter() {
-    const HostPath here = base::own_program().parent_path();
-    const HostPath above = here.parent_path();
-    for (const HostPath& directory : {here, above / "libexec", above / "bin"})
-        if (::access((directory / program_name).c_str(), X_OK) == 0)
-            return directory / program_name;
-    return std::nullopt;
+/// Options of pkgjail-enter.
+std::vector<std::string> hold_words(const HeldPorts& held) {
+    std::vector<std::string> words{"-b", held.ports};
+    if (held.no_abstract_sockets)
+        words.insert(words.begin(), "-a");
+    return words;
 }
 
 /// What runs inside a jail is a copy that nobody can write to, so that no jail can change the program.
@@ -77,10 +78,11 @@ PortGuard find_port_guard() {
         guard.missing = "this kernel has no Landlock";
     else if (abi < first_abi_with_ports)
         guard.missing = "Landlock of this kernel knows no ports (Linux 6.7 does)";
-    else if (const auto program = find_enter())
+    else if (const auto program = find_helper(program_name))
         guard.program = *program;
     else
         guard.missing = fmt::format("{} is not installed", program_name);
+    guard.abstract_sockets = guard.works() && abi >= first_abi_with_scopes;
     return guard;
 }
 
@@ -102,12 +104,18 @@ HeldPorts ports_to_hold(const JailSpec& spec, const PortGuard& guard) {
     // name a source address bind to it: refusing it would stop those and nobody else.
     ports.insert(0);
     held.held = true;
+    // They stand in the network, which the jail shares with the host, and know no owner and no mode. What is
+    // added to the jail later stands in a scope of its own, so this takes something from services as well.
+    held.no_abstract_sockets = guard.abstract_sockets && spec.profile != jail::Profile::low;
     held.ports = fmt::format("{}", fmt::join(ports, ","));
     return held;
 }
 
 void write_held_ports(const HostPath& bundle, const HeldPorts& held) {
-    const nlohmann::json json{{"held", held.held}, {"ports", held.ports}, {"why", held.why}};
+    const nlohmann::json json{{"held", held.held},
+                              {"ports", held.ports},
+                              {"why", held.why},
+                              {"no_abstract_sockets", held.no_abstract_sockets}};
     base::write_file_atomically(bundle / "ports.json", json.dump());
 }
 
@@ -118,7 +126,7 @@ std::optional<HeldPorts> read_held_ports(const HostPath& bundle) {
     try {
         const auto json = nlohmann::json::parse(*text);
         return HeldPorts{json.at("held").get<bool>(), json.at("ports").get<std::string>(),
-                         json.at("why").get<std::string>()};
+                         json.value("no_abstract_sockets", false), json.at("why").get<std::string>()};
     } catch (const nlohmann::json::exception& error) {
         throw Error(ErrorKind::corrupt, (bundle / "ports.json").string(), error.what());
     }
@@ -131,7 +139,10 @@ Entrance Entrance::around_runtime(const PortGuard& guard, const HeldPorts& held)
     entrance.report_ = base::make_pipe();
     const std::string report = std::to_string(entrance.report_.write_end.get());
     entrance.keep_ = {entrance.report_.write_end.get()};
-    entrance.before_ = {guard.program.string(), "-r", report, "-c", report, "-b", held.ports, "--"};
+    entrance.before_ = {guard.program.string(), "-r", report, "-c", report};
+    for (auto& word : hold_words(held))
+        entrance.before_.push_back(word);
+    entrance.before_.emplace_back("--");
     return entrance;
 }
 
@@ -148,7 +159,9 @@ Entrance Entrance::inside(const PortGuard& guard, const HeldPorts& held) {
     entrance.keep_ = {entrance.program_.get(), entrance.report_.write_end.get()};
     entrance.before_ = {guard.program.string(), "-k",
                         fmt::format("{},{}", entrance.keep_[0], entrance.keep_[1]), "--"};
-    entrance.inside_ = {"/proc/self/fd/3", "-c", "3", "-c", "4", "-r", "4", "-b", held.ports};
+    entrance.inside_ = {"/proc/self/fd/3", "-c", "3", "-c", "4", "-r", "4"};
+    for (auto& word : hold_words(held))
+        entrance.inside_.push_back(word);
     return entrance;
 }
 

@@ -20,6 +20,7 @@ namespace pkgjail::confine {
 struct PortGuard {
     base::HostPath program; ///< pkgjail-enter; empty: ports are not held, and `missing` says why
     std::string missing;
+    bool abstract_sockets = false; ///< those of the host can be kept away as well
     bool works() const { return !program.empty(); }
 };
 /// Asks the kernel and looks for the program; one system call. PKGJAIL_NO_LANDLOCK=1 in the environment is a
@@ -29,8 +30,9 @@ PortGuard find_port_guard();
 /// What was done for one jail, kept beside its bundle for those who add processes and those who ask.
 struct HeldPorts {
     bool held = false;
-    std::string ports; ///< for pkgjail-enter -b: "80,443,0"
-    std::string why;   ///< not held: the reason
+    std::string ports;                ///< for pkgjail-enter -b: "80,443,0"
+    bool no_abstract_sockets = false; ///< only those that the jail's own processes made
+    std::string why;                  ///< not held: the reason
 };
 /// What is to be done for a jail: nothing in network mode none, where no other host hears it.
 HeldPorts ports_to_hold(const JailSpec& spec, const PortGuard& guard);

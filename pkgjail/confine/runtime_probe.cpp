@@ -52,7 +52,8 @@ Json fingerprint(const HostPath& runtime, const PortGuard& guard) {
             {"size", status.st_size},
             {"kernel", kernel.release},
             {"boot", base::boot_id()},
-            {"port_guard", guard.works() ? guard.program.string() : guard.missing}};
+            {"port_guard", guard.works() ? guard.program.string() : guard.missing},
+            {"abstract_sockets", guard.abstract_sockets}};
 }
 
 /// A jail that says one word, on the host's own programs. Its directory is removed at the end.
@@ -173,7 +174,7 @@ class Probe {
             OciHost host = host_;
             host.hide_processes = json.at("hide_processes").get<bool>();
             if (const auto failed = json.at("ports_not_held").get<std::string>(); !failed.empty())
-                host.port_guard = {{}, failed};
+                host.port_guard = {{}, failed, false};
             return make(program, host,
                         {"oci", json.at("detail").get<std::string>(),
                          json.at("notes").get<std::vector<std::string>>()});
@@ -218,7 +219,7 @@ class Probe {
                 OciHost host = host_;
                 host.hide_processes = hide;
                 if (!hold_ports)
-                    host.port_guard = {{}, ports_failure};
+                    host.port_guard = {{}, ports_failure, false};
                 try {
                     const std::string detail =
                         OciRuntime(program, {}).version() + ", " + describe_cgroups(hierarchies_);
@@ -264,6 +265,9 @@ class Probe {
                 "/proc cannot be mounted with hidepid: users in a jail see each other's processes");
         if (!host.port_guard.works())
             notes.push_back("jails are not held to the ports that they claim: " + host.port_guard.missing);
+        else if (!host.port_guard.abstract_sockets)
+            notes.push_back("jails can reach the host's abstract sockets: Landlock of this kernel does not "
+                            "know them (Linux 6.12 does)");
         for (const auto& [controller, limit] :
              {std::pair{"cpu", "cpu"}, std::pair{"memory", "memory"}, std::pair{"pids", "processes"},
               std::pair{"blkio", "io-read and io-write"}})

@@ -13,6 +13,7 @@ namespace {
 constexpr int linux_eperm = 1;
 constexpr int linux_enosys = 38;
 constexpr int linux_eprotonosupport = 93;
+constexpr int linux_esocktnosupport = 94;
 constexpr int linux_eafnosupport = 97;
 constexpr std::uint64_t low_word = 0xffffffff; // the part of an argument that an int parameter sees
 
@@ -111,11 +112,35 @@ void add_ioctl_rules(std::vector<SyscallRule>& rules) {
     }
 }
 
+// TCP, UDP with its light form, and ping's own datagrams; nothing else that has ports, because Landlock holds
+// TCP alone to them. Multipath TCP falls back to TCP with any peer. Raw sockets are for ICMP, in profile low:
+// the capability that it has for ping would open the old SOCK_PACKET as well, which is a packet socket
+// although its family is inet.
+void add_internet_rules(std::vector<SyscallRule>& rules, const ArgumentTest& is_family,
+                        jail::Profile profile) {
+    constexpr std::uint64_t type_mask = 0xf, stream = 1, datagram = 2, raw = 3;
+    constexpr std::uint64_t unset = 0, icmp = 1, tcp = 6, udp = 17, icmp6 = 58, sctp = 132, udp_lite = 136,
+                            multipath_tcp = 262;
+    const auto rule = [&](int errno_value, std::uint64_t type, std::uint64_t protocol) {
+        rules.push_back(
+            {{"socket"}, errno_value, {is_family, {1, type_mask, type}, {2, low_word, protocol}}});
+    };
+    for (const auto protocol : {unset, tcp})
+        rule(0, stream, protocol);
+    for (const auto protocol : {multipath_tcp, sctp})
+        rule(linux_eprotonosupport, stream, protocol);
+    for (const auto protocol : {unset, icmp, udp, icmp6, udp_lite})
+        rule(0, datagram, protocol);
+    for (const auto protocol : {icmp, icmp6})
+        rule(profile == jail::Profile::low ? 0 : linux_eperm, raw, protocol);
+    for (std::uint64_t type = 0; type <= type_mask; ++type)
+        if (type != stream && type != datagram && type != raw)
+            rules.push_back({{"socket"}, linux_esocktnosupport, {is_family, {1, type_mask, type}}});
+}
+
 void add_socket_rules(std::vector<SyscallRule>& rules, jail::Profile profile) {
     constexpr std::uint64_t unix_family = 1, inet = 2, inet6 = 10, netlink = 16, last_known = 46;
     constexpr std::uint64_t netlink_route = 0;
-    // Multipath TCP falls back to TCP with any peer, and Landlock does not hold it to ports.
-    constexpr std::uint64_t above_a_byte = 0xffffff00, multipath_tcp = 262;
     for (std::uint64_t family = 0; family <= last_known; ++family) {
         const ArgumentTest is_family{0, low_word, family};
         if (family == unix_family) {
@@ -127,10 +152,9 @@ void add_socket_rules(std::vector<SyscallRule>& rules, jail::Profile profile) {
             rules.push_back({{"socket"}, 0, {is_family, {2, low_word, netlink_route}}});
         else if (family == netlink)
             rules.push_back({{"socket"}, 0, {is_family}});
-        else if (family == inet || family == inet6) {
-            rules.push_back({{"socket"}, 0, {is_family, {2, above_a_byte, 0}}});
-            rules.push_back({{"socket"}, linux_eprotonosupport, {is_family, {2, low_word, multipath_tcp}}});
-        } else
+        else if (family == inet || family == inet6)
+            add_internet_rules(rules, is_family, profile);
+        else
             rules.push_back({{"socket"}, linux_eafnosupport, {is_family}});
     }
 }

@@ -35,7 +35,8 @@ std::string temporary_handle(std::string_view purpose) {
 }
 
 bool is_temporary_handle(std::string_view name) {
-    return name.starts_with("pkgjail-build-") || name.starts_with("pkgjail-exec-");
+    return name.starts_with("pkgjail-build-") || name.starts_with("pkgjail-exec-") ||
+           name.starts_with("pkgjail-escape-");
 }
 
 Session::Session(const Context& context, std::string verb, std::string target)

@@ -48,8 +48,8 @@ class Session {
     bool finished_ = false;
 };
 
-/// A jail that lives as long as one command: "build", "exec". Its run directory has the handle's name, and
-/// its command holds the store lock, so that the next command can tell a dead one's and ends it.
+/// A jail that lives as long as one command: "build", "exec", "escape". Its run directory has the handle's
+/// name, and its command holds the store lock, so that the next command can tell a dead one's and ends it.
 std::string temporary_handle(std::string_view purpose);
 bool is_temporary_handle(std::string_view name);
 

@@ -177,6 +177,16 @@ TEST_CASE("only the ordinary kinds of socket can be made", "[confine][seccomp]")
             CHECK(verdict(*filter, "socket", {family, 1, 262}) == 93); // Multipath TCP: EPROTONOSUPPORT
             CHECK(verdict(*filter, "socket", {family, 1, 262 | 0x100000000ull}) == 93);
         }
+    for (const std::uint64_t family : {2, 10}) {
+        CHECK(verdict(low, "socket", {family, 3, 1}) == 0);   // ICMP, for ping
+        CHECK(verdict(high, "socket", {family, 3, 1}) == 1);  // EPERM
+        CHECK(verdict(low, "socket", {family, 3, 255}) != 0); // raw IP
+        CHECK(verdict(low, "socket", {family, 10, 3}) == 94); // SOCK_PACKET: a packet socket by another name
+        CHECK(verdict(low, "socket", {family, 02000012, 3}) == 94);
+        CHECK(verdict(low, "socket", {family, 1, 132}) == 93); // SCTP has ports that nothing holds
+        CHECK(verdict(low, "socket", {family, 5, 132}) == 94);
+        CHECK(verdict(high, "socket", {family, 02004002, 17}) == 0); // UDP, close-on-exec, non-blocking
+    }
     CHECK(verdict(high, "socket", {16, 3, 0}) == 0);      // NETLINK_ROUTE
     CHECK(verdict(high, "socket", {16, 3, 9}) == enosys); // NETLINK_AUDIT
     CHECK(verdict(low, "socket", {16, 3, 9}) == 0);
