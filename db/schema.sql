@@ -6,8 +6,8 @@
 -- "list" is text with a newline after each item.
 --
 -- Truth, found nowhere else: jail and what hangs on it, generation, snapshot, account, action.
--- Can be had again: repository and available_package (by asking the repositories), image and what hangs on it (from
--- the manifest beside each image).
+-- Can be had again: repository and available_package (by asking the repositories), vulnerability and its like (by
+-- fetching the list), image and what hangs on it (from the manifest beside each image).
 
 -- ---------------------------------------------------------------- what repositories offer
 
@@ -63,6 +63,38 @@ CREATE UNIQUE INDEX available_package_by_base ON available_package (pkgbase, rep
 
 -- Few packages supersede another; finding them must not read the whole index.
 CREATE INDEX available_package_superseding ON available_package (repository_id) WHERE supersedes <> '';
+
+-- ---------------------------------------------------------------- known vulnerabilities
+
+-- The list that was fetched last; there is one at most.
+CREATE TABLE vulnerability_list (
+    only_one      INTEGER PRIMARY KEY CHECK (only_one = 1), -- always 1
+    url           TEXT NOT NULL,              -- where it came from
+    etag          TEXT NOT NULL,              -- validators for the next conditional request, empty where
+    last_modified TEXT NOT NULL,              -- the server gave none
+    sha256        TEXT NOT NULL,              -- of the file as it was downloaded
+    revision      TEXT NOT NULL,              -- as the list itself says: "1.6187"; may be empty
+    written_at    INTEGER,                    -- when it was written, as the list itself says; null: it does not
+    signed_by     TEXT NOT NULL,              -- whose signature was checked; empty: nobody's was
+    checked_at    INTEGER NOT NULL,           -- last time it was asked for
+    refreshed_at  INTEGER NOT NULL,           -- last time there was a new one
+    entries       INTEGER NOT NULL            -- rows of vulnerability
+) STRICT;
+
+-- An entry of the list.
+CREATE TABLE vulnerability (
+    vulnerability_id INTEGER PRIMARY KEY,     -- in the list's order
+    pattern          TEXT NOT NULL,           -- of the packages that have it
+    type             TEXT NOT NULL,           -- "denial-of-service"; "eol": nobody maintains it any more
+    url              TEXT NOT NULL            -- where one reads about it
+) STRICT;
+
+-- Where to look an entry up: every base that its pattern names. Empty: one cannot tell, it is to be tried on all.
+CREATE TABLE vulnerability_base (
+    pkgbase          TEXT NOT NULL,           -- "nginx"
+    vulnerability_id INTEGER NOT NULL REFERENCES vulnerability, -- the entry
+    PRIMARY KEY (pkgbase, vulnerability_id)
+) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------- images
 

@@ -5,6 +5,7 @@
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/vulnerability_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/browse.hpp"
 #include "pkgjail/ops/update.hpp"
@@ -61,6 +62,7 @@ std::size_t number_option(Environment& environment, const std::string& option, s
 
 int cmd_update(Environment& environment) {
     const auto updates = ops::update(environment.context());
+    std::size_t asked = updates.size();
     int failed = 0;
     int status = exit_done;
     Json list = Json::array();
@@ -84,11 +86,29 @@ int cmd_update(Environment& environment) {
         }
         list.push_back(json);
     }
+    Json vulnerabilities = nullptr;
+    if (!environment.context().config.vulnerabilities.url.empty()) {
+        ++asked;
+        try {
+            const ops::VulnerabilityUpdate update = ops::fetch_vulnerabilities(environment.context());
+            vulnerabilities = update_json(update);
+            environment.say(
+                environment.context().dry_run
+                    ? fmt::format("vulnerabilities: would be asked for at {}\n", printable(update.url))
+                    : update_text(update));
+        } catch (const Error& error) {
+            if (failed++ == 0)
+                status = exit_status(error.kind());
+            vulnerabilities = {{"error", error_json("update", error)}};
+            if (!environment.json())
+                print_error(error_text("update", error));
+        }
+    }
     if (environment.json())
-        environment.print_json({{"repositories", list}});
+        environment.print_json({{"repositories", list}, {"vulnerabilities", vulnerabilities}});
     if (failed == 0)
         return exit_done;
-    return static_cast<std::size_t>(failed) < updates.size() ? exit_partial : status;
+    return static_cast<std::size_t>(failed) < asked ? exit_partial : status;
 }
 
 int cmd_search(Environment& environment) {

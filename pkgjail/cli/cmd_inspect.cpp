@@ -58,6 +58,9 @@ std::string status_block(const ops::JailView& view) {
                                         [](const auto& conflict) { return conflict.is_open(); });
         open > 0)
         line("conflicts", fmt::format("{} in its configuration: pkgjail config {}", open, view.jail.name));
+    if (view.vulnerable.value_or(0) > 0)
+        line("vulnerable",
+             fmt::format("{}: pkgjail audit {}", jail::counted(*view.vulnerable, "package"), view.jail.name));
     for (const catalog::Hold& hold : view.jail.holds)
         line("hold", hold_text(hold));
     line("recipe", view.jail.recipe);
@@ -122,6 +125,7 @@ int cmd_list(Environment& environment) {
                             {"package", ops::service_package(view)},
                             {"generation", view.generation.number},
                             {"ports", ports_text(view)},
+                            {"vulnerable_packages", view.vulnerable ? Json(*view.vulnerable) : Json(nullptr)},
                             {"holds", holds_json(view.jail.holds)}});
         environment.print_json({{"jails", list}});
         return exit_done;

@@ -99,6 +99,12 @@ void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
 }
+void audit_options(po::options_description& options) {
+    all_option(options);
+    options.add_options()("fetch", "ask for a fresh list first")(
+        "current", "what jails run, without older generations and snapshots")(
+        "ignored", "also show what the configuration says to ignore");
+}
 void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
@@ -363,6 +369,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_verify},
+        {"audit",
+         "[JAIL…|--all] [--fetch] [--current] [--ignored]",
+         "packages of jails with known vulnerabilities",
+         audit_options,
+         {"jail…"},
+         false,
+         cmd_audit},
         {"ps", "JAIL", "the processes of a jail", no_options, {"jail"}, false, cmd_ps},
         {"top", "[--once]", "what jails use, again and again", top_options, {}, false, cmd_top},
         {"metrics", "[--textfile FILE]", "figures for Prometheus", metrics_options, {}, false, cmd_metrics},

@@ -126,12 +126,15 @@ std::string article(const PageJail& jail) {
                 fmt::format("generation {}, {}<br><span class=\"soft\">{}</span>", view.generation.number,
                             base::format_time(base::from_unix(view.generation.created_at)),
                             html(view.generation.command)));
-    if (view.image)
-        text += row("Packages",
-                    fmt::format("{}, {}", view.image->packages.size(),
-                                jail.upgradable == 0
-                                    ? std::string("all up to date")
-                                    : fmt::format("<span class=\"warn\">{} newer</span>", jail.upgradable)));
+    if (view.image) {
+        std::string packages = std::to_string(view.image->packages.size());
+        packages += jail.upgradable == 0
+                        ? ", all up to date"
+                        : fmt::format(", <span class=\"warn\">{} newer</span>", jail.upgradable);
+        if (view.vulnerable.value_or(0) > 0)
+            packages += fmt::format(", <span class=\"bad\">{} vulnerable</span>", *view.vulnerable);
+        text += row("Packages", packages);
+    }
     return text + conflicts_row(view) + "</dl>\n</article>\n";
 }
 

@@ -191,6 +191,7 @@ Json jail_json(const ops::JailView& view) {
                  {"image", view.generation.image_id},
                  {"conflicts", conflicts},
                  {"packages", packages},
+                 {"vulnerable_packages", or_null(view.vulnerable)},
                  {"holds", holds_json(view.jail.holds)},
                  {"settings", view.jail.settings},
                  {"limits_template", view.jail.limits_template},

@@ -146,7 +146,10 @@ void check_once(const std::vector<Section>& sections) {
 void parse_config(std::string_view text, std::string_view file, Config& config) {
     const std::vector<Section> sections = parse_sections(text, file);
     for (const Section& section : sections)
-        check_kind(section, {"pkgjail", "packages", "log", "generations", "cache", "network"});
+        check_kind(
+            section,
+            {"pkgjail", "packages", "log", "generations", "cache", "network", "vulnerabilities", "ignore"},
+            {"ignore"});
     check_once(sections);
     for (const Section& section : sections) {
         if (section.kind == "pkgjail")
@@ -159,6 +162,10 @@ void parse_config(std::string_view text, std::string_view file, Config& config) 
             read_generations(section, config.keeping);
         else if (section.kind == "cache")
             read_cache(section, config.keeping);
+        else if (section.kind == "vulnerabilities")
+            read_vulnerabilities(section, config.vulnerabilities);
+        else if (section.kind == "ignore")
+            config.vulnerabilities.ignored.push_back(read_ignored(section));
         else
             read_network(section, config.network);
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/jail/vulnerability_config.hpp"
 
 namespace pkgjail::jail {
 
@@ -67,6 +68,7 @@ struct Config {
     std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: jails' records do not go there
     KeepingConfig keeping;
     NetworkConfig network;
+    VulnerabilityConfig vulnerabilities;
     std::vector<RepositoryConfig> repositories;     ///< enabled ones, in the order in which they are asked
     std::vector<base::HostPath> recipe_directories; ///< ETC/recipes.d, SHIPPED/recipes
     std::vector<base::HostPath> limit_directories;  ///< ETC/limits.d, SHIPPED/limits.d

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -12,6 +13,7 @@
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/vulnerable.hpp"
 #include "pkgjail/store/root.hpp"
 
 namespace pkgjail::ops {
@@ -58,6 +60,27 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
             ++well;
     }
     findings.push_back({Verdict::good, "jails", fmt::format("{} as they should be", well), ""});
+}
+
+void look_at_vulnerabilities(const Context& context, catalog::Catalog& catalog,
+                             std::vector<Finding>& findings) {
+    const jail::VulnerabilityConfig& config = context.config.vulnerabilities;
+    const VulnerabilityCheck check(config, catalog);
+    const char* subject = "vulnerabilities";
+    if (config.url.empty())
+        findings.push_back({Verdict::note, subject, "no list of known ones is configured",
+                            "[vulnerabilities] in pkgjail.conf"});
+    else if (!check.list())
+        findings.push_back(
+            {Verdict::note, subject, "the list of known ones was never fetched", "pkgjail audit --fetch"});
+    else if (check.is_too_old())
+        findings.push_back({Verdict::bad, subject,
+                            fmt::format("the list of known ones is {} old",
+                                        base::format_duration(std::chrono::seconds(check.age_seconds()))),
+                            "pkgjail audit --fetch"});
+    else
+        findings.push_back(
+            {Verdict::good, subject, fmt::format("{} known ones in the list", check.list()->entries), ""});
 }
 
 } // namespace
@@ -121,6 +144,7 @@ std::vector<Finding> doctor(const Context& context) {
                 findings.push_back({Verdict::good, "catalog",
                                     fmt::format("sound, schema {}", catalog->schema_version()), ""});
             look_at_jails(context, *catalog, findings);
+            look_at_vulnerabilities(context, *catalog, findings);
         });
     return findings;
 }

@@ -4,6 +4,7 @@
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/vulnerable.hpp"
 
 namespace pkgjail::ops {
 
@@ -20,12 +21,15 @@ void add_recipe(const Context& context, const jail::RenderedRecipe& recipe, Jail
         view.resolv_file = resolv_words(resolv_owner(context, view.jail));
 }
 
-JailView view_of(const Context& context, catalog::Catalog& catalog, const catalog::Jail& jail) {
+JailView view_of(const Context& context, catalog::Catalog& catalog, VulnerabilityCheck& check,
+                 const catalog::Jail& jail) {
     JailView view;
     view.jail = jail;
     view.generation =
         catalog::Jails(catalog).generation(jail.id, jail.current).value_or(catalog::Generation{});
     view.image = catalog::Images(catalog).find(view.generation.image_id);
+    if (view.image && check.list())
+        view.vulnerable = check.count(*view.image);
     view.status = supervise::read_status(context.layout.run(jail.id));
     view.log = context.layout.log(jail.name);
     try {
@@ -77,11 +81,12 @@ std::vector<JailView> jails(const Context& context, const std::vector<std::strin
         throw Error(base::ErrorKind::not_found, names.front(), "there is no jail of this name",
                     "pkgjail install PACKAGE makes the first one");
     }
+    VulnerabilityCheck check(context.config.vulnerabilities, *catalog);
     if (names.empty())
         for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
-            views.push_back(view_of(context, *catalog, jail));
+            views.push_back(view_of(context, *catalog, check, jail));
     for (const std::string& name : names)
-        views.push_back(view_of(context, *catalog, require_jail(*catalog, name)));
+        views.push_back(view_of(context, *catalog, check, require_jail(*catalog, name)));
     add_usage(context, views);
     return views;
 }

@@ -28,6 +28,8 @@ struct JailView {
     std::string resolv;                 ///< "host", "none", "servers=…"
     std::string resolv_file;            ///< whose the file is, in words; empty: nothing is to be written
     std::vector<std::string> requires_; ///< jails that have to be ready first
+    /// Packages of the image with known vulnerabilities; unset: there is no list to tell by.
+    std::optional<std::size_t> vulnerable;
     base::HostPath log;
 };
 

@@ -26,6 +26,7 @@
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/universe.hpp"
 #include "pkgjail/ops/update.hpp"
+#include "pkgjail/ops/vulnerable.hpp"
 #include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
@@ -182,6 +183,7 @@ class Install {
             question.install = wishes();
             result_.plan = solve(question, jail);
         }
+        tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
             return;
         const MadeImage made = image({});
@@ -208,6 +210,7 @@ class Install {
         }
         result_.generation = jail.current;
         result_.image = before.image.id;
+        tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
             return;
         if (result_.plan.changes_nothing())

@@ -13,6 +13,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/upgradable.hpp"
+#include "pkgjail/ops/vulnerable.hpp"
 
 namespace pkgjail::ops {
 
@@ -185,6 +186,10 @@ class JailMetrics {
               std::to_string(view_.image->packages.size()));
         gauge("pkgjail_jail_packages_upgradable",
               "Packages of which a repository offers a newer version or build.", std::to_string(upgradable));
+        if (view_.vulnerable)
+            gauge("pkgjail_jail_packages_vulnerable",
+                  "Packages in the jail's image with known vulnerabilities that are not ignored.",
+                  std::to_string(*view_.vulnerable));
         gauge("pkgjail_jail_image_bytes", "Size of the jail's image; jails on the same image share it.",
               std::to_string(view_.image->size_bytes));
     }
@@ -237,6 +242,32 @@ void add_repositories(Families& families, catalog::Catalog& catalog) {
     }
 }
 
+void add_vulnerabilities(Families& families, const Context& context, catalog::Catalog& catalog,
+                         const std::vector<JailView>& views) {
+    VulnerabilityCheck check(context.config.vulnerabilities, catalog);
+    if (!check.list())
+        return;
+    families.add("pkgjail_vulnerability_list_entries", Kind::gauge,
+                 "Entries of the list of known vulnerabilities.", {}, std::to_string(check.list()->entries));
+    families.add("pkgjail_vulnerability_list_checked_timestamp_seconds", Kind::gauge,
+                 "When the list was last asked for, in Unix time.", {},
+                 std::to_string(check.list()->checked_at));
+    if (check.list()->written_at)
+        families.add("pkgjail_vulnerability_list_written_timestamp_seconds", Kind::gauge,
+                     "When the list was written, as it says itself, in Unix time.", {},
+                     std::to_string(*check.list()->written_at));
+    std::set<std::string> vulnerable;
+    for (const JailView& view : views)
+        if (view.image && view.vulnerable.value_or(0) > 0)
+            for (const catalog::ImagePackage& package : view.image->packages)
+                if (check.is_vulnerable(package.pkgname))
+                    vulnerable.insert(package.pkgname);
+    families.add(
+        "pkgjail_vulnerable_packages", Kind::gauge,
+        "Different packages with known vulnerabilities in what jails run; ignored ones do not count.", {},
+        std::to_string(vulnerable.size()));
+}
+
 } // namespace
 
 std::vector<MetricFamily> metrics(const Context& context, const std::string& version) {
@@ -249,6 +280,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
     if (!catalog)
         return families.take();
     add_repositories(families, *catalog);
+    add_vulnerabilities(families, context, *catalog, views);
 
     std::set<std::string> drivers;
     for (const JailView& view : views)

@@ -11,6 +11,7 @@
 #include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/update.hpp"
+#include "pkgjail/ops/vulnerable.hpp"
 
 namespace pkgjail::ops {
 
@@ -48,6 +49,7 @@ UpgradeResult PreparedUpgrade::plan() {
     tell_holds(result);
     tell_vanished(result);
     result.unneeded = unneeded_after(before_.jail, result.plan, universe_);
+    tell_vulnerable(context_, session_.catalog(), result.plan);
     base::step("upgrade.planned");
     return result;
 }
