@@ -65,7 +65,7 @@ void Vulnerabilities::replace(const VulnerabilityListState& state,
     std::int64_t number = 0;
     for (const format::Vulnerability& one : entries) {
         entry.use()(++number)(one.pattern)(one.type)(one.url).execute();
-        const auto bases = format::Pattern::parse(one.pattern).bases();
+        const auto bases = format::bases_to_keep(one.pattern);
         for (const std::string& pkgbase : bases.value_or(std::vector<std::string>{""}))
             base.use()(pkgbase)(number).execute();
     }
@@ -73,6 +73,8 @@ void Vulnerabilities::replace(const VulnerabilityListState& state,
 }
 
 std::vector<format::Vulnerability> Vulnerabilities::of_package(const std::string& pkgname) {
+    if (pkgname.size() > format::Pattern::max_length)
+        return {}; // no package: a name is a directory's name as well
     if (!by_base_)
         by_base_.emplace(catalog_.database(),
                          "SELECT vulnerability_id, pattern, type, vulnerability.url FROM vulnerability_base"

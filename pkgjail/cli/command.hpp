@@ -155,6 +155,7 @@ int cmd_catalog(Environment&);
 int cmd_apply(Environment&);
 int cmd_generate(Environment&);
 int cmd_audit(Environment&);
+int cmd_sbom(Environment&);
 int cmd_doctor(Environment&);
 int cmd_complete(Environment&);
 int cmd_help(Environment&);

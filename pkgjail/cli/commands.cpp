@@ -105,6 +105,10 @@ void audit_options(po::options_description& options) {
         "current", "what jails run, without older generations and snapshots")(
         "ignored", "also show what the configuration says to ignore");
 }
+void sbom_options(po::options_description& options) {
+    options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
+                          "cyclonedx or spdx; default: cyclonedx");
+}
 void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
@@ -376,6 +380,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_audit},
+        {"sbom",
+         "JAIL [--format cyclonedx|spdx]",
+         "what a jail is made of, for other programs",
+         sbom_options,
+         {"jail"},
+         false,
+         cmd_sbom},
         {"ps", "JAIL", "the processes of a jail", no_options, {"jail"}, false, cmd_ps},
         {"top", "[--once]", "what jails use, again and again", top_options, {}, false, cmd_top},
         {"metrics", "[--textfile FILE]", "figures for Prometheus", metrics_options, {}, false, cmd_metrics},

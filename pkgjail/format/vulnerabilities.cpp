@@ -1,5 +1,7 @@
 #include "pkgjail/format/vulnerabilities.hpp"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
@@ -183,6 +185,14 @@ std::string read_vulnerability_text(const base::Fd& fd, std::string_view name, s
     for (std::string_view piece = decoder.next(); !piece.empty(); piece = decoder.next())
         text += piece;
     return text;
+}
+
+std::optional<std::vector<std::string>> bases_to_keep(std::string_view pattern) {
+    // A backslash or a bracket that is not closed makes a plain name match what is not written there.
+    if (pattern.find('\\') != std::string_view::npos ||
+        std::count(pattern.begin(), pattern.end(), '[') > std::count(pattern.begin(), pattern.end(), ']'))
+        return std::nullopt;
+    return Pattern::parse(pattern).bases();
 }
 
 std::vector<std::string> bases_to_ask(std::string_view pkgname) {

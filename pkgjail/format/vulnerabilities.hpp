@@ -48,9 +48,12 @@ VulnerabilityList parse_vulnerabilities(std::string_view text, std::string_view 
 std::string read_vulnerability_text(const base::Fd& fd, std::string_view name,
                                     std::uint64_t max_bytes = 256ull << 20);
 
+/// Where an entry with this pattern is to be kept, so that bases_to_ask finds it for every package that it
+/// matches; nullopt: one cannot tell, it is to be tried on all.
+std::optional<std::vector<std::string>> bases_to_keep(std::string_view pattern);
+
 /// All bases that a package of this name may be listed under: itself and what precedes each "-" of it,
-/// longest first. A list sorted by Pattern::bases() need be asked for these only (and for the patterns whose
-/// bases nobody can tell).
+/// longest first.
 std::vector<std::string> bases_to_ask(std::string_view pkgname);
 
 } // namespace pkgjail::format
