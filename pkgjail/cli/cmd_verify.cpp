@@ -7,6 +7,7 @@
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/veriexec.hpp"
 #include "pkgjail/ops/verify.hpp"
 
 namespace pkgjail::cli {
@@ -23,9 +24,31 @@ std::string subject(const ops::VerifyFinding& finding) {
     return fmt::format("image {} ({})", short_id(finding.image), jails.empty() ? "no jail" : jails);
 }
 
+int print_fingerprints(Environment& environment) {
+    const auto list = ops::fingerprints(environment.context(), environment.list("jail…"));
+    Json json = Json::array();
+    std::string text;
+    for (const ops::Fingerprint& fingerprint : list) {
+        const std::string line = ops::veriexec_line(fingerprint);
+        if (line.empty())
+            environment.report().warn(
+                fmt::format("{}: veriexec(5) has no way to write this name; left out", fingerprint.path));
+        json.push_back({{"path", fingerprint.path},
+                        {"sha256", fingerprint.sha256},
+                        {"executable", fingerprint.executable}});
+        text += line;
+    }
+    if (environment.json())
+        environment.print_json({{"fingerprints", json}});
+    environment.say(text);
+    return exit_done;
+}
+
 } // namespace
 
 int cmd_verify(Environment& environment) {
+    if (environment.has("veriexec"))
+        return print_fingerprints(environment);
     const ops::VerifyResult result = ops::verify(environment.context(), environment.list("jail…"));
     if (environment.json()) {
         Json findings = Json::array();

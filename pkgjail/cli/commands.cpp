@@ -99,6 +99,9 @@ void destroy_options(po::options_description& options) {
     all_option(options);
     options.add_options()("with-data", "its data as well; asks first");
 }
+void verify_options(po::options_description& options) {
+    options.add_options()("veriexec", "print fingerprints for NetBSD's veriexecctl instead");
+}
 void audit_options(po::options_description& options) {
     all_option(options);
     options.add_options()("fetch", "ask for a fresh list first")(
@@ -367,9 +370,9 @@ const std::vector<Command>& commands() {
          false,
          cmd_generate},
         {"verify",
-         "[JAIL…]",
+         "[JAIL…] [--veriexec]",
          "files against what is recorded of them",
-         no_options,
+         verify_options,
          {"jail…"},
          false,
          cmd_verify},

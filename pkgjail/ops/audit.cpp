@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include <sys/stat.h>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
@@ -103,11 +105,21 @@ class Audit {
     AuditResult result_;
 };
 
+/// Whether a file was written after that time, or is not there.
+bool changed_since(const base::HostPath& file, std::int64_t time) {
+    struct stat status {};
+    return ::stat(file.c_str(), &status) != 0 || status.st_mtime >= time;
+}
+
 /// The list in the catalog as the server is told of it; nothing when it must send the whole list.
 repo::KnownList known_list(const jail::VulnerabilityConfig& config,
                            const std::optional<catalog::VulnerabilityListState>& have) {
-    // A keyring that was configured since means that what we have was taken unchecked.
-    if (!have || have->url != config.url || (!config.keyring.empty() && have->signed_by.empty()))
+    if (!have || have->url != config.url)
+        return {};
+    // With another keyring than before, or one that is new, what we have may be of a key that is in it no
+    // more.
+    if (!config.keyring.empty() &&
+        (have->signed_by.empty() || changed_since(config.keyring, have->checked_at)))
         return {};
     return {have->etag, have->last_modified, have->sha256};
 }

@@ -128,8 +128,8 @@ void read_limits(const std::filesystem::path& directory, const std::string& text
     jail::load_limits({directory}, "x", {8ull << 30, 4});
 }
 
-const std::vector<std::string> good_config = {"[pkgjail]", "prefix = /usr/pkg", "[ignore X]",
-                                              "reason = a test"};
+const std::vector<std::string> good_config = {"[pkgjail]", "prefix = /usr/pkg"};
+const std::vector<std::string> good_ignore = {"[ignore X]", "reason = a test"};
 void read_config(const std::filesystem::path& directory, const std::string& text) {
     write_text(directory / "pkgjail.conf", text);
     jail::load_config(directory, directory);
@@ -173,7 +173,9 @@ TEST_CASE("every wrong value in pkgjail.conf is named with file, line, key and w
           "[jail][config]") {
     check_cases("wrong-config.txt", good_config, read_config);
     check_every_key("wrong-config.txt", "pkgjail.conf.5", good_config, read_config,
-                    {"[pkgjail]", "[packages]", "[log]", "[network]", "[vulnerabilities]", "[ignore X]"});
+                    {"[pkgjail]", "[packages]", "[log]", "[network]", "[vulnerabilities]"});
+    check_cases("wrong-ignore.txt", good_ignore, read_config);
+    check_every_key("wrong-ignore.txt", "pkgjail.conf.5", good_ignore, read_config, {"[ignore X]"});
 }
 
 TEST_CASE("every wrong value in repositories.conf is named with file, line, key and what is allowed",
