@@ -106,6 +106,8 @@ class DataLine {
         return value;
     }
 
+    std::string text() const { return std::string(rest_); }
+
     std::optional<unsigned> mode(const std::string& text) const {
         if (text.empty())
             return std::nullopt;
@@ -143,11 +145,14 @@ DeclaredFile file_of(const DataLine& line) {
     std::vector<std::string> fields = line.blank_fields(3, 6);
     DeclaredFile file;
     file.path = std::move(fields[0]);
-    file.is_rc_script = fields[1].find('r') != std::string::npos;
+    file.flags = std::move(fields[1]);
+    file.is_rc_script = file.flags.find('r') != std::string::npos;
     file.example = std::move(fields[2]);
     file.mode = line.mode(fields[3]);
+    file.mode_text = std::move(fields[3]);
     file.user = line.owner(fields[4]);
     file.group = line.owner(fields[5]);
+    file.line = line.text();
     return file;
 }
 
@@ -155,9 +160,12 @@ DeclaredDirectory directory_of(const DataLine& line) {
     std::vector<std::string> fields = line.blank_fields(2, 5);
     DeclaredDirectory directory;
     directory.path = std::move(fields[0]);
+    directory.flags = std::move(fields[1]);
     directory.mode = line.mode(fields[2]);
+    directory.mode_text = std::move(fields[2]);
     directory.user = line.owner(fields[3]);
     directory.group = line.owner(fields[4]);
+    directory.line = line.text();
     return directory;
 }
 
@@ -169,8 +177,8 @@ void take(InstallDeclarations& all, std::string_view kind, const DataLine& line)
         all.groups.push_back({line.account(fields[0]), line.id(fields[1])});
     } else if (kind == "PERMS") {
         const std::vector<std::string> fields = line.blank_fields(4, 4);
-        all.permissions.push_back(
-            {fields[0], line.mode(fields[1]).value_or(0), line.owner(fields[2]), line.owner(fields[3])});
+        all.permissions.push_back({fields[0], line.mode(fields[1]).value_or(0), line.owner(fields[2]),
+                                   line.owner(fields[3]), line.text()});
     } else if (kind == "FILE") {
         all.files.push_back(file_of(line));
     } else if (kind == "DIR") {

@@ -1,7 +1,7 @@
 // What pkgsrc's pkginstall framework declares at the end of a +INSTALL script, in comment lines: "# USER:",
-// "# GROUP:",
-// "# DIR:", "# FILE:", "# PERMS:", "# SHELL:". The script itself does the work; pkgjail reads the lines to
-// know which accounts and which set-id bits a package asks for before any of its code runs.
+// "# GROUP:", "# DIR:", "# FILE:", "# PERMS:", "# SHELL:". pkgjail reads the lines to know which accounts a
+// package asks for before any of its code runs; where the script holds nothing else (format/install_frame),
+// store/pkginstall does what they say.
 #pragma once
 
 #include <cstdint>
@@ -29,22 +29,29 @@ struct DeclaredPermissions {
     unsigned mode = 0;
     std::string user;
     std::string group;
+    std::string line; ///< as it stands, without "# PERMS: "; the helpers go through them sorted, each once
 };
 /// A file that the script copies from an example of the package's when it is not there yet.
 struct DeclaredFile {
-    std::string path;          ///< relative to the prefix, or absolute
-    std::string example;       ///< idem
+    std::string path;    ///< relative to the prefix, or absolute
+    std::string example; ///< idem
+    std::string flags;
     bool is_rc_script = false; ///< only where rc.d scripts are wanted
     std::optional<unsigned> mode;
-    std::string user; ///< empty when not given: the installer's
+    std::string mode_text; ///< as it was written
+    std::string user;      ///< empty when not given: the installer's
     std::string group;
+    std::string line;
 };
 /// A directory that the script makes when it is not there yet.
 struct DeclaredDirectory {
     std::string path; ///< relative to the prefix, or absolute
+    std::string flags;
     std::optional<unsigned> mode;
+    std::string mode_text;
     std::string user;
     std::string group;
+    std::string line;
 };
 
 struct InstallDeclarations {

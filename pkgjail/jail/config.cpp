@@ -70,6 +70,8 @@ void read_packages(const Section& section, Config& config) {
                        : *setid == "keep" ? SetidPolicy::keep
                                           : SetidPolicy::refuse;
     config.scripts = reader.yes_no("scripts").value_or(config.scripts);
+    if (const auto word = reader.word("install-scripts", {"native", "run"}))
+        config.run_known_scripts = *word == "run";
     config.script_timeout = reader.duration("script-timeout", std::chrono::seconds(1), std::chrono::hours(24))
                                 .value_or(config.script_timeout);
     reader.finish();

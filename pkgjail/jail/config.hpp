@@ -59,9 +59,11 @@ struct Config {
     unsigned parallel = 4;     ///< jails that are started or stopped at the same time
     std::string runtime;       ///< empty: the first that works; else the path of an OCI runtime
     SetidPolicy setid = SetidPolicy::strip;
-    /// Whether packages' +INSTALL scripts run (confined). No: packages that have one of their own are
-    /// refused.
+    /// Whether packages' +INSTALL scripts run (confined). No: packages that need one run are refused.
     bool scripts = true;
+    /// Whether also those scripts run that hold nothing but the framework's text, whose work pkgjail can do
+    /// itself.
+    bool run_known_scripts = false;
     std::chrono::milliseconds script_timeout{120'000};
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;

@@ -332,13 +332,6 @@ format::ArchiveLimits archive_limits(const solve::Offer& offer, const format::Pa
     return limits;
 }
 
-bool has_scripts(const Archives& archives) {
-    return std::any_of(archives.metadata.begin(), archives.metadata.end(),
-                       [](const format::PackageMetadata& m) {
-                           return m.member("+INSTALL") != nullptr || !m.plist.exec.empty();
-                       });
-}
-
 catalog::Image describe(const store::BuildRequest& request, const solve::Plan& plan, const Archives& archives,
                         const std::string& key) {
     catalog::Image image;
@@ -394,6 +387,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     request.prefix = context.config.prefix;
     request.setid = context.config.setid;
     request.run_scripts = context.config.scripts;
+    request.run_known_scripts = context.config.run_known_scripts;
     request.accounts = account_numbers(session, archives);
     base::step("install.accounts_allocated");
     for (std::size_t i = 0; i < plan.result.size(); ++i) {
@@ -423,9 +417,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     made.image = describe(request, plan, archives, key);
     request.record = record_of(made.image, request.accounts);
     context.reporter.doing("build an image of " + jail::counted(request.packages.size(), "package"));
-    std::unique_ptr<confine::Driver> driver;
-    if (has_scripts(archives) && request.run_scripts)
-        driver = confine::open_driver(context.layout.state(), context.config.runtime);
+    std::unique_ptr<confine::Driver> driver; // only where a script has to run
     catalog::Images images(session.catalog());
     store::BuildHooks hooks;
     hooks.scripts = [&](const store::RootParts& parts, const base::HostPath& skeleton) {
@@ -437,6 +429,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         options.handle = temporary_handle("build");
         options.run_directory = context.layout.run(options.handle);
         options.log = context.layout.build_log(jail);
+        driver = confine::open_driver(context.layout.state(), context.config.runtime);
         return make_script_jail(*driver, options, parts, skeleton);
     };
     hooks.equal_file = [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {

@@ -23,25 +23,27 @@ const RootPath config_top = RootPath::parse("/seed/config");
 
 Assembly::Assembly(const Staging& staging, const BuildRequest& request, const BuildHooks& hooks)
     : staging_(staging), request_(request), hooks_(hooks), prefix_(RootPath::parse(request.prefix)),
-      tree_(staging.top().open_tree(tree_top)) {}
+      tree_(staging.top().open_tree(tree_top)), pkginstall_(staging.top(), request.base, request.prefix) {}
 
 void Assembly::install(const BuildPackage& package, const Unpacked& unpacked, const RootPath& directory) {
     const format::PackageMetadata& metadata = unpacked.metadata;
     for (const std::string& warning : metadata.plist.warnings)
         warnings_.push_back(package.pkgname + ": " + warning);
-    check_scripts_allowed(package, metadata);
+    const bool has_script = unpacked.declared.has_value();
+    if (!request_.run_scripts && ((has_script && !unpacked.frame) || !metadata.plist.exec.empty()))
+        refuse_scripts(package);
     write_pkgdb_entry(tree_, package.pkgname, metadata, package.automatic);
     for (auto& [path, digest] : pkgdb_digests(package.pkgname, metadata)) {
         package_of_[tree_top.str() + path] = package.pkgname;
         database_digests_[path] = digest;
+        known_digests_[tree_top.str() + path] = digest;
     }
 
-    const bool has_script = metadata.member("+INSTALL") != nullptr;
     if (has_script)
-        run_install_script(package, "PRE-INSTALL");
-    place_files(package, metadata.plist, directory);
+        pre_install(package, unpacked);
+    place_files(package, unpacked, directory);
     if (has_script)
-        run_install_script(package, "POST-INSTALL");
+        post_install(package, unpacked);
     installed_.push_back({package.pkgname, metadata.plist.depends});
     base::step("build.installed");
 }
@@ -72,18 +74,15 @@ void Assembly::check_database(const jail::Manifest& manifest) const {
                     "a package's script changed or removed it; it belongs to the package database");
 }
 
-void Assembly::check_scripts_allowed(const BuildPackage& package,
-                                     const format::PackageMetadata& metadata) const {
-    if (request_.run_scripts || (metadata.member("+INSTALL") == nullptr && metadata.plist.exec.empty()))
-        return;
+void Assembly::refuse_scripts(const BuildPackage& package) const {
     throw Error(ErrorKind::denied, package.pkgname,
                 "has installation scripts, and pkgjail.conf says `scripts = no`",
                 "set `scripts = yes` to run them confined");
 }
 
-void Assembly::place_files(const BuildPackage& package, const format::Plist& plist,
-                           const RootPath& unpacked) {
-    const Tree from = staging_.top().open_tree(unpacked);
+void Assembly::place_files(const BuildPackage& package, const Unpacked& unpacked, const RootPath& directory) {
+    const format::Plist& plist = unpacked.metadata.plist;
+    const Tree from = staging_.top().open_tree(directory);
     std::size_t next_command = 0;
     const auto run_commands_up_to = [&](std::size_t files) {
         for (; next_command < plist.exec.size() && plist.exec[next_command].after_files <= files;
@@ -92,11 +91,14 @@ void Assembly::place_files(const BuildPackage& package, const format::Plist& pli
     };
     run_commands_up_to(0);
     for (std::size_t i = 0; i < plist.files.size(); ++i) {
-        place_file(package, from, RootPath::parse(plist.files[i].path));
+        const RootPath path = RootPath::parse(plist.files[i].path);
+        place_file(package, from, path);
+        if (const auto digest = unpacked.digests.find(path.str()); digest != unpacked.digests.end())
+            known_digests_[place_of(path).str()] = digest->second;
         run_commands_up_to(i + 1);
     }
-    for (const format::PlistDirectory& directory : plist.directories) {
-        const RootPath place = place_of(RootPath::parse(directory.path));
+    for (const format::PlistDirectory& shared : plist.directories) {
+        const RootPath place = place_of(RootPath::parse(shared.path));
         make_parents(package, place / "x");
     }
 }
@@ -193,27 +195,42 @@ void Assembly::open_build_jail() {
                     "its output is in the build log");
 }
 
-base::Exit Assembly::run_script(const std::string& pkgname, std::vector<std::string> argv,
+base::Exit Assembly::run_script(const BuildPackage& package, std::vector<std::string> argv,
                                 std::string directory) {
+    if (!request_.run_scripts)
+        refuse_scripts(package);
     if (!scripts_)
         open_build_jail();
-    parents_.clear(); // the script may remove or replace any directory
-    return scripts_->run({pkgname, std::move(argv), script_environment(pkgname), std::move(directory)});
+    // The script may remove, replace or change whatever is there.
+    parents_.clear();
+    known_digests_.clear();
+    return scripts_->run(
+        {package.pkgname, std::move(argv), script_environment(package.pkgname), std::move(directory)});
+}
+
+void Assembly::pre_install(const BuildPackage& package, const Unpacked& unpacked) {
+    if (!unpacked.frame || !pkginstall_.pre_install(package.pkgname, *unpacked.frame, *unpacked.declared))
+        run_install_script(package, "PRE-INSTALL");
+    base::step("build.pre_install");
+}
+
+void Assembly::post_install(const BuildPackage& package, const Unpacked& unpacked) {
+    if (!unpacked.frame || !pkginstall_.post_install(package.pkgname, *unpacked.declared))
+        run_install_script(package, "POST-INSTALL");
+    base::step("build.post_install");
 }
 
 void Assembly::run_install_script(const BuildPackage& package, const char* stage) {
     const std::string directory = request_.prefix + pkgdb_directory(package.pkgname).str();
-    const base::Exit exit =
-        run_script(package.pkgname, {directory + "/+INSTALL", package.pkgname, stage}, directory);
+    const base::Exit exit = run_script(package, {directory + "/+INSTALL", package.pkgname, stage}, directory);
     if (!exit.success())
         throw Error(ErrorKind::unhealthy, package.pkgname,
                     fmt::format("+INSTALL {} failed: {}", stage, exit.describe()),
                     "its output is in the build log");
-    base::step(std::string_view(stage) == "PRE-INSTALL" ? "build.pre_install" : "build.post_install");
 }
 
 void Assembly::run_command(const BuildPackage& package, const std::string& command) {
-    const base::Exit exit = run_script(package.pkgname, {"/bin/sh", "-c", command}, request_.prefix);
+    const base::Exit exit = run_script(package, {"/bin/sh", "-c", command}, request_.prefix);
     if (!exit.success()) // pkg_add warns only, and packages rely on it
         warnings_.push_back(fmt::format("{}: @exec failed: {}", package.pkgname, exit.describe()));
 }

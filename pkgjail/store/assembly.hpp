@@ -10,6 +10,7 @@
 #include "pkgjail/jail/manifest.hpp"
 #include "pkgjail/store/builder.hpp"
 #include "pkgjail/store/pkgdb.hpp"
+#include "pkgjail/store/pkginstall.hpp"
 #include "pkgjail/store/staging.hpp"
 #include "pkgjail/store/unpack.hpp"
 
@@ -23,6 +24,8 @@ class Assembly {
     /// +INSTALL PRE-INSTALL, the package's files with @exec at their places, +INSTALL POST-INSTALL.
     /// `unpacked` is the directory of its files, which is empty afterwards.
     void install(const BuildPackage& package, const Unpacked& metadata, const base::RootPath& unpacked);
+    /// Path in the staging directory → SHA-256 of a file that we wrote and that no script could touch since.
+    const std::map<std::string, std::string>& known_digests() const { return known_digests_; }
     /// Ends the build jail and writes what depends on all packages.
     void finish();
 
@@ -33,15 +36,17 @@ class Assembly {
     std::vector<std::string> take_warnings() { return std::move(warnings_); }
 
   private:
-    void check_scripts_allowed(const BuildPackage& package, const format::PackageMetadata& metadata) const;
-    void place_files(const BuildPackage& package, const format::Plist& plist, const base::RootPath& unpacked);
+    [[noreturn]] void refuse_scripts(const BuildPackage& package) const;
+    void place_files(const BuildPackage& package, const Unpacked& unpacked, const base::RootPath& directory);
     void place_file(const BuildPackage& package, const base::Tree& from, const base::RootPath& path);
     void make_parents(const BuildPackage& package, const base::RootPath& path);
     [[noreturn]] void refuse_directory(const BuildPackage& package, const base::RootPath& path) const;
     base::RootPath place_of(const base::RootPath& path) const;
     std::string inside(const base::RootPath& place) const;
-    base::Exit run_script(const std::string& pkgname, std::vector<std::string> argv, std::string directory);
+    base::Exit run_script(const BuildPackage& package, std::vector<std::string> argv, std::string directory);
     void open_build_jail();
+    void pre_install(const BuildPackage& package, const Unpacked& unpacked);
+    void post_install(const BuildPackage& package, const Unpacked& unpacked);
     void run_install_script(const BuildPackage& package, const char* stage);
     void run_command(const BuildPackage& package, const std::string& command);
     std::map<std::string, std::string> script_environment(const std::string& pkgname) const;
@@ -51,7 +56,9 @@ class Assembly {
     const BuildHooks& hooks_;
     base::RootPath prefix_;
     base::Tree tree_; ///< staging's tree/
+    PkgInstall pkginstall_;
     std::unique_ptr<ScriptRunner> scripts_;
+    std::map<std::string, std::string> known_digests_;
     std::map<std::string, std::string> package_of_;
     std::map<std::string, std::string> database_digests_; ///< path below tree/ → SHA-256
     std::vector<PkgdbPackage> installed_;

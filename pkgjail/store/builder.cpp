@@ -1,6 +1,5 @@
 #include "pkgjail/store/builder.hpp"
 
-#include <iterator>
 #include <mutex>
 
 #include <fmt/core.h>
@@ -72,12 +71,9 @@ class Build {
         std::vector<format::DeclaredUser> users;
         std::vector<format::DeclaredGroup> groups;
         for (const Unpacked& package : unpacked_)
-            if (const std::string* script = package.metadata.member("+INSTALL")) {
-                auto declared = base::while_doing("read +INSTALL of " + package.metadata.plist.pkgname, [&] {
-                    return format::InstallDeclarations::parse(*script);
-                });
-                std::move(declared.users.begin(), declared.users.end(), std::back_inserter(users));
-                std::move(declared.groups.begin(), declared.groups.end(), std::back_inserter(groups));
+            if (package.declared) {
+                users.insert(users.end(), package.declared->users.begin(), package.declared->users.end());
+                groups.insert(groups.end(), package.declared->groups.begin(), package.declared->groups.end());
             }
         write_account_files(config, users, groups, request_.accounts);
         make_skeleton(top().open_tree(RootPath::parse("/skeleton")), request_.base, request_.prefix, {});
@@ -100,8 +96,8 @@ class Build {
     BuiltImage finish(const std::string& key) {
         for (const char* directory : {"/unpack", "/skeleton"})
             top().remove_all(RootPath::parse(directory));
-        ScanResult scanned =
-            scan(top(), {request_.prefix, request_.setid, request_.accounts, {}}, assembly_.package_of());
+        ScanResult scanned = scan(top(), {request_.prefix, request_.setid, request_.accounts, {}},
+                                  assembly_.package_of(), assembly_.known_digests());
         result_.manifest = std::move(scanned.manifest);
         assembly_.check_database(result_.manifest);
         add_warnings(assembly_.take_warnings());

@@ -38,6 +38,7 @@ struct BuildRequest {
     AccountNumbers accounts;            ///< of every name that the packages declare
     jail::SetidPolicy setid = jail::SetidPolicy::strip;
     bool run_scripts = true;
+    bool run_known_scripts = false;   ///< also those that pkgjail could do the work of; the image is the same
     std::uint64_t unpacked_bytes = 0; ///< what the index promises in all, for progress only
     std::string record; ///< image.json's text: what the catalog would need to know this image again
 };
@@ -90,7 +91,7 @@ struct BuiltImage {
 using EqualFileFinder = std::function<std::optional<base::HostPath>(const jail::ManifestEntry&)>;
 
 struct BuildHooks {
-    ScriptRunnerFactory scripts; ///< required when a package has scripts and request.run_scripts
+    ScriptRunnerFactory scripts; ///< required when a package's script has to run and request.run_scripts
     EqualFileFinder equal_file;  ///< may be empty
     std::function<void(const BuildProgress&)>
         progress; ///< may be empty; called from several threads, one at a time

@@ -29,8 +29,9 @@ constexpr unsigned setid_bits = S_ISUID | S_ISGID;
 
 class Scan {
   public:
-    Scan(const Tree& staging, const ScanRules& rules, const std::map<std::string, std::string>& packages)
-        : staging_(staging), rules_(rules), packages_(packages) {
+    Scan(const Tree& staging, const ScanRules& rules, const std::map<std::string, std::string>& packages,
+         const std::map<std::string, std::string>& known)
+        : staging_(staging), rules_(rules), packages_(packages), known_(known) {
         for (const auto& [name, number] : rules.accounts.users)
             uids_.insert(number);
         for (const auto& [name, number] : rules.accounts.groups)
@@ -127,7 +128,10 @@ class Scan {
                 names.first = line.path;
             names.links = found.status.st_nlink;
         }
-        files_.push_back(entries().size());
+        if (const auto known = known_.find(line.path.str()); known != known_.end())
+            line.sha256 = known->second;
+        else
+            files_.push_back(entries().size());
     }
 
     /// A file with a name outside could be changed from there when the image is sealed.
@@ -179,8 +183,9 @@ class Scan {
     const Tree& staging_;
     const ScanRules& rules_;
     const std::map<std::string, std::string>& packages_;
+    const std::map<std::string, std::string>& known_;
     ScanResult result_;
-    std::vector<std::size_t> files_; ///< indices of the entries that are regular files
+    std::vector<std::size_t> files_; ///< indices of the entries that are files to be read
     std::uint64_t bytes_ = 0;
     std::map<std::pair<dev_t, ino_t>, Names> linked_;
     std::set<std::uint32_t> uids_, gids_;
@@ -191,8 +196,9 @@ class Scan {
 } // namespace
 
 ScanResult scan(const Tree& staging, const ScanRules& rules,
-                const std::map<std::string, std::string>& packages) {
-    return Scan(staging, rules, packages).run();
+                const std::map<std::string, std::string>& packages,
+                const std::map<std::string, std::string>& known) {
+    return Scan(staging, rules, packages, known).run();
 }
 
 } // namespace pkgjail::store

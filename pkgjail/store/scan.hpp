@@ -37,7 +37,11 @@ struct ScanResult {
 /// manifest path came with. Error{corrupt} for what no image may hold: devices, FIFOs, sockets, files with a
 /// hard link elsewhere, names that no manifest can hold, more than the limits. Set-id bits and file
 /// capabilities follow the policy.
+///
+/// `known` has the SHA-256 of files that nobody but us had a hand on since they were written, by manifest
+/// path; they are not read again. All other files are.
 ScanResult scan(const base::Tree& staging, const ScanRules& rules,
-                const std::map<std::string, std::string>& packages);
+                const std::map<std::string, std::string>& packages,
+                const std::map<std::string, std::string>& known = {});
 
 } // namespace pkgjail::store

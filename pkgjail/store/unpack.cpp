@@ -115,6 +115,9 @@ class Unpacker {
             break;
         case format::MemberType::hard_link:
             files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
+            if (const auto target = result_.digests.find(RootPath::parse(member.link_target).str());
+                target != result_.digests.end())
+                result_.digests[path.str()] = target->second;
             break;
         }
         if (member.has_extended_attributes)
@@ -130,14 +133,17 @@ class Unpacker {
 
     void put_file(format::ArchiveReader& archive, const format::ArchiveMember& member, const RootPath& path) {
         const base::Fd file = files_.create_file(path, 0600);
+        base::Digest digest(base::DigestAlgorithm::sha256);
         for (;;) {
             const std::size_t count = archive.read(buffer_.data(), buffer_.size());
             if (count == 0)
                 break;
             base::write_all(file.get(), std::string_view(buffer_.data(), count), files_.show(path));
+            digest.update(buffer_.data(), count);
             if (advance_)
                 advance_(count);
         }
+        result_.digests[path.str()] = digest.finish();
         const auto uid = owner_number(member.user, member.uid, false, request_.accounts);
         const auto gid = owner_number(member.group, member.gid, true, request_.accounts);
         if (!uid)
@@ -186,7 +192,14 @@ Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const 
                 const std::function<void(std::uint64_t)>& advance) {
     // On the heap: the buffer is too large for a thread's stack.
     auto unpacker = std::make_unique<Unpacker>(package, request, files, advance);
-    return base::while_doing("unpack " + package.pkgname, [&] { return unpacker->run(); });
+    Unpacked unpacked = base::while_doing("unpack " + package.pkgname, [&] { return unpacker->run(); });
+    if (const std::string* script = unpacked.metadata.member("+INSTALL")) {
+        unpacked.declared = base::while_doing("read +INSTALL of " + package.pkgname,
+                                              [&] { return format::InstallDeclarations::parse(*script); });
+        if (!request.run_known_scripts)
+            unpacked.frame = format::InstallFrame::recognise(*script);
+    }
+    return unpacked;
 }
 
 } // namespace pkgjail::store

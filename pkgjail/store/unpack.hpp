@@ -2,11 +2,15 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/format/archive.hpp"
+#include "pkgjail/format/install_frame.hpp"
+#include "pkgjail/format/install_script.hpp"
 #include "pkgjail/store/builder.hpp"
 #include "pkgjail/store/setid.hpp"
 
@@ -14,6 +18,9 @@ namespace pkgjail::store {
 
 struct Unpacked {
     format::PackageMetadata metadata;
+    std::map<std::string, std::string> digests;          ///< SHA-256 of each file as it was written, by path
+    std::optional<format::InstallDeclarations> declared; ///< of a package with a +INSTALL
+    std::optional<format::InstallFrame> frame; ///< where that holds nothing but the framework's text
     SetidList setid;
     std::vector<std::string> warnings; ///< attributes dropped, owners unknown
 };

@@ -109,42 +109,11 @@ describe() { # PACKAGE
     esac
 }
 
-# Every script of a package: header, the common parts, and the data lines at the end.
+# Both scripts of a package, as the pkginstall framework puts them together.
 write_scripts() {
-    lines=$(echo "$install_data" | sed -n 's/^[A-Z]/# &/p')
     for script in INSTALL DEINSTALL; do
-        {
-            echo "#!/bin/sh"
-            echo "# +$script of $pkgname"
-            cat "$here/scripts/head" "$here/scripts/install"
-            if [ $script = INSTALL ]; then
-                printf '\nif [ "$STAGE" = UNPACK ]; then\n'
-                write_helper +USERGROUP usergroup USER GROUP
-                write_helper +DIRS dirs DIR
-                write_helper +FILES files FILE
-                write_helper +PERMS perms PERMS
-                printf '    exit 0\nfi\n'
-                cat "$here/scripts/install.stages"
-                echo "$lines"
-            else
-                cat "$here/scripts/deinstall.stages"
-            fi
-        } >"$S/+$script"
+        echo "$install_data" | sh "$here/install-script" $script "$package" "$prefix" >"$S/+$script"
         chmod 0755 "$S/+$script"
-    done
-}
-write_helper() { # NAME SOURCE KIND...
-    name=$1 source=$2
-    shift 2
-    for kind; do
-        case $lines in
-        *"# $kind: "*)
-            printf '    helper %s %s <<'\''END OF %s'\''\n#!/bin/sh\n' "$name" "$*" "$name"
-            cat "$here/scripts/head" "$here/scripts/common" "$here/scripts/$source"
-            echo "END OF $name"
-            return
-            ;;
-        esac
     done
 }
 

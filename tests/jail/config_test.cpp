@@ -15,7 +15,7 @@ using test::write_text;
 namespace {
 
 const std::string defaults = "state /var/db/pkgjail prefix /usr/pkg base host runtime <>\n"
-                             "setid strip scripts true script-timeout 2m\n"
+                             "setid strip scripts true native script-timeout 2m\n"
                              "log 16M files 4\n"
                              "generations 10 for 30d archives for 90d\n"
                              "proxy <> ca-file <> connect 15s stall 30s total 1h parallel 4 max-index 512M\n";
@@ -54,6 +54,7 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
                                      "[packages]\n"
                                      "setid = refuse\n"
                                      "scripts = no\n"
+                                     "install-scripts = run\n"
                                      "script-timeout = 8s\n"
                                      "[pkgjail]\n"
                                      "state = /srv/state\n"
@@ -63,7 +64,7 @@ TEST_CASE("every key of pkgjail.conf changes what it names", "[jail][config]") {
 
     CHECK(show(load_config(etc.path(), "/shipped")) ==
           "state /srv/state prefix /opt/pkg base /srv/base runtime </usr/bin/crun>\n"
-          "setid refuse scripts false script-timeout 8s\n"
+          "setid refuse scripts false run script-timeout 8s\n"
           "log 64K files 7\n"
           "generations 3 for 0s archives for 9d\n"
           "proxy <http://[::1]:3128> ca-file </srv/ca.pem> connect 1s stall 2s total 3s parallel 5 max-index "

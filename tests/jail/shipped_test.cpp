@@ -44,9 +44,9 @@ TEST_CASE("the shipped configuration is the defaults, with and without its examp
 
     CHECK(show(load_config(source / "etc", "/shipped")) == defaults);
     CHECK(show(load_config(etc.path(), "/shipped")) == defaults);
-    for (const char* key : {"state", "prefix", "base", "runtime", "setid", "scripts", "script-timeout",
-                            "max-size", "files", "keep", "keep-for", "proxy", "ca-file", "connect-timeout",
-                            "stall-timeout", "total-timeout", "parallel", "max-index"}) {
+    for (const char* key : {"state", "prefix", "base", "runtime", "setid", "scripts", "install-scripts",
+                            "script-timeout", "max-size", "files", "keep", "keep-for", "proxy", "ca-file",
+                            "connect-timeout", "stall-timeout", "total-timeout", "parallel", "max-index"}) {
         INFO(key);
         CHECK(text.find(std::string("\n") + key + " = ") != std::string::npos);
     }

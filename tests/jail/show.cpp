@@ -107,8 +107,8 @@ std::string show(const jail::Config& config) {
                                                                              : "refuse";
     std::string text = fmt::format("state {} prefix {} base {} runtime <{}>\n", config.state.string(),
                                    config.prefix, config.base, config.runtime);
-    text += fmt::format("setid {} scripts {} script-timeout {}\n", setid, config.scripts,
-                        format_span(config.script_timeout));
+    text += fmt::format("setid {} scripts {} {} script-timeout {}\n", setid, config.scripts,
+                        config.run_known_scripts ? "run" : "native", format_span(config.script_timeout));
     text += fmt::format("log {} files {}\n", jail::format_size(config.log_max_bytes), config.log_files);
     text += fmt::format("generations {} for {} archives for {}\n", config.keeping.generations,
                         jail::format_span(config.keeping.generations_for),

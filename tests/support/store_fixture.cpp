@@ -114,7 +114,7 @@ void StoreFixture::add_archive(store::BuildRequest& request, const std::string& 
 
 store::BuiltImage StoreFixture::build(const store::BuildRequest& request) {
     store::BuildHooks hooks;
-    hooks.scripts = scripts.factory();
+    hooks.scripts = real_scripts ? real_scripts : scripts.factory();
     hooks.equal_file = equal_file;
     return store::build_image(layout, request, hooks);
 }

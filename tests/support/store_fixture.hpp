@@ -65,6 +65,7 @@ class StoreFixture {
     store::Layout layout;
     store::BuildRequest defaults; ///< policy, accounts; packages are added to a copy
     FakeScripts scripts;
+    store::ScriptRunnerFactory real_scripts; ///< instead of the fake, when set
     store::EqualFileFinder equal_file;
 
   private:
