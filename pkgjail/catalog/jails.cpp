@@ -37,26 +37,27 @@ void read_network(Database& database, Jail& jail) {
 
 void insert_network(Database& database, const Jail& jail) {
     const jail::NetworkChoice& choice = jail.network_choice;
-    if (choice.is_empty() && jail.address.empty())
-        return;
-    if (!jail.address.empty()) {
-        Statement taken(database, "SELECT name FROM jail_network JOIN jail USING (jail_id)"
-                                  " WHERE address = ? AND jail_id <> ?");
-        auto row = taken.use();
-        if (row(jail.address)(jail.id).next())
-            throw Error(ErrorKind::conflict, "address " + jail.address,
-                        "jail " + row.text(0) + " has got it meanwhile", "try again");
-    }
-    const std::optional<std::string> address =
-        jail.address.empty() ? std::nullopt : std::optional(jail.address);
-    Statement(database,
-              "INSERT INTO jail_network (jail_id, mode, nat, resolv, address) VALUES (?, ?, ?, ?, ?)")
-        .use()(jail.id)(choice.mode)(choice.nat)(choice.resolv)(address)
+    Statement(database, "INSERT INTO jail_network (jail_id, mode, nat, resolv) VALUES (?, ?, ?, ?)"
+                        " ON CONFLICT (jail_id) DO UPDATE SET mode = excluded.mode, nat = excluded.nat,"
+                        " resolv = excluded.resolv")
+        .use()(jail.id)(choice.mode)(choice.nat)(choice.resolv)
         .execute();
     Statement port(database, "INSERT INTO jail_publish (jail_id, position, port) VALUES (?, ?, ?)");
     std::int64_t position = 0;
     for (const std::string& text : choice.publish)
         port.use()(jail.id)(position++)(text).execute();
+}
+
+/// The jail has its row.
+void put_address(Database& database, const std::string& id, const std::string& address) {
+    Statement taken(database, "SELECT name FROM jail_network JOIN jail USING (jail_id)"
+                              " WHERE address = ? AND jail_id <> ?");
+    auto row = taken.use();
+    if (row(address)(id).next())
+        throw Error(ErrorKind::conflict, "address " + address,
+                    "jail " + row.text(0) + " has got it meanwhile", "try again");
+    const std::optional<std::string> value = address.empty() ? std::nullopt : std::optional(address);
+    Statement(database, "UPDATE jail_network SET address = ? WHERE jail_id = ?").use()(value)(id).execute();
 }
 
 Jail read_jail(Database& database, const Statement::Use& row) {
@@ -213,6 +214,7 @@ void Jails::add(const Jail& jail, const Generation& first) {
             std::int64_t{jail.wanted_running})(jail.created_at)(generation.number)(jail.operation)
         .execute();
     insert_belongings(database, jail);
+    put_address(database, jail.id, jail.address);
     insert_generation(database, jail.id, generation);
     transaction.commit();
 }
@@ -229,7 +231,6 @@ void Jails::update(const Jail& jail) {
     Statement(database, "DELETE FROM jail_setting WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_limit WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_claim WHERE jail_id = ?").use()(jail.id).execute();
-    Statement(database, "DELETE FROM jail_network WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_publish WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_hold WHERE jail_id = ?").use()(jail.id).execute();
     insert_belongings(database, jail);
@@ -366,6 +367,20 @@ std::vector<std::string> Jails::claimants(const PortClaimRow& claim) {
             (names.empty() || names.back() != row.text_view(0)))
             names.push_back(row.text(0));
     return names;
+}
+
+void Jails::set_address(const std::string& id, const std::string& address) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    const auto jail = find_by_id(id);
+    if (!jail)
+        throw Error(ErrorKind::not_found, "jail " + id, "is not in the catalog");
+    Statement(database, "INSERT INTO jail_network (jail_id, mode, nat, resolv) VALUES (?, '', '', '')"
+                        " ON CONFLICT (jail_id) DO NOTHING")
+        .use()(id)
+        .execute();
+    put_address(database, id, address);
+    transaction.commit();
 }
 
 std::set<std::string> Jails::taken_addresses() {

@@ -84,7 +84,7 @@ class Jails {
     /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The
     /// generation gets its own number, or 1 where it has none, and is current; jail.current is not looked at.
     void add(const Jail& jail, const Generation& first);
-    /// Writes back everything but id, name, created_at and current. Error{not_found} like all below.
+    /// Writes back everything but id, name, address, created_at and current. Error{not_found} like all below.
     void update(const Jail& jail);
     /// Error{conflict} when another jail has the name.
     void rename(const std::string& id, const std::string& new_name);
@@ -110,6 +110,8 @@ class Jails {
     /// otherwise), "0.0.0.0" every IPv4 address; other addresses overlap when they are the same, however they
     /// are written.
     std::vector<std::string> claimants(const PortClaimRow& claim);
+    /// Error{conflict} when another jail has it. Empty: the jail has none from now on.
+    void set_address(const std::string& id, const std::string& address);
     /// Every address that a jail has in a private network.
     std::set<std::string> taken_addresses();
 

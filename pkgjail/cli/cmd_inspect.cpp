@@ -66,8 +66,10 @@ std::string status_block(const ops::JailView& view) {
     line("recipe", view.jail.recipe);
     for (const std::string& required : view.requires_)
         line("requires", required);
-    line("address", view.jail.address);
+    line("address", view.jail.address + (view.nat ? ", with NAT" : ""));
     line("ports", ports_text(view));
+    for (const jail::PublishedPort& port : view.publish)
+        line("published", port.str());
     if (!view.resolv_file.empty())
         line("resolv", fmt::format("{}: {}", view.resolv, view.resolv_file));
     if (view.ports) {
@@ -124,6 +126,7 @@ int cmd_list(Environment& environment) {
                             {"state", supervise::state_name(view.status.state)},
                             {"package", ops::service_package(view)},
                             {"generation", view.generation.number},
+                            {"address", view.jail.address},
                             {"ports", ports_text(view)},
                             {"vulnerable_packages", view.vulnerable ? Json(*view.vulnerable) : Json(nullptr)},
                             {"holds", holds_json(view.jail.holds)}});
@@ -140,7 +143,7 @@ int cmd_list(Environment& environment) {
                    {std::string(supervise::state_name(view.status.state)), state_color(view.status.state)},
                    {ops::service_package(view)},
                    {std::to_string(view.generation.number)},
-                   {ports_text(view)}});
+                   {view.jail.address + (view.jail.address.empty() ? "" : " ") + ports_text(view)}});
     environment.say(table.render(output_screen()));
     return exit_done;
 }

@@ -98,6 +98,8 @@ Json usage_json(const confine::Usage& usage) {
             {"processes", or_null(usage.processes)},
             {"io_read_bytes", or_null(usage.io_read_bytes)},
             {"io_write_bytes", or_null(usage.io_write_bytes)},
+            {"net_in_bytes", or_null(usage.net_in_bytes)},
+            {"net_out_bytes", or_null(usage.net_out_bytes)},
             {"memory_limit_hits", or_null(usage.memory_limit_hits)},
             {"process_limit_hits", or_null(usage.process_limit_hits)},
             {"throttled_usec", or_null(usage.throttled_usec)}};

@@ -38,6 +38,8 @@ struct Usage {
         memory_kills; ///< processes that the kernel ended because of the memory limit
     std::optional<std::uint64_t> process_limit_hits;
     std::optional<std::uint64_t> throttled_usec; ///< time in which the cpu limit held it back
+    std::optional<std::uint64_t> net_in_bytes;   ///< to the jail, over its private network
+    std::optional<std::uint64_t> net_out_bytes;  ///< from it
 };
 
 /// How well a jail is held to the ports that it claims.
@@ -73,6 +75,9 @@ class Driver {
     /// own (0700), for the driver's files.
     virtual base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
                                    const Streams& streams) = 0;
+    /// Makes the jail's network, where it has one of its own, that of the calling process: for one that asks
+    /// the jail something and then ends. Otherwise nothing is done.
+    virtual void enter_network(const JailSpec& spec, const base::HostPath& run_directory) const;
     /// Lets the first process go on into its command.
     virtual void start(const JailSpec& spec, const base::HostPath& run_directory) = 0;
     /// Kills every process of the jail, unmounts and forgets it. Nothing there: nothing done. Returns when

@@ -12,6 +12,8 @@
 #include <sstream>
 #include <thread>
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -95,8 +97,8 @@ Error not_running(const std::string& handle) {
 
 OciDriver::OciDriver(OciRuntime runtime, OciHost host, std::vector<CgroupHierarchy> hierarchies,
                      DriverInfo info)
-    : runtime_(std::move(runtime)), host_(std::move(host)), hierarchies_(std::move(hierarchies)),
-      info_(std::move(info)) {}
+    : runtime_(std::move(runtime)), networks_(runtime_.state_root().parent_path() / "networks"),
+      host_(std::move(host)), hierarchies_(std::move(hierarchies)), info_(std::move(info)) {}
 
 JailCgroup OciDriver::cgroup_of(const std::string& handle) const {
     check_handle(handle);
@@ -136,7 +138,10 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
             throw explain_runtime_failure(runtime_, "create", outcome, spec.jail, spec.command.front(),
                                           spec.working_directory);
         base::step("confine.created");
-        return finish_create(spec, bundle);
+        const base::ProcessId first = finish_create(spec, bundle);
+        if (spec.network == jail::NetworkMode::private_)
+            networks_.bring_up(spec, first);
+        return first;
     } catch (...) {
         // What create failed for is what the caller must hear; if clearing away fails as well, the next
         // create or remove says so.
@@ -169,6 +174,17 @@ base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& b
     return *process;
 }
 
+void OciDriver::enter_network(const JailSpec& spec, const HostPath& run_directory) const {
+    if (spec.network == jail::NetworkMode::host)
+        return;
+    const auto first = first_process(run_directory);
+    if (!first)
+        throw not_running(spec.jail);
+    const base::Fd network = base::open_file(fmt::format("/proc/{}/ns/net", first->pid), O_RDONLY);
+    if (::setns(network.get(), CLONE_NEWNET) != 0)
+        throw base::system_error(errno, spec.jail, "enter its network");
+}
+
 void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
     running_cgroup(spec.handle);
     const auto outcome =
@@ -185,7 +201,7 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
     std::error_code error;
     const bool has_state = fs::exists(known, error);
     const bool has_bundle = fs::exists(bundle, error);
-    if (!cgroup.exists() && !has_state && !has_bundle)
+    if (!cgroup.exists() && !has_state && !has_bundle && !networks_.is_noted(handle))
         return;
 
     runtime_.end_clients(handle, removal_patience);
@@ -195,6 +211,7 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
     if (first)
         base::send_signal(*first, SIGKILL);
     cgroup.remove(removal_patience);
+    networks_.take_down(handle);
     if (has_state) {
         // The runtime's own clearing away. When it fails on a half-made jail there is nothing left but files,
         // and those go below.
@@ -251,8 +268,8 @@ void await_first_process(const HostPath& run_directory) {
 
 } // namespace
 
-jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, const JailCgroup& cgroup,
-                                         const HostPath& run_directory) const {
+jail::LimitReading OciDriver::read_limit(const JailSpec& spec, LimitKind kind, std::uint64_t wanted,
+                                         const JailCgroup& cgroup, const HostPath& run_directory) const {
     jail::LimitReading reading;
     reading.kind = kind;
     reading.wanted = wanted;
@@ -302,7 +319,11 @@ jail::LimitReading OciDriver::read_limit(LimitKind kind, std::uint64_t wanted, c
     }
     case LimitKind::net_in:
     case LimitKind::net_out:
-        reading.mechanism = "the jail shares the network of the host";
+        if (spec.network == jail::NetworkMode::private_)
+            return networks_.read_rate(spec, kind, wanted, first_process(run_directory));
+        reading.mechanism = spec.network == jail::NetworkMode::host
+                                ? "the jail shares the network of the host"
+                                : "the jail has no network";
         return reading;
     case LimitKind::disk:
         reading.mechanism = "no quota on the file system of the state directory";
@@ -317,12 +338,17 @@ std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
     await_first_process(run_directory);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
-        readings.push_back(read_limit(kind, limit.value, cgroup, run_directory));
+        readings.push_back(read_limit(spec, kind, limit.value, cgroup, run_directory));
     return readings;
 }
 
 Usage OciDriver::usage(const std::string& handle, const HostPath&) const {
-    return running_cgroup(handle).usage();
+    Usage usage = running_cgroup(handle).usage();
+    if (const auto traffic = networks_.traffic(handle)) {
+        usage.net_in_bytes = traffic->in_bytes;
+        usage.net_out_bytes = traffic->out_bytes;
+    }
+    return usage;
 }
 
 } // namespace pkgjail::confine

@@ -5,6 +5,8 @@
 //     RUN/oci/config.json          the bundle
 //     RUN/oci/process.json         pid and start time of the first process
 //
+// and a note of private networks (private_network.hpp).
+//
 // Clearing a jail away needs none of them: its control groups have its name.
 #pragma once
 
@@ -15,6 +17,7 @@
 #include "pkgjail/confine/mount_points.hpp"
 #include "pkgjail/confine/oci_runtime.hpp"
 #include "pkgjail/confine/oci_spec.hpp"
+#include "pkgjail/confine/private_network.hpp"
 
 namespace pkgjail::confine {
 
@@ -25,6 +28,7 @@ class OciDriver final : public Driver {
     const DriverInfo& info() const override { return info_; }
     base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
                            const Streams& streams) override;
+    void enter_network(const JailSpec& spec, const base::HostPath& run_directory) const override;
     void start(const JailSpec& spec, const base::HostPath& run_directory) override;
     void remove(const std::string& handle, const base::HostPath& run_directory) override;
     std::vector<std::string> handles() const override;
@@ -60,10 +64,11 @@ class OciDriver final : public Driver {
     JailCgroup cgroup_of(const std::string& handle) const;
     JailCgroup running_cgroup(const std::string& handle) const;
     base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& bundle) const;
-    jail::LimitReading read_limit(jail::LimitKind kind, std::uint64_t wanted, const JailCgroup& cgroup,
-                                  const base::HostPath& run_directory) const;
+    jail::LimitReading read_limit(const JailSpec& spec, jail::LimitKind kind, std::uint64_t wanted,
+                                  const JailCgroup& cgroup, const base::HostPath& run_directory) const;
 
     OciRuntime runtime_;
+    PrivateNetworks networks_;
     OciHost host_;
     std::vector<CgroupHierarchy> hierarchies_;
     DriverInfo info_;

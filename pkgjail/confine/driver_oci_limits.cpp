@@ -8,6 +8,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
+#include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/process_limits.hpp"
 
 namespace pkgjail::confine {
@@ -40,7 +41,7 @@ void set_for_all(const JailCgroup& cgroup, LimitKind kind, std::uint64_t value) 
 
 } // namespace
 
-void OciDriver::set_limits(const JailSpec& spec, const base::HostPath&) {
+void OciDriver::set_limits(const JailSpec& spec, const base::HostPath& run_directory) {
     const auto cgroup = running_cgroup(spec.handle);
     const auto wanted = [&](LimitKind kind) -> std::optional<std::uint64_t> {
         const auto found = spec.limits.wanted.find(kind);
@@ -67,6 +68,8 @@ void OciDriver::set_limits(const JailSpec& spec, const base::HostPath&) {
         cgroup.set_limit(kind, wanted(kind), host_.state_disk, host_.swap_limit);
     for (const LimitKind kind : of_process)
         set_for_all(cgroup, kind, wanted_of_process(kind));
+    if (const auto first = first_process(run_directory); first && spec.network == jail::NetworkMode::private_)
+        networks_.set_rates(spec, *first);
 }
 
 } // namespace pkgjail::confine

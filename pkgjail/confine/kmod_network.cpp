@@ -118,4 +118,10 @@ jail::LimitReading net_out_reading(const JailSpec& spec, std::uint64_t wanted,
     return reading;
 }
 
+base::Error no_private_network(const std::string& jail) {
+    return {base::ErrorKind::configuration, jail, "NetBSD has no network that is one jail's own",
+            "use network mode host, with claims at an address that only it has (an alias by ifconfig), which "
+            "npf filters and altq slows down, or mode none"};
+}
+
 } // namespace pkgjail::confine

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/confine/spec.hpp"
 
 namespace pkgjail::confine {
@@ -39,5 +40,8 @@ std::string altq_lines(const JailSpec& spec, const AltqPlace& place);
 /// unavailable, with the reason. `file` is where the lines are to be found.
 jail::LimitReading net_out_reading(const JailSpec& spec, std::uint64_t wanted,
                                    const std::optional<std::string>& altq_conf, const std::string& file);
+
+/// Why a jail gets no network of its own here, and what to use in its place.
+base::Error no_private_network(const std::string& jail);
 
 } // namespace pkgjail::confine

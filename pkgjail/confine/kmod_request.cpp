@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/confine/kmod_network.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -126,6 +127,8 @@ pkgjail_limits kmod_limits(const JailSpec& spec) {
 }
 
 pkgjail_create kmod_create(const JailSpec& spec, const std::vector<HostDevice>& devices) {
+    if (spec.network == jail::NetworkMode::private_)
+        throw no_private_network(spec.jail);
     auto request = kmod_request<pkgjail_create>();
     if (spec.handle.size() >= sizeof request.name)
         throw wrong(spec, fmt::format("handle \"{}\" is longer than the {} characters of a jail's name",

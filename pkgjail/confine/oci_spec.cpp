@@ -191,7 +191,7 @@ Json linux_json(const JailSpec& spec, const OciHost& host) {
     json["namespaces"] = Json::array();
     for (const char* type : {"pid", "mount", "ipc", "uts", "cgroup"})
         json["namespaces"].push_back({{"type", type}});
-    if (spec.network == jail::NetworkMode::none)
+    if (spec.network != jail::NetworkMode::host)
         json["namespaces"].push_back(
             {{"type", "network"}}); // with the loopback up, which the runtime sees to
     json["cgroupsPath"] = cgroup_path(spec.handle);
@@ -262,8 +262,8 @@ void check_spec(const JailSpec& spec) {
         throw wrong(spec, "has no command to run");
     if (spec.command.front().front() != '/')
         throw wrong(spec, "command " + spec.command.front() + " is not an absolute path");
-    if (spec.network == jail::NetworkMode::private_)
-        throw wrong(spec, "network mode private is not available", "use mode = host or mode = none");
+    if (spec.network == jail::NetworkMode::private_ && !spec.private_network)
+        throw wrong(spec, "has no address for its private network");
     if (spec.root.empty() || !spec.root.is_absolute())
         throw wrong(spec, "root \"" + spec.root.string() + "\" is not an absolute path");
     check_working_directory(spec.working_directory, spec.jail);

@@ -39,7 +39,8 @@ inline constexpr std::uint64_t default_tmpfs_bytes = 64u << 20;
 std::string cgroup_path(const std::string& handle);
 
 /// Throws Error{configuration} for what no bundle can carry: a bad handle, a working directory below /proc, a
-/// mount over /dev, /proc or /sys, an empty command, NetworkMode::private_, text that is not UTF-8.
+/// mount over /dev, /proc or /sys, an empty command, a private network without an
+/// address, text that is not UTF-8.
 std::string oci_config(const JailSpec& spec, const OciHost& host);
 /// The process.json of `exec --process`: same powers and limits as the first process.
 std::string oci_process(const JailSpec& spec, const ExecRequest& request, const OciHost& host);

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,16 @@ struct Identity {
     std::vector<std::uint32_t> groups;
 };
 
+/// A jail's own network: a pair of interfaces, one in the jail and one on the host, with an address at each
+/// end. What goes elsewhere goes by way of the host.
+struct PrivateNetwork {
+    std::string address; ///< the jail's
+    std::string gateway; ///< the host's, the same in every private network
+    std::string pool;    ///< all private networks: "10.77.0.0/24"
+    bool nat = false;    ///< the jail reaches what the host reaches, under the host's address
+    std::vector<jail::PublishedPort> publish;
+};
+
 struct JailSpec {
     std::string handle;        ///< unique on this host while it exists: what the kernel side calls the jail
                                ///< ("pkgjail-<jail id>", "pkgjail-build-<random>")
@@ -48,6 +59,7 @@ struct JailSpec {
     jail::Profile profile = jail::Profile::high;
     jail::NetworkMode network = jail::NetworkMode::host;
     std::vector<jail::PortClaim> claims;
+    std::optional<PrivateNetwork> private_network; ///< with NetworkMode::private_
 };
 
 std::string to_json(const JailSpec& spec);

@@ -83,6 +83,33 @@ jail::Limits limits_from_json(const Json& json) {
     return limits;
 }
 
+Json private_network_to_json(const PrivateNetwork& network) {
+    Json ports = Json::array();
+    for (const jail::PublishedPort& port : network.publish)
+        ports.push_back({{"protocol", port.protocol},
+                         {"address", port.address},
+                         {"host_port", port.host_port},
+                         {"jail_port", port.jail_port}});
+    return {{"address", network.address},
+            {"gateway", network.gateway},
+            {"pool", network.pool},
+            {"nat", network.nat},
+            {"publish", std::move(ports)}};
+}
+
+PrivateNetwork private_network_from_json(const Json& json) {
+    PrivateNetwork network;
+    json.at("address").get_to(network.address);
+    json.at("gateway").get_to(network.gateway);
+    json.at("pool").get_to(network.pool);
+    json.at("nat").get_to(network.nat);
+    for (const auto& port : json.at("publish"))
+        network.publish.push_back(
+            {port.at("protocol").get<std::string>(), port.at("address").get<std::string>(),
+             port.at("host_port").get<std::uint16_t>(), port.at("jail_port").get<std::uint16_t>()});
+    return network;
+}
+
 } // namespace
 
 std::string to_json(const JailSpec& spec) {
@@ -105,6 +132,8 @@ std::string to_json(const JailSpec& spec) {
     for (const auto& claim : spec.claims)
         json["claims"].push_back(
             {{"protocol", claim.protocol}, {"address", claim.address}, {"port", claim.port}});
+    if (spec.private_network)
+        json["private_network"] = private_network_to_json(*spec.private_network);
     try {
         return json.dump(2) + "\n";
     } catch (const nlohmann::json::exception&) {
@@ -139,6 +168,8 @@ JailSpec spec_from_json(std::string_view text) {
             spec.claims.push_back({claim.at("protocol").get<std::string>(),
                                    claim.at("address").get<std::string>(),
                                    claim.at("port").get<std::uint16_t>()});
+        if (json.contains("private_network"))
+            spec.private_network = private_network_from_json(json.at("private_network"));
         return spec;
     } catch (const nlohmann::json::exception& error) {
         throw damaged(error.what());

@@ -59,6 +59,13 @@ void read_paths(const Section& section, Config& config) {
             reader.refuse("runtime", fmt::format("auto, or {}", absolute));
         config.runtime = *runtime == "auto" ? "" : *runtime;
     }
+    if (const auto pool = reader.text("network-pool")) {
+        const auto parsed = AddressPool::parse(*pool);
+        if (!parsed)
+            reader.refuse("network-pool", "an IPv4 network of 4 addresses or more that nothing else uses: "
+                                          "10.77.0.0/24, 172.30.8.0/22");
+        config.network_pool = *parsed;
+    }
     config.parallel = static_cast<unsigned>(reader.number("parallel", 1, 1000).value_or(config.parallel));
     reader.finish();
 }

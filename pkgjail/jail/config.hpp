@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/jail/network.hpp"
 #include "pkgjail/jail/vulnerability_config.hpp"
 
 namespace pkgjail::jail {
@@ -57,6 +58,7 @@ struct Config {
     std::string prefix = "/usr/pkg";
     std::string base = "host"; ///< or the absolute path of a directory unpacked from system sets
     unsigned parallel = 4;     ///< jails that are started or stopped at the same time
+    AddressPool network_pool;  ///< addresses of private networks
     std::string runtime;       ///< empty: the first that works; else the path of an OCI runtime
     SetidPolicy setid = SetidPolicy::strip;
     /// Whether packages' +INSTALL scripts run (confined). No: packages that need one run are refused.

@@ -67,8 +67,8 @@ NetworkChoice over(NetworkChoice choice, const NetworkChoice& later);
 /// for what the operator asks for beside a mode that has none of it.
 void choose_network(RenderedRecipe& recipe, const NetworkChoice& choice, const std::string& whose);
 
-/// The addresses that private networks are taken from: "10.77.0.0/24". The first is the host's own in every
-/// one of them, the last is nobody's.
+/// The addresses that private networks are taken from, 10.77.0.0/24 where nothing else is said. The first is
+/// the host's own in every one of them, the last is nobody's.
 class AddressPool {
   public:
     /// nullopt for what is no IPv4 network of 4 to 16,777,216 addresses with nothing set behind its prefix,
@@ -85,8 +85,8 @@ class AddressPool {
     std::optional<std::string> first_free(const std::set<std::string>& taken) const;
 
   private:
-    std::uint32_t network_ = 0;
-    unsigned prefix_ = 0;
+    std::uint32_t network_ = 10u << 24 | 77u << 16;
+    unsigned prefix_ = 24;
 };
 
 } // namespace pkgjail::jail

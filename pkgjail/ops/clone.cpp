@@ -8,6 +8,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -49,15 +50,25 @@ class Clone {
             throw Error(ErrorKind::conflict, request_.jail, "there is a jail of this name",
                         "give the clone another name");
         const catalog::Snapshot state = frozen_state();
-        const catalog::Jail jail = new_jail();
+        catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        settle_address(context_, session_.catalog(), jail, recipe_);
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, jail.wanted_running);
         jail_limits(context_, jail, recipe_);
         if (jail.wanted_running)
             check_ports_free(jail);
-        result_ = {jail.name, source_.name, request_.snapshot,  state.image_id, "", {},
-                   {},        {},           addresses(recipe_), false,          {}};
+        result_ = {jail.name,
+                   source_.name,
+                   request_.snapshot,
+                   state.image_id,
+                   "",
+                   {},
+                   {},
+                   {},
+                   addresses(recipe_, jail.address),
+                   false,
+                   {}};
         if (context_.dry_run)
             return result_;
         make(jail, state);

@@ -10,6 +10,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -83,6 +84,22 @@ void look_at_vulnerabilities(const Context& context, catalog::Catalog& catalog,
             {Verdict::good, subject, fmt::format("{} known ones in the list", check.list()->entries), ""});
 }
 
+void look_at_networks(const Context& context, std::vector<Finding>& findings) {
+    constexpr const char* subject = "private networks";
+    const jail::AddressPool& pool = context.config.network_pool;
+    const confine::PrivateNetwork all_of_it{"", pool.gateway(), pool.str(), true, {}};
+    if (const auto problem = confine::private_network_problem(all_of_it, "")) {
+        findings.push_back({Verdict::note, subject, problem->cause(), problem->hint()});
+        return;
+    }
+    findings.push_back({Verdict::good, subject, fmt::format("addresses from {}", pool.str()), ""});
+    if (!confine::private_network_notes(all_of_it).empty())
+        findings.push_back({Verdict::note, subject,
+                            "the host forwards nothing from outside: no NAT, and published ports for this "
+                            "host alone",
+                            "sysctl -w net.ipv4.conf.INTERFACE.forwarding=1"});
+}
+
 } // namespace
 
 std::vector<Finding> doctor(const Context& context) {
@@ -118,6 +135,7 @@ std::vector<Finding> doctor(const Context& context) {
             for (const std::string& note : driver->info().notes)
                 findings.push_back({Verdict::note, "confinement", note, ""});
         });
+    look(findings, "private networks", [&] { look_at_networks(context, findings); });
     look(findings, "base", [&] {
         findings.push_back({Verdict::good, "base", store::configured_base(context.config.base).id, ""});
     });

@@ -34,6 +34,8 @@ base::Exit run_alone(const Context& context, confine::Driver& driver, confine::J
         base::Lock::take(context.layout.store_lock(), base::LockMode::shared, context.layout.state().string(),
                          "exec", std::max(context.patience, std::chrono::milliseconds(10'000)));
     spec.handle = temporary_handle("exec");
+    if (spec.network == jail::NetworkMode::private_)
+        spec.network = jail::NetworkMode::none; // the address is the service's
     // The first process of a jail is named by its path; the shell looks the program up as it would for a
     // person.
     spec.command = {"/bin/sh", "-c", "exec \"$@\"", "sh"};

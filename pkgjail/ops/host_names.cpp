@@ -43,18 +43,33 @@ std::optional<Block> find_block(std::string_view text) {
     return std::nullopt;
 }
 
+bool is_loopback(const std::string& address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
 bool is_any(const std::string& address) {
     return address.empty() || address == "0.0.0.0" || address == "::";
 }
 
 } // namespace
 
-std::vector<std::string> addresses_of(const catalog::Jail& jail) {
+std::vector<std::string> addresses_of(const catalog::Jail& jail, jail::NetworkMode from,
+                                      const std::string& gateway) {
+    using jail::NetworkMode;
     std::vector<std::string> addresses;
-    if (jail.network != jail::network_mode_name(jail::NetworkMode::host))
+    if (from == NetworkMode::none)
+        return addresses;
+    if (jail.network == jail::network_mode_name(NetworkMode::private_) && !jail.address.empty())
+        addresses.push_back(jail.address);
+    if (jail.network != jail::network_mode_name(NetworkMode::host))
         return addresses;
     for (const catalog::PortClaimRow& claim : jail.claims) {
-        const std::string address = is_any(claim.address) ? "127.0.0.1" : claim.address;
+        const bool from_host = from == NetworkMode::host;
+        if (!from_host && is_loopback(claim.address))
+            continue;
+        const std::string address = !is_any(claim.address) ? claim.address
+                                    : from_host            ? std::string("127.0.0.1")
+                                                           : gateway;
         if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
             addresses.push_back(address);
     }
@@ -80,11 +95,11 @@ std::string with_block(std::string_view hosts, const std::vector<std::string>& l
 void write_host_names(const Context& context, catalog::Catalog& catalog, const catalog::Jail& jail,
                       const jail::RenderedRecipe& recipe) {
     std::vector<std::string> lines;
-    if (recipe.network == jail::NetworkMode::host)
-        for (const std::string& required : recipe.requires_)
-            if (const auto other = catalog::Jails(catalog).find(required))
-                for (const std::string& address : addresses_of(*other))
-                    lines.push_back(fmt::format("{} {}", address, required));
+    for (const std::string& required : recipe.requires_)
+        if (const auto other = catalog::Jails(catalog).find(required))
+            for (const std::string& address :
+                 addresses_of(*other, recipe.network, context.config.network_pool.gateway()))
+                lines.push_back(fmt::format("{} {}", address, required));
 
     const auto path = base::RootPath::parse("/etc/hosts");
     const auto config = base::Tree::open(context.layout.jail_config(jail.id, jail.current));

@@ -12,10 +12,12 @@
 
 namespace pkgjail::ops {
 
-/// Under which addresses a jail is found by those that share its network: each that it claims a port at,
-/// the loopback's for a claim of any; in order, each once. Empty: it claims none, or is not in the host's
-/// network.
-std::vector<std::string> addresses_of(const catalog::Jail& jail);
+/// Under which addresses a jail is found by another one with network mode `from`: its own in a private
+/// network; in the host's network each that it claims a port at, in order, each once. A claim of any address
+/// is found at the loopback's by those who share it, and at `gateway` from a private network, which reaches
+/// no loopback address. Empty: it is not reached.
+std::vector<std::string> addresses_of(const catalog::Jail& jail, jail::NetworkMode from,
+                                      const std::string& gateway);
 
 /// `hosts` with exactly these lines in the block, at the place where the block was, else at the end; without
 /// lines there is no block. Everything else stays as it is, to the byte. A block that has lost its end is

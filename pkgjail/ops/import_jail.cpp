@@ -14,6 +14,7 @@
 #include "pkgjail/format/byte_source.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/ops/export_description.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
@@ -50,15 +51,16 @@ class Import {
                         "give the jail another name, or destroy that one first");
         description_ = parse_description(reader_.text(description_name, max_description), request_.name);
         check_place();
-        const catalog::Jail jail = new_jail();
+        catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        settle_address(context_, session_.catalog(), jail, recipe_);
         jail_limits(context_, jail, recipe_);
         if (jail.wanted_running)
             check_ports_free(jail);
         result_.jail = jail.name;
         result_.source = description_.jail.name;
         result_.snapshot = description_.snapshot;
-        result_.addresses = addresses(recipe_);
+        result_.addresses = addresses(recipe_, jail.address);
         if (context_.dry_run)
             return std::move(result_);
         make(jail);

@@ -34,7 +34,7 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, Vulnerabilit
     view.log = context.layout.log(jail.name);
     try {
         const auto recipe = rendered_recipe(context, jail);
-        view.addresses = addresses(recipe);
+        view.addresses = addresses(recipe, jail.address);
         if (recipe)
             add_recipe(context, *recipe, view);
     } catch (const Error& error) {

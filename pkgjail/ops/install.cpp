@@ -15,6 +15,7 @@
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/installed.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/lock.hpp"
 #include "pkgjail/ops/make_image.hpp"
@@ -171,6 +172,7 @@ class Install {
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
+        settle_address(context_, session_.catalog(), jail, recipe_);
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
         check_limit_changes(jail.limit_overrides);
@@ -230,14 +232,14 @@ class Install {
         result_.image = made.image.id;
         result_.started = switched.started;
         result_.status = switched.status;
-        result_.addresses = addresses(recipe_);
+        result_.addresses = addresses(recipe_, before.jail.address);
     }
 
     void ensure_started(const catalog::Jail& jail) {
         if (!recipe_ || recipe_->services.empty())
             return;
         supervise::ServiceStatus status = supervise::read_status(context_.layout.run(jail.id));
-        result_.addresses = addresses(recipe_);
+        result_.addresses = addresses(recipe_, jail.address);
         if (jail.wanted_running && request_.start && !(status.state == supervise::ServiceState::ready)) {
             if (is_running(status))
                 stop_jail(session_, jail);
@@ -367,7 +369,7 @@ class Install {
         result_.jail_created = true;
         result_.generation = 1;
         result_.image = made.image.id;
-        result_.addresses = addresses(recipe_);
+        result_.addresses = addresses(recipe_, jail.address);
     }
 
     const Context& context_;

@@ -1,6 +1,10 @@
 #include "pkgjail/ops/jail_network.hpp"
 
+#include <fmt/core.h>
+
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
@@ -9,10 +13,15 @@
 
 namespace pkgjail::ops {
 
+using base::Error;
+using base::ErrorKind;
+
 namespace {
 
 void put(Session& session, const catalog::Jail& jail) {
-    catalog::Jails(session.catalog()).update(jail);
+    catalog::Jails jails(session.catalog());
+    jails.update(jail);
+    jails.set_address(jail.id, jail.address);
     write_record(session, jail.id);
 }
 
@@ -31,7 +40,7 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
         base::step("network.stopped");
         put(session, after);
         start_jail(session, after);
-    } catch (const base::Error&) {
+    } catch (const Error&) {
         put(session, before);
         start_jail(session, before);
         dependents.bring_up_all_the_same();
@@ -42,7 +51,60 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
     jails.set_operation(before.id, std::nullopt);
 }
 
+/// Of what the kernel calls a jail, as jail_handle() writes it.
+std::string id_of(const std::string& handle) {
+    constexpr std::string_view before = "pkgjail-";
+    return handle.starts_with(before) ? handle.substr(before.size()) : handle;
+}
+
 } // namespace
+
+bool settle_address(const Context& context, catalog::Catalog& catalog, catalog::Jail& jail,
+                    const std::optional<jail::RenderedRecipe>& recipe) {
+    const std::string before = jail.address;
+    const jail::AddressPool& pool = context.config.network_pool;
+    if (!recipe || recipe->network != jail::NetworkMode::private_) {
+        jail.address.clear();
+        return !before.empty();
+    }
+    if (!pool.has_room_for(jail.address)) {
+        const auto free = pool.first_free(catalog::Jails(catalog).taken_addresses());
+        if (!free)
+            throw Error(ErrorKind::conflict, jail.name,
+                        fmt::format("no address is free for it: jails have all {} of network-pool {}",
+                                    pool.size(), pool.str()),
+                        "choose a larger network-pool in pkgjail.conf, or destroy a jail that has one");
+        jail.address = *free;
+    }
+    if (const auto problem =
+            confine::private_network_problem(*private_network(context, jail, recipe), jail.name))
+        throw Error(*problem);
+    return jail.address != before;
+}
+
+std::optional<confine::PrivateNetwork> private_network(const Context& context, const catalog::Jail& jail,
+                                                       const std::optional<jail::RenderedRecipe>& recipe) {
+    if (!recipe || recipe->network != jail::NetworkMode::private_)
+        return std::nullopt;
+    const jail::AddressPool& pool = context.config.network_pool;
+    return confine::PrivateNetwork{jail.address, pool.gateway(), pool.str(), recipe->nat, recipe->publish};
+}
+
+void sweep_networks(const Context& context) {
+    confine::PrivateNetworks networks(confine::network_notes(context.layout.state()));
+    for (const std::string& handle : networks.handles()) {
+        if (is_running(supervise::read_status(context.layout.run(id_of(handle)))))
+            continue;
+        try {
+            networks.take_down(handle);
+            context.reporter.warn("removed what a jail left that was killed: its network " +
+                                  confine::interface_name(handle));
+        } catch (const Error& error) {
+            context.reporter.warn(
+                fmt::format("what is left of a jail's network could not be removed: {}", error.what()));
+        }
+    }
+}
 
 void change_network(const Context& context, const std::string& name, const jail::NetworkChoice& choice) {
     Session session(context, "apply", name);
@@ -52,9 +114,10 @@ void change_network(const Context& context, const std::string& name, const jail:
     after.network_choice = choice;
     const auto recipe = rendered_recipe(context, after);
     if (!recipe)
-        throw base::Error(base::ErrorKind::conflict, name, "has no recipe, so no service with a network");
+        throw Error(ErrorKind::conflict, name, "has no recipe, so no service with a network");
     take_claims(after, *recipe);
     check_claims(session.catalog(), after);
+    settle_address(context, session.catalog(), after, recipe);
     if (!context.dry_run) {
         if (is_running(supervise::read_status(context.layout.run(before.id))))
             restart_with(session, before, after);

@@ -70,6 +70,10 @@ Count use_of(LimitKind kind, const TwoLooks& looks) {
         return rate(looks.before.io_read_bytes, looks.now.io_read_bytes, looks.usec);
     case LimitKind::io_write:
         return rate(looks.before.io_write_bytes, looks.now.io_write_bytes, looks.usec);
+    case LimitKind::net_in:
+        return rate(looks.before.net_in_bytes, looks.now.net_in_bytes, looks.usec);
+    case LimitKind::net_out:
+        return rate(looks.before.net_out_bytes, looks.now.net_out_bytes, looks.usec);
     default:
         return std::nullopt;
     }

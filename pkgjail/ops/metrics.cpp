@@ -112,6 +112,10 @@ class JailMetrics {
               counters.io_read_bytes);
         count("pkgjail_jail_io_written_bytes_total", "Bytes that the jail has written to disks.",
               counters.io_write_bytes);
+        count("pkgjail_jail_network_received_bytes_total",
+              "Bytes that the jail has received over its private network.", counters.net_in_bytes);
+        count("pkgjail_jail_network_sent_bytes_total",
+              "Bytes that the jail has sent over its private network.", counters.net_out_bytes);
         constexpr const char* hits = "How often the jail has run into a limit.";
         count("pkgjail_jail_limit_hits_total", hits, counters.memory_limit_hits, {{"limit", "memory"}});
         count("pkgjail_jail_limit_hits_total", hits, counters.process_limit_hits, {{"limit", "processes"}});
@@ -159,6 +163,14 @@ class JailMetrics {
                 break;
             case jail::LimitKind::io_read:
                 gauge("pkgjail_jail_io_read_limit_bytes_per_second", "Ceiling on reading from disk.", value);
+                break;
+            case jail::LimitKind::net_in:
+                gauge("pkgjail_jail_network_receive_limit_bytes_per_second",
+                      "Ceiling on receiving over the private network.", value);
+                break;
+            case jail::LimitKind::net_out:
+                gauge("pkgjail_jail_network_send_limit_bytes_per_second",
+                      "Ceiling on sending over the private network.", value);
                 break;
             case jail::LimitKind::io_write:
                 gauge("pkgjail_jail_io_write_limit_bytes_per_second", "Ceiling on writing to disk.", value);

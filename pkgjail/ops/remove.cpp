@@ -87,7 +87,7 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
     result.warnings = made.warnings;
     result.started = switched.started;
     result.status = switched.status;
-    result.addresses = addresses(recipe);
+    result.addresses = addresses(recipe, before.jail.address);
     session.finish();
     return result;
 }

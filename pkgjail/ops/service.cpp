@@ -12,7 +12,9 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/jail/address.hpp"
 #include "pkgjail/jail/declaration.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/root.hpp"
 
@@ -58,16 +60,6 @@ std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     return std::nullopt;
 }
 
-/// What the recipe syntax knows and this version does not do is refused, never passed over.
-void refuse_unsupported(const jail::RenderedRecipe& recipe) {
-    const auto refuse = [&](const std::string& what) {
-        throw Error(ErrorKind::configuration, "recipe " + recipe.name,
-                    what + ", which this version of pkgjail cannot do");
-    };
-    if (recipe.network == jail::NetworkMode::private_)
-        refuse("wants a private network");
-}
-
 void check_service(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe) {
     if (!recipe || recipe->services.empty())
         throw Error(ErrorKind::configuration, jail.name,
@@ -105,7 +97,6 @@ std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, cons
         return std::nullopt;
     jail::RenderedRecipe recipe = render_recipe(context, jail.recipe, jail.name, jail.settings);
     jail::choose_network(recipe, jail.network_choice, jail.name);
-    refuse_unsupported(recipe);
     return recipe;
 }
 
@@ -149,6 +140,7 @@ confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, c
     if (recipe) {
         spec.network = recipe->network;
         spec.claims = recipe->claims;
+        spec.private_network = private_network(context, jail, recipe);
     }
     return spec;
 }
@@ -187,15 +179,27 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
     return supervised;
 }
 
-std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe) {
+std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe,
+                                   const std::string& address) {
     std::vector<std::string> result;
     if (!recipe)
         return result;
-    if (recipe->health.probe && recipe->health.probe->kind == jail::Probe::Kind::http)
-        result.push_back(recipe->health.probe->target);
-    else
-        for (const jail::PortClaim& claim : recipe->claims)
+    const bool has_own = recipe->network == jail::NetworkMode::private_;
+    if (recipe->health.probe && recipe->health.probe->kind == jail::Probe::Kind::http) {
+        const auto target = jail::parse_http_target(recipe->health.probe->target);
+        if (!has_own || !target)
+            result.push_back(recipe->health.probe->target);
+        else if (!address.empty())
+            result.push_back(fmt::format("http://{}:{}{}", address, target->endpoint.port, target->path));
+    } else {
+        for (jail::PortClaim claim : recipe->claims) {
+            if (has_own)
+                claim.address = address;
             result.push_back(claim.str());
+        }
+    }
+    for (const jail::PublishedPort& port : recipe->publish)
+        result.push_back(jail::PortClaim{port.protocol, port.address, port.host_port}.str());
     return result;
 }
 
@@ -213,8 +217,6 @@ void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail) {
 }
 
 void check_ports_free(const catalog::Jail& jail) {
-    if (jail.network != jail::network_mode_name(jail::NetworkMode::host))
-        return;
     for (const catalog::PortClaimRow& claim : jail.claims)
         for (const int family : {AF_INET, AF_INET6})
             if (const auto error = bind_error(claim, family); error == EADDRINUSE)

@@ -44,8 +44,11 @@ void require_service(const Context& context, const catalog::Jail& jail);
 /// A clean environment for processes of the jail.
 std::map<std::string, std::string> jail_environment(const std::string& prefix, const std::string& home);
 
-/// "http://127.0.0.1:8080/" for an http probe, "tcp:6379" for a claimed port.
-std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe);
+/// "http://127.0.0.1:8080/" for an http probe, "tcp:6379" for a claimed port. With a private network, whose
+/// address is `address`, what the host sees: "http://10.77.0.2:8080/", "tcp:10.77.0.2:6379", and "tcp:80" for
+/// a published port.
+std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe,
+                                   const std::string& address);
 
 /// Throws Error{conflict} naming port and jail where another jail claims a port of this one's.
 void check_claims(catalog::Catalog& catalog, const catalog::Jail& jail);

@@ -16,6 +16,7 @@
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -123,6 +124,7 @@ void Session::sweep_if_alone() {
         sweep_configs(jail);
         renew_record(jail);
     }
+    sweep_networks(context_);
     alone->downgrade();
     store_lock_ = std::move(*alone);
 }

@@ -7,8 +7,10 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/host_names.hpp"
+#include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -84,9 +86,17 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context_, jail);
-    supervise::SupervisedService service = supervised_service(context_, jail, generation->image_id, recipe);
+    if (settle_address(context_, session.catalog(), jail_, recipe)) {
+        // The pool was changed, or the recipe: everybody else has an address from the beginning.
+        catalog::Jails(session.catalog()).set_address(jail_.id, jail_.address);
+        write_record(session, jail_.id);
+    }
+    supervise::SupervisedService service = supervised_service(context_, jail_, generation->image_id, recipe);
     service.attended = true;
     check_ports_free(jail);
+    if (service.spec.private_network)
+        for (const std::string& note : confine::private_network_notes(*service.spec.private_network))
+            context_.reporter.warn(fmt::format("jail {}: {}", jail.name, note));
     write_host_names(context_, session.catalog(), jail, *recipe);
     write_resolv(context_, jail, *recipe);
     quiet_ = service.health.quiet;

@@ -13,11 +13,13 @@ namespace {
 using Number = std::optional<std::uint64_t>;
 
 /// Each sum with the kernel's figure that goes into it.
-constexpr std::array<std::pair<Number Counters::*, Number confine::Usage::*>, 7> summed = {
+constexpr std::array<std::pair<Number Counters::*, Number confine::Usage::*>, 9> summed = {
     {{&Counters::cpu_usec, &confine::Usage::cpu_usec},
      {&Counters::throttled_usec, &confine::Usage::throttled_usec},
      {&Counters::io_read_bytes, &confine::Usage::io_read_bytes},
      {&Counters::io_write_bytes, &confine::Usage::io_write_bytes},
+     {&Counters::net_in_bytes, &confine::Usage::net_in_bytes},
+     {&Counters::net_out_bytes, &confine::Usage::net_out_bytes},
      {&Counters::memory_limit_hits, &confine::Usage::memory_limit_hits},
      {&Counters::memory_kills, &confine::Usage::memory_kills},
      {&Counters::process_limit_hits, &confine::Usage::process_limit_hits}}};

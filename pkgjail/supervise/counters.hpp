@@ -31,6 +31,8 @@ struct Counters {
     std::optional<std::uint64_t> throttled_usec;
     std::optional<std::uint64_t> io_read_bytes;
     std::optional<std::uint64_t> io_write_bytes;
+    std::optional<std::uint64_t> net_in_bytes; ///< over a private network
+    std::optional<std::uint64_t> net_out_bytes;
     std::optional<std::uint64_t> memory_limit_hits;
     std::optional<std::uint64_t> memory_kills;
     std::optional<std::uint64_t> process_limit_hits;

@@ -90,8 +90,10 @@ ProbeResult run_command(const ProbeTarget& target) {
 ProbeResult attempt(const ProbeTarget& target) {
     switch (target.probe.kind) {
     case jail::Probe::Kind::http:
+        target.driver.enter_network(target.spec, target.run_directory);
         return ask_http(target.probe.target, target.timeout);
     case jail::Probe::Kind::tcp:
+        target.driver.enter_network(target.spec, target.run_directory);
         return ask_tcp(target.probe.target, target.timeout);
     case jail::Probe::Kind::unix_socket:
         enter_root(target);

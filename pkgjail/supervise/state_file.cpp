@@ -102,6 +102,8 @@ constexpr std::pair<const char*, std::optional<std::uint64_t> Counters::*> summe
     {"throttled_usec", &Counters::throttled_usec},
     {"io_read_bytes", &Counters::io_read_bytes},
     {"io_write_bytes", &Counters::io_write_bytes},
+    {"net_in_bytes", &Counters::net_in_bytes},
+    {"net_out_bytes", &Counters::net_out_bytes},
     {"memory_limit_hits", &Counters::memory_limit_hits},
     {"memory_kills", &Counters::memory_kills},
     {"process_limit_hits", &Counters::process_limit_hits}};

@@ -156,3 +156,17 @@ TEST_CASE("a measurement tells what this host can tell", "[confine][kmod]") {
     CHECK(usage.throttled_usec == 30'000u);
     CHECK_FALSE(usage.io_read_bytes); // operations are no bytes
 }
+
+TEST_CASE("a private network is refused where there is none, with what to use in its place",
+          "[confine][kmod]") {
+    auto spec = plain();
+    spec.network = jail::NetworkMode::private_;
+    try {
+        confine::kmod_create(spec, {});
+        FAIL("it was taken");
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::configuration);
+        CHECK(std::string(error.what()) == "web: NetBSD has no network that is one jail's own");
+        CHECK(error.hint().starts_with("use network mode host, with claims at an address that only it has"));
+    }
+}

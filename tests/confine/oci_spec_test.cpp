@@ -292,7 +292,7 @@ TEST_CASE("a description that cannot be carried out safely is refused with the r
     CHECK(with([](JailSpec& s) { s.command.clear(); }) == "has no command to run");
     CHECK(with([](JailSpec& s) { s.command = {"nginx"}; }) == "command nginx is not an absolute path");
     CHECK(with([](JailSpec& s) { s.network = jail::NetworkMode::private_; }) ==
-          "network mode private is not available");
+          "has no address for its private network");
     CHECK(with([](JailSpec& s) { s.root = "root"; }) == "root \"root\" is not an absolute path");
     CHECK(with([](JailSpec& s) {
               s.limits.wanted[LimitKind::cpu] = {0, ""};

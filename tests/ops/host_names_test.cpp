@@ -12,12 +12,15 @@ const std::string localhost = "127.0.0.1 localhost\n";
 const std::string begin = "# jails that this one requires, by pkgjail: begin\n";
 const std::string end = "# jails that this one requires, by pkgjail: end\n";
 
-std::string addresses(const std::string& network, std::vector<catalog::PortClaimRow> claims) {
+std::string addresses(const std::string& network, std::vector<catalog::PortClaimRow> claims,
+                      jail::NetworkMode from = jail::NetworkMode::host) {
     catalog::Jail jail;
     jail.network = network;
+    if (network == "private")
+        jail.address = "10.77.0.2";
     jail.claims = std::move(claims);
     std::string text;
-    for (const std::string& address : ops::addresses_of(jail))
+    for (const std::string& address : ops::addresses_of(jail, from, "10.77.0.1"))
         text += (text.empty() ? "" : " ") + address;
     return text;
 }
@@ -66,4 +69,17 @@ TEST_CASE("a jail is found at the addresses of its claims", "[ops][names]") {
     CHECK(addresses("host", {{"tcp", "", 80}, {"tcp", "0.0.0.0", 81}, {"tcp", "::", 82}}) == "127.0.0.1");
     CHECK(addresses("host", {}) == "");
     CHECK(addresses("none", {{"tcp", "", 80}}) == "");
+}
+
+TEST_CASE("between networks a jail is found where it can be reached", "[ops][names]") {
+    using jail::NetworkMode;
+    const std::vector<catalog::PortClaimRow> claims = {
+        {"tcp", "127.0.0.1", 1}, {"tcp", "", 2}, {"tcp", "192.0.2.7", 3}, {"tcp", "::1", 4}};
+
+    CHECK(addresses("host", claims, NetworkMode::private_) == "10.77.0.1 192.0.2.7");
+    CHECK(addresses("host", {{"tcp", "127.0.0.1", 1}}, NetworkMode::private_) == "");
+    CHECK(addresses("private", {{"tcp", "", 8080}}, NetworkMode::private_) == "10.77.0.2");
+    CHECK(addresses("private", {{"tcp", "", 8080}}, NetworkMode::host) == "10.77.0.2");
+    CHECK(addresses("private", {}, NetworkMode::none) == "");
+    CHECK(addresses("host", claims, NetworkMode::none) == "");
 }

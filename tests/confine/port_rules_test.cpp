@@ -1,0 +1,69 @@
+// The packet filter's table for a private network, and what its names are.
+#include "pkgjail/confine/port_rules.hpp"
+
+#include "pkgjail/confine/private_network.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using confine::PrivateNetwork;
+
+namespace {
+
+PrivateNetwork network(std::vector<jail::PublishedPort> ports, bool nat) {
+    return {"10.77.0.2", "10.77.0.1", "10.77.0.0/24", nat, std::move(ports)};
+}
+
+std::string rules(const PrivateNetwork& network) {
+    return confine::port_rules("pkgjail-0123456789abcdef", "pj-x", network);
+}
+
+const std::string table = "pkgjail_" + confine::short_digest("pkgjail-0123456789abcdef");
+
+} // namespace
+
+TEST_CASE("names of interfaces fit the kernel, and a jail's table has the same digits",
+          "[confine][network]") {
+    const std::string name = confine::interface_name("pkgjail-0123456789abcdef");
+
+    CHECK(name.size() == 15); // IFNAMSIZ with its NUL is 16
+    CHECK(name == "pj-" + table.substr(8));
+    CHECK(name != confine::interface_name("pkgjail-0123456789abcdee"));
+    CHECK(confine::table_name("pkgjail-0123456789abcdef") == table);
+}
+
+TEST_CASE("a network without ports and NAT needs no rules", "[confine][network]") {
+    CHECK_FALSE(confine::needs_rules(network({}, false)));
+    CHECK(confine::needs_rules(network({}, true)));
+    CHECK(confine::needs_rules(network({{"tcp", "", 8080, 80}}, false)));
+}
+
+TEST_CASE("published ports are led in from others and from the host, and nothing else is let out",
+          "[confine][network]") {
+    const std::string ports = "\t\tfib daddr type local tcp dport 8080 dnat to 10.77.0.2:80\n"
+                              "\t\tip daddr 192.0.2.1 udp dport 5353 dnat to 10.77.0.2:53\n";
+    CHECK(rules(network({{"tcp", "", 8080, 80}, {"udp", "192.0.2.1", 5353, 53}}, false)) ==
+          "add table ip " + table + "\ndelete table ip " + table + "\ntable ip " + table +
+              " {\n"
+              "\tchain guard {\n\t\ttype filter hook prerouting priority -300; policy accept;\n"
+              "\t\tiifname \"pj-x\" ip daddr 127.0.0.0/8 drop\n\t}\n"
+              "\tchain from_others {\n\t\ttype nat hook prerouting priority -100; policy accept;\n" +
+              ports +
+              "\t}\n"
+              "\tchain from_here {\n\t\ttype nat hook output priority -100; policy accept;\n" +
+              ports +
+              "\t}\n"
+              "\tchain leave {\n\t\ttype nat hook postrouting priority 100; policy accept;\n"
+              "\t\toifname \"pj-x\" ip saddr { 127.0.0.0/8, 10.77.0.2 } masquerade\n\t}\n"
+              "\tchain keep_in {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+              "\t\tiifname \"pj-x\" ip daddr != 10.77.0.0/24 ct state != { established, related } drop\n\t}\n"
+              "}\n");
+}
+
+TEST_CASE("NAT is for what leaves the pool, and nothing keeps it in", "[confine][network]") {
+    CHECK(rules(network({}, true)) ==
+          "add table ip " + table + "\ndelete table ip " + table + "\ntable ip " + table +
+              " {\n"
+              "\tchain leave {\n\t\ttype nat hook postrouting priority 100; policy accept;\n"
+              "\t\toifname != \"pj-x\" ip saddr 10.77.0.2 ip daddr != 10.77.0.0/24 masquerade\n\t}\n"
+              "}\n");
+}

@@ -1,0 +1,259 @@
+// Private networks as an operator has them: addresses, published ports, names, declarations, and what is left
+// when everything was killed.
+#ifdef __linux__
+
+#include <csignal>
+#include <filesystem>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/base/process.hpp"
+#include "pkgjail/confine/private_network.hpp"
+#include "system/support.hpp"
+
+using namespace pkgjail;
+using test::CommandResult;
+using test::Host;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Apart from other runs of the tests, and from those at the driver.
+std::string pool_prefix() {
+    const int run = ::getpid();
+    return fmt::format("10.{}.{}.", 100 + run % 50, run / 50 % 250);
+}
+
+class NetworkHost : public Host {
+  public:
+    explicit NetworkHost(const std::string& bits = "24") : Host(test::demo_repository("2026Q3")) {
+        write_config("pkgjail.conf", "[pkgjail]\nnetwork-pool = " + pool_prefix() + "0/" + bits + "\n");
+        write_config("recipes.d/app.recipe",
+                     "[recipe]\nsummary = a test\npackage = tree\n[set]\nrequired =\n"
+                     "[service]\ncommand = /bin/sh -c \"trap 'exit 0' TERM; while :; do sleep 0.1; done\"\n"
+                     "stop-timeout = 5s\n[network]\nmode = private\n[health]\ncommand = /usr/bin/true\n");
+    }
+    nlohmann::json status(const std::string& jail) const {
+        return run({"status", jail, "--json"}).json()["jails"][0];
+    }
+    void must(const std::vector<std::string>& arguments) const {
+        const CommandResult result = run(arguments);
+        INFO(fmt::format("{}\n{}{}", arguments.front(), result.out, result.err));
+        REQUIRE(result.status == 0);
+    }
+    std::vector<std::string> app(const std::string& jail, std::vector<std::string> more = {}) const {
+        more.insert(more.begin(), {"install", "tree", "-j", jail, "--recipe", "app"});
+        return more;
+    }
+};
+
+std::string output_of(std::vector<std::string> argv) {
+    base::Command command;
+    command.argv = std::move(argv);
+    return base::run(command, std::chrono::seconds(30)).out;
+}
+
+/// Interfaces of pkgjail's with the addresses of this run, and tables of the packet filter.
+std::string kernel_state() {
+    std::string text;
+    std::istringstream addresses(output_of({"/sbin/ip", "-o", "addr", "show"}));
+    for (std::string line; std::getline(addresses, line);)
+        if (line.find(pool_prefix()) != std::string::npos)
+            text += line + "\n";
+    if (fs::exists("/usr/sbin/nft"))
+        text += output_of({"/usr/sbin/nft", "list", "ruleset"});
+    return text;
+}
+
+bool has_packet_filter() {
+    if (base::find_program("nft"))
+        return true;
+    WARN("skipped: there is no nft on this host");
+    return false;
+}
+
+/// First line of what `address`:`port` answers to somebody in the jail.
+std::string asked_from(const Host& host, const std::string& jail, const std::string& address, int port) {
+    return host
+        .run({"exec", jail, "/bin/bash", "-c",
+              fmt::format("exec 3<>/dev/tcp/{}/{} && printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3 && "
+                          "head -n 1 <&3 | tr -d '\\r'",
+                          address, port)})
+        .out;
+}
+
+} // namespace
+
+TEST_CASE("a jail with a private network is reached at its address, by host and jails, and by name",
+          "[system][root][network][private]") {
+    if (!test::can_run_jails())
+        return;
+    const std::string before = kernel_state();
+    NetworkHost host;
+    const std::string web = pool_prefix() + "2";
+
+    host.must({"install", "nginx", "-j", "web", "--network", "private"});
+    CHECK(test::http_status("http://" + web + ":8080/") == 200);
+    CHECK(test::http_status("http://127.0.0.1:8080/") != 200);
+    auto status = host.status("web");
+    CHECK(status["network"] == "private");
+    CHECK(status["address"] == web);
+    CHECK(status["addresses"].dump() == R"(["http://)" + web + R"(:8080/"])");
+    CHECK(status["ports"].dump() == "[]");
+    CHECK(status["usage"]["net_in_bytes"].get<int>() > 0);
+    CHECK(host.run({"status", "web"}).out.find("\n  address     " + web + "\n") != std::string::npos);
+    CHECK(host.run({"metrics"}).out.find("pkgjail_jail_network_received_bytes_total{") != std::string::npos);
+
+    // The same port, because it is another network.
+    host.must({"install", "nginx", "-j", "second", "--network", "private"});
+    CHECK(host.status("second")["address"] == pool_prefix() + "3");
+    CHECK(test::http_status("http://" + pool_prefix() + "3:8080/") == 200);
+
+    host.write_config("jails.d/app.jail", "[jail]\nrecipe = app\nrequires = web\nnetwork = private\n");
+    host.must({"apply", "app"});
+    CHECK(asked_from(host, "app", "web", 8080) == "HTTP/1.1 200 OK\n");
+    CHECK(host.run({"exec", "app", "cat", "/etc/hosts"}).out.find(web + " web\n") != std::string::npos);
+    // Nothing leads out of the pool, and a process of the jail's cannot change that.
+    CHECK(host.run({"exec", "app", "cat", "/proc/net/route"}).out.find("\t00000000\t") == std::string::npos);
+
+    const auto traffic = [&] {
+        const std::string text = host.run({"metrics"}).out;
+        const std::size_t at = text.find("pkgjail_jail_network_received_bytes_total{jail=\"web\"");
+        return at == std::string::npos ? 0 : std::stoll(text.substr(text.find("} ", at) + 2));
+    };
+    const auto counted = traffic();
+    CHECK(counted > 0);
+    host.must({"restart", "web"});
+    CHECK(traffic() >= counted);
+    CHECK(host.status("web")["address"] == web);
+    CHECK(test::http_status("http://" + web + ":8080/") == 200);
+
+    host.must({"stop", "app"});
+    host.must({"stop", "web"});
+    host.must({"stop", "second"});
+    CHECK(kernel_state() == before);
+    host.must({"destroy", "second", "--with-data", "--yes"});
+    host.must(host.app("third"));
+    CHECK(host.status("third")["address"] == pool_prefix() + "3");
+}
+
+TEST_CASE("addresses run out with a reason, and destroy gives one back", "[system][root][network][private]") {
+    if (!test::can_run_jails())
+        return;
+    NetworkHost host("30");
+    host.must(host.app("one"));
+    const CommandResult refused = host.run(host.app("two"));
+    CHECK(refused.status == 6);
+    CHECK(refused.err.find("two: no address is free for it: jails have all 1 of network-pool " +
+                           pool_prefix() + "0/30\n") != std::string::npos);
+    CHECK(host.run({"clone", "one", "two"}).status == 6);
+    host.must({"destroy", "one", "--with-data", "--yes"});
+    host.must(host.app("two"));
+
+    // Another pool: the jail moves at its next start.
+    host.write_config("pkgjail.conf", "[pkgjail]\nnetwork-pool = " + pool_prefix() + "64/26\n");
+    host.must({"restart", "two"});
+    CHECK(host.status("two")["address"] == pool_prefix() + "66");
+    // And through what a lost catalog is made from.
+    fs::remove(host.state() / "catalog.sqlite");
+    host.must({"catalog", "rebuild"});
+    CHECK(host.status("two")["address"] == pool_prefix() + "66");
+}
+
+TEST_CASE("what is left of networks whose jails were killed is taken down by the next command",
+          "[system][root][network][private][crash]") {
+    if (!test::can_run_jails() || !has_packet_filter())
+        return;
+    const std::string before = kernel_state();
+    NetworkHost host;
+    const std::string port = std::to_string(test::free_port());
+    host.must(host.app("app", {"--publish", "tcp:" + port + ":80"}));
+    const std::string running = kernel_state();
+    CHECK(running.find(port) != std::string::npos);
+    const auto status = host.status("app");
+    // The supervisor alone: the jail goes on, and so does its network.
+    REQUIRE(::kill(status["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+    host.run({"update"});
+    CHECK(kernel_state() == running);
+    REQUIRE(::kill(status["pid"].get<pid_t>(), SIGKILL) == 0);
+    for (int look = 0; look < 100 && host.status("app")["state"] == "unsupervised"; ++look)
+        ::usleep(20'000);
+    const CommandResult next = host.run({"update"});
+    CHECK(next.err.find("removed what a jail left that was killed: its network pj-") != std::string::npos);
+    CHECK(kernel_state() == before);
+    host.must({"start", "app"});
+    CHECK(kernel_state() == running);
+    host.must({"destroy", "app", "--with-data", "--yes"});
+    CHECK(kernel_state() == before);
+
+    for (const std::string step : {"confine.network_noted", "confine.network_paired", "confine.network_up"}) {
+        INFO(step);
+        host.must(host.app("app", {"--publish", "tcp:" + port + ":80", "--no-start"}));
+        const CommandResult killed = host.run({"start", "app"}, {{"PKGJAIL_STOP_AT", step}});
+        CHECK(killed.status != 0);
+        host.must({"start", "app"});
+        CHECK(kernel_state() == running);
+        host.must({"destroy", "app", "--with-data", "--yes"});
+        CHECK(kernel_state() == before);
+    }
+}
+
+TEST_CASE("published ports lead into the jail from every address of the host, and clash like others",
+          "[system][root][network][private]") {
+    if (!test::can_run_jails() || !has_packet_filter())
+        return;
+    const std::string before = kernel_state();
+    NetworkHost host;
+    const int port = test::free_port();
+    const std::string published = fmt::format("tcp:{}:8080", port);
+    host.must({"install", "nginx", "-j", "web", "--network", "private", "--publish", published});
+
+    CHECK(test::http_status(fmt::format("http://127.0.0.1:{}/", port)) == 200);
+    CHECK(test::http_status(fmt::format("http://{}1:{}/", pool_prefix(), port)) == 200);
+    auto status = host.status("web");
+    CHECK(status["published"].dump() ==
+          fmt::format(R"([{{"address":"","jail_port":8080,"port":{},"protocol":"tcp"}}])", port));
+    CHECK(host.run({"list"}).out.find(fmt::format("tcp:{}", port)) != std::string::npos);
+
+    host.must(host.app("app"));
+    CHECK(asked_from(host, "app", pool_prefix() + "1", port) == "HTTP/1.1 200 OK\n");
+    CHECK(asked_from(host, "web", pool_prefix() + "1", port) == "HTTP/1.1 200 OK\n"); // its own
+
+    const CommandResult clash =
+        host.run({"install", "nginx", "-j", "other", "--set", fmt::format("port={}", port)});
+    CHECK(clash.status == 6);
+    CHECK(clash.err.find(fmt::format("port tcp:{}: is claimed by jail web already", port)) !=
+          std::string::npos);
+    const CommandResult clone = host.run({"clone", "web", "copy"});
+    CHECK(clone.status == 6);
+    const int second = test::free_port();
+    host.must({"clone", "web", "copy", "--publish", fmt::format("tcp:127.0.0.1:{}:8080", second)});
+    CHECK(test::http_status(fmt::format("http://127.0.0.1:{}/", second)) == 200);
+    CHECK(test::http_status(fmt::format("http://{}1:{}/", pool_prefix(), second)) != 200);
+    CHECK(host.status("copy")["address"] != status["address"]);
+
+    host.write_config("jails.d/copy.jail", "[jail]\nrecipe = nginx\npackage = nginx\nnetwork = private\n");
+    const CommandResult drift = host.run({"apply", "-n", "copy"});
+    CHECK(drift.status == 2);
+    CHECK(drift.out.find("publish is tcp:127.0.0.1") != std::string::npos);
+    host.must({"apply", "copy"});
+    CHECK(test::http_status(fmt::format("http://127.0.0.1:{}/", second)) != 200);
+    CHECK(host.run({"apply", "-n", "copy"}).status == 0);
+
+    host.write_config("jails.d/copy.jail",
+                      "[jail]\nrecipe = nginx\npackage = nginx\nnetwork = host\n[set]\nport = " +
+                          std::to_string(second) + "\n");
+    host.must({"apply", "copy"});
+    CHECK(host.status("copy")["address"].is_null());
+    CHECK(test::http_status(fmt::format("http://127.0.0.1:{}/", second)) == 200);
+
+    for (const char* jail : {"app", "copy", "web"})
+        host.must({"destroy", jail, "--with-data", "--yes"});
+    CHECK(kernel_state() == before);
+}
+
+#endif
