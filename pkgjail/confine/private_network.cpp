@@ -47,6 +47,20 @@ HostPath network_notes(const HostPath& state_directory) {
     return state_directory / "run" / "networks";
 }
 
+bool PrivateNetworks::is_noted(const std::string& handle) const {
+    std::error_code error;
+    return std::filesystem::exists(note_of(handle), error);
+}
+
+std::vector<std::string> PrivateNetworks::handles() const {
+    std::vector<std::string> found;
+    std::error_code none_yet;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_, none_yet))
+        found.push_back(entry.path().filename().string());
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
 #ifdef __linux__
 
 namespace {
@@ -255,20 +269,6 @@ void PrivateNetworks::take_down(const std::string& handle) {
         throw base::system_error(error.value(), note_of(handle).string(), "remove");
 }
 
-bool PrivateNetworks::is_noted(const std::string& handle) const {
-    std::error_code error;
-    return std::filesystem::exists(note_of(handle), error);
-}
-
-std::vector<std::string> PrivateNetworks::handles() const {
-    std::vector<std::string> found;
-    std::error_code none_yet;
-    for (const auto& entry : std::filesystem::directory_iterator(directory_, none_yet))
-        found.push_back(entry.path().filename().string());
-    std::sort(found.begin(), found.end());
-    return found;
-}
-
 void PrivateNetworks::set_rates(const JailSpec& spec, const base::ProcessId& first) const {
     Netlink here = Netlink::here(NETLINK_ROUTE);
     Netlink inside = Netlink::inside(NETLINK_ROUTE, namespace_of(first, spec.jail));
@@ -317,6 +317,8 @@ std::optional<Error> private_network_problem(const PrivateNetwork&, const std::s
 std::vector<std::string> private_network_notes(const PrivateNetwork&) {
     return {};
 }
+
+void PrivateNetworks::take_down(const std::string&) {} // nothing was ever brought up
 
 #endif
 

@@ -240,6 +240,39 @@ TEST_CASE("a private network goes with its jail, whichever way that ends", "[roo
     }
 }
 
+TEST_CASE("a network whose maker was killed at any step is made anew, or taken away",
+          "[root][network][crash]") {
+    auto* driver = test::system_driver();
+    if (driver == nullptr)
+        return;
+    for (const char* step : {"confine.network_noted", "confine.network_paired", "confine.network_up"}) {
+        INFO(step);
+        NetworkJail jail;
+        jail.spec.private_network->nat = base::find_program("nft").has_value();
+        jail.spec.command = {"/bin/sleep", "600"};
+        const pid_t maker = ::fork();
+        if (maker == 0) {
+            ::setenv("PKGJAIL_STOP_AT", step, 1);
+            try {
+                driver->create(jail.spec, jail.run_directory(), {});
+            } catch (const base::Error&) {
+                ::_exit(1);
+            }
+            ::_exit(0);
+        }
+        int status = 0;
+        REQUIRE(::waitpid(maker, &status, 0) == maker);
+        CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        CHECK(kernel_state(jail.spec.handle) != "");
+
+        const auto first = jail.launch({"/bin/sleep", "600"});
+        CHECK(kernel_state(jail.spec.handle).find("peer " + pool_prefix() + "2/32") != std::string::npos);
+        driver->remove(jail.spec.handle, jail.run_directory());
+        jail.wait(first);
+        CHECK(kernel_state(jail.spec.handle).empty());
+    }
+}
+
 TEST_CASE("an address that a jail of another state directory has is refused, and nothing is left",
           "[root][network]") {
     auto* driver = test::system_driver();
