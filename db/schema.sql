@@ -5,7 +5,7 @@
 -- Times are whole seconds since 1970 (UTC). Sizes are bytes. Digests are lower-case hexadecimal.
 -- "list" is text with a newline after each item.
 --
--- Truth, found nowhere else: jail and what hangs on it, generation, snapshot, account, action.
+-- Truth, found nowhere else: jail and what hangs on it, generation, snapshot, volume, account, action.
 -- Can be had again: repository and available_package (by asking the repositories), vulnerability and its like (by
 -- fetching the list), image and what hangs on it (from the manifest beside each image).
 
@@ -276,6 +276,40 @@ CREATE TABLE jail_publish (
     port     TEXT NOT NULL,                   -- "tcp:8080:80"
     PRIMARY KEY (jail_id, position)
 ) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- volumes
+
+-- A directory that outlives jails and can be mounted into several.
+CREATE TABLE volume (
+    volume_id  TEXT PRIMARY KEY,              -- 16 hexadecimal digits, never used again; names the directory
+    name       TEXT NOT NULL UNIQUE,          -- given by the operator
+    created_at INTEGER NOT NULL,              -- when it was made
+    fresh      INTEGER NOT NULL CHECK (fresh IN (0, 1)) -- 1: no jail has had it yet
+) STRICT, WITHOUT ROWID;
+
+-- Volumes that a jail has.
+CREATE TABLE jail_volume (
+    jail_id   TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+    path      TEXT NOT NULL,                  -- where it is mounted, as seen inside
+    volume_id TEXT NOT NULL REFERENCES volume, -- a volume in use cannot be deleted
+    writable  INTEGER NOT NULL CHECK (writable IN (0, 1)), -- 0: read-only
+    PRIMARY KEY (jail_id, path)
+) STRICT, WITHOUT ROWID;
+
+-- Who has a volume.
+CREATE INDEX jail_volume_by_volume ON jail_volume (volume_id);
+
+-- Directories and files of the host that a jail has.
+CREATE TABLE jail_mount (
+    jail_id    TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+    path       TEXT NOT NULL,                 -- where it is mounted, as seen inside
+    source     TEXT NOT NULL,                 -- absolute path on the host
+    writable   INTEGER NOT NULL CHECK (writable IN (0, 1)), -- 0: read-only
+    executable INTEGER NOT NULL CHECK (executable IN (0, 1)), -- 1: programs in it may be run
+    PRIMARY KEY (jail_id, path)
+) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- snapshots
 
 -- A snapshot: an image reference and a frozen copy of a jail's configuration and data, under a name. It goes with its jail.
 CREATE TABLE snapshot (

@@ -5,6 +5,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/address_overlap.hpp"
 #include "pkgjail/catalog/generation_merge.hpp"
+#include "pkgjail/catalog/jail_mounts.hpp"
 
 #define JAIL_COLUMNS                                                                                         \
     "jail_id, name, recipe, profile, network, limits_template, wanted_running, created_at,"                  \
@@ -100,10 +101,11 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     hold(jail.id);
     while (hold.next())
         jail.holds.push_back({hold.text(0), hold.text(1), hold.optional_integer(2)});
+    read_mounts(database, jail);
     return jail;
 }
 
-/// Settings, limits, claims, network and holds; a claim written twice counts once.
+/// Settings, limits, claims, network, holds and mounts; a claim written twice counts once.
 void insert_belongings(Database& database, const Jail& jail) {
     Statement setting(database, "INSERT INTO jail_setting (jail_id, key, value) VALUES (?, ?, ?)");
     for (const auto& [key, value] : jail.settings)
@@ -119,6 +121,7 @@ void insert_belongings(Database& database, const Jail& jail) {
     Statement hold(database, "INSERT INTO jail_hold (jail_id, pkgbase, reason, until) VALUES (?, ?, ?, ?)");
     for (const Hold& row : jail.holds)
         hold.use()(jail.id)(row.pkgbase)(row.reason)(row.until).execute();
+    insert_mounts(database, jail);
 }
 
 void insert_generation(Database& database, const std::string& jail_id, const Generation& generation) {
@@ -233,6 +236,7 @@ void Jails::update(const Jail& jail) {
     Statement(database, "DELETE FROM jail_claim WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_publish WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_hold WHERE jail_id = ?").use()(jail.id).execute();
+    delete_mounts(database, jail.id);
     insert_belongings(database, jail);
     transaction.commit();
 }

@@ -55,6 +55,24 @@ struct Hold {
     bool operator==(const Hold&) const = default;
 };
 
+/// A volume and where the jail sees it.
+struct VolumeUseRow {
+    std::string volume_id;
+    std::string volume; ///< its name; found by the id when a jail is written
+    std::string path;
+    bool writable = true;
+    bool operator==(const VolumeUseRow&) const = default;
+};
+
+/// A directory or file of the host's and where the jail sees it.
+struct HostMountRow {
+    std::string source;
+    std::string path;
+    bool writable = false;
+    bool executable = false;
+    bool operator==(const HostMountRow&) const = default;
+};
+
 struct Jail {
     std::string id; ///< 16 hexadecimal digits, never used again; names the directories
     std::string name;
@@ -70,7 +88,9 @@ struct Jail {
     std::int64_t created_at = 0;
     std::int64_t current = 0; ///< generation
     std::vector<PortClaimRow> claims;
-    std::vector<Hold> holds; ///< by pkgbase
+    std::vector<Hold> holds;           ///< by pkgbase
+    std::vector<VolumeUseRow> volumes; ///< by path
+    std::vector<HostMountRow> mounts;  ///< by path
     std::optional<std::string>
         operation; ///< stage of an operation that has stopped the service and is not finished
 };

@@ -24,13 +24,16 @@ struct StepWords {
     const char* done;
 };
 
-constexpr std::array<StepWords, 8> step_words = {{
+constexpr std::array<StepWords, 11> step_words = {{
     {ops::ApplyStep::create, "be made", "made"},
     {ops::ApplyStep::stop, "be stopped", "stopped"},
     {ops::ApplyStep::limits, "get other limits at once", "has other limits at once"},
+    {ops::ApplyStep::network, "get another network", "has another network"},
+    {ops::ApplyStep::mounts, "get other volumes and mounts", "has other volumes and mounts"},
     {ops::ApplyStep::settings, "get other settings", "has other settings"},
     {ops::ApplyStep::install, "get more packages", "has more packages"},
     {ops::ApplyStep::remove, "lose packages", "has fewer packages"},
+    {ops::ApplyStep::secrets, "need secrets that nobody has set", "has its secrets"},
     {ops::ApplyStep::start, "be started", "started"},
     {ops::ApplyStep::destroy, "be destroyed, its data kept", "destroyed, its data kept"},
 }};

@@ -53,14 +53,15 @@ int rebuild(Environment& environment) {
                                 {"jails", result.jails},
                                 {"generations", result.generations},
                                 {"snapshots", result.snapshots},
+                                {"volumes", result.volumes},
                                 {"images", result.images},
                                 {"accounts", result.accounts},
                                 {"aside", result.aside}});
         return exit_done;
     }
-    environment.say(fmt::format("{} from {} jails, {} generations, {} snapshots, {} images\n",
+    environment.say(fmt::format("{} from {} jails, {} generations, {} snapshots, {} volumes, {} images\n",
                                 dry_run ? "would be rebuilt" : "rebuilt", result.jails, result.generations,
-                                result.snapshots, result.images));
+                                result.snapshots, result.volumes, result.images));
     if (!result.aside.empty())
         environment.say(fmt::format("the old catalog is {}\n", result.aside));
     return exit_done;

@@ -25,6 +25,10 @@ std::string text_of(const ops::CloneResult& result) {
     for (const std::string& path : result.kept)
         text += fmt::format("jail {}: an edited file of the recipe was written anew; yours is {}\n",
                             result.jail, base::printable(path));
+    for (const std::string& path : result.left)
+        text += fmt::format("jail {}: what {} has mounted at {} is not cloned; to share it: pkgjail volume "
+                            "attach {} …\n",
+                            result.jail, result.source, base::printable(path), result.jail);
     if (result.status) {
         text += fmt::format(
             "jail {}: {}", result.jail,
@@ -55,14 +59,15 @@ int cmd_clone(Environment& environment) {
     request.set = settings(environment.list("set"));
     request.network = network_choice(environment);
     request.start = !environment.has("no-start");
+    request.with_secrets = environment.has("with-secrets");
     const ops::CloneResult result = ops::clone(environment.context(), request);
     const bool dry_run = environment.context().dry_run;
     if (environment.json()) {
         Json json = {
-            {"jail", result.jail},       {"source", result.source},      {"snapshot", result.snapshot},
-            {"dry_run", dry_run},        {"image", result.image},        {"method", result.method},
-            {"renewed", result.renewed}, {"removed", result.removed},    {"kept", result.kept},
-            {"started", result.started}, {"addresses", result.addresses}};
+            {"jail", result.jail},       {"source", result.source},   {"snapshot", result.snapshot},
+            {"dry_run", dry_run},        {"image", result.image},     {"method", result.method},
+            {"renewed", result.renewed}, {"removed", result.removed}, {"kept", result.kept},
+            {"left", result.left},       {"started", result.started}, {"addresses", result.addresses}};
         if (result.status)
             json["status"] = status_json(*result.status);
         environment.print_json(json);

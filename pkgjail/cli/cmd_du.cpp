@@ -57,7 +57,12 @@ int cmd_du(Environment& environment) {
         Json jails = Json::array();
         for (const ops::JailUsage& jail : result.jails)
             jails.push_back(jail_json(jail));
+        Json volumes = Json::array();
+        for (const ops::VolumeUsage& volume : result.volumes)
+            volumes.push_back(
+                {{"volume", volume.volume}, {"size", size_json(volume.size)}, {"jails", volume.jails}});
         environment.print_json({{"jails", jails},
+                                {"volumes", volumes},
                                 {"images", size_json(result.images)},
                                 {"cache", size_json(result.cache)},
                                 {"rest", size_json(result.rest)},
@@ -73,6 +78,9 @@ int cmd_du(Environment& environment) {
             table.add(row("", "snapshots", jail.snapshots));
         table.add(row("", "all", jail.total));
     }
+    for (const ops::VolumeUsage& volume : result.volumes)
+        table.add(row("-", ("volume " + volume.volume).c_str(), volume.size,
+                      fmt::format("{}", fmt::join(volume.jails, " "))));
     table.add(row("-", "images", result.images));
     table.add(row("", "cache", result.cache));
     table.add(row("", "rest", result.rest));

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/printable.hpp"
@@ -67,6 +68,17 @@ std::string status_block(const ops::JailView& view) {
     for (const std::string& required : view.requires_)
         line("requires", required);
     line("address", view.jail.address + (view.nat ? ", with NAT" : ""));
+    for (const catalog::VolumeUseRow& use : view.jail.volumes) {
+        const auto shared = view.volumes_shared.find(use.volume_id);
+        line("volume",
+             fmt::format("{} at {}{}{}", use.volume, printable(use.path), use.writable ? "" : ", read-only",
+                         shared == view.volumes_shared.end() || shared->second.empty()
+                             ? ""
+                             : fmt::format(", shared with {}", fmt::join(shared->second, " "))));
+    }
+    for (const catalog::HostMountRow& mount : view.jail.mounts)
+        line("mount", fmt::format("{} at {}{}", printable(mount.source), printable(mount.path),
+                                  mount.writable ? ", writable" : ""));
     line("ports", ports_text(view));
     for (const jail::PublishedPort& port : view.publish)
         line("published", port.str());
@@ -129,6 +141,8 @@ int cmd_list(Environment& environment) {
                             {"address", view.jail.address},
                             {"ports", ports_text(view)},
                             {"vulnerable_packages", view.vulnerable ? Json(*view.vulnerable) : Json(nullptr)},
+                            {"volumes", volumes_json(view)},
+                            {"mounts", mounts_json(view.jail)},
                             {"holds", holds_json(view.jail.holds)}});
         environment.print_json({{"jails", list}});
         return exit_done;

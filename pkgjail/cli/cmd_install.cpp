@@ -133,6 +133,11 @@ int cmd_install(Environment& environment) {
     request.limit_overrides = limit_changes(environment.list("limit"));
     request.set = settings(environment.list("set"));
     request.network = network_choice(environment);
+    for (const std::string& text : environment.list("volume"))
+        jail::add_volume_word("--volume", text, request.mounts);
+    for (const std::string& text : environment.list("mount"))
+        jail::add_mount_word("--mount", text, request.mounts);
+    request.secrets = secret_files(environment.list("secret"));
     request.start = !environment.has("no-start");
     if (environment.has("locked") && environment.text("locked").empty())
         throw Error(ErrorKind::usage, "--locked", "found \"\", allowed: a file that pkgjail lock wrote");

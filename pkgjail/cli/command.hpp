@@ -92,6 +92,9 @@ std::vector<std::string> named_jails(Environment& environment);
 /// --set: "port=8081" → port, 8081.
 std::map<std::string, std::string> settings(const std::vector<std::string>& texts);
 
+/// --secret: "tls.key=FILE" → tls.key, FILE.
+std::map<std::string, base::HostPath> secret_files(const std::vector<std::string>& texts);
+
 /// "memory=256M" → memory, 256M.
 std::map<std::string, std::string> limit_changes(const std::vector<std::string>& texts);
 
@@ -149,6 +152,8 @@ int cmd_ps(Environment&);
 int cmd_top(Environment&);
 int cmd_metrics(Environment&);
 int cmd_serve(Environment&);
+int cmd_volume(Environment&);
+int cmd_secret(Environment&);
 int cmd_gc(Environment&);
 int cmd_du(Environment&);
 int cmd_catalog(Environment&);

@@ -31,7 +31,13 @@ void install_options(po::options_description& options) {
         "limit", po::value<std::vector<std::string>>()->value_name("LIMIT=VALUE"),
         "one limit of its own, for example memory=256M; may be repeated")(
         "set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
-        "value of the recipe, for example port=8081; may be repeated")("no-start", "install only")(
+        "value of the recipe, for example port=8081; may be repeated")(
+        "volume", po::value<std::vector<std::string>>()->value_name("VOLUME:PATH[:ro]"),
+        "a volume and where the jail has it; made where there is none; may be repeated")(
+        "mount", po::value<std::vector<std::string>>()->value_name("HOSTPATH:PATH[:rw]"),
+        "a directory of the host, if pkgjail.conf allows it; may be repeated")(
+        "secret", po::value<std::vector<std::string>>()->value_name("NAME=FILE"),
+        "a secret of the service, read from FILE; may be repeated")("no-start", "install only")(
         "locked", po::value<std::string>()->value_name("FILE"),
         "exactly the packages that pkgjail lock wrote down");
 }
@@ -46,6 +52,10 @@ void clone_options(po::options_description& options) {
                           "another value of the recipe, for example port=8081; may be repeated")(
         "no-start", "make it only");
     network_options(options);
+}
+void copy_options(po::options_description& options) {
+    clone_options(options);
+    options.add_options()("with-secrets", "with the secrets of SRC");
 }
 void export_options(po::options_description& options) {
     options.add_options()("format", po::value<std::string>()->value_name("FORMAT"),
@@ -181,7 +191,8 @@ const std::vector<Command>& commands() {
         {"why", "JAIL PKG", "why a package is there", no_options, {"jail", "package"}, false, cmd_why},
         {"install",
          "PKG|FILE…|--locked FILE [-j JAIL] [--recipe R] [--limits TEMPLATE] [--limit L=V]… [--set K=V]… "
-         "[--network MODE] [--publish PORT]… [--nat YES|NO] [--resolv WHICH] [--no-start]",
+         "[--network MODE] [--publish PORT]… [--nat YES|NO] [--resolv WHICH] "
+         "[--volume V:PATH]… [--mount HOSTPATH:PATH]… [--secret NAME=FILE]… [--no-start]",
          "packages into a jail, and its service running",
          install_options,
          {"package…"},
@@ -327,9 +338,9 @@ const std::vector<Command>& commands() {
          cmd_restore},
         {"drop", "JAIL NAME", "remove a snapshot; asks first", no_options, {"jail", "name"}, false, cmd_drop},
         {"clone",
-         "SRC[@SNAPSHOT] DST [--set K=V]… [--no-start]",
+         "SRC[@SNAPSHOT] DST [--set K=V]… [--with-secrets] [--no-start]",
          "a new jail with a copy of another one's data",
-         clone_options,
+         copy_options,
          {"source", "jail"},
          false,
          cmd_clone},
@@ -400,6 +411,20 @@ const std::vector<Command>& commands() {
          {},
          false,
          cmd_serve},
+        {"volume",
+         "list [VOLUME…] | create VOLUME | destroy VOLUME | attach JAIL VOLUME:PATH[:ro] | detach JAIL PATH",
+         "directories that outlive jails, and who has them",
+         no_options,
+         {"action", "argument…"},
+         false,
+         cmd_volume},
+        {"secret",
+         "list JAIL | set JAIL NAME < FILE | remove JAIL NAME",
+         "files for the eyes of one jail's service",
+         no_options,
+         {"action", "jail", "name"},
+         false,
+         cmd_secret},
         {"gc", "[-n]", "remove what nothing needs any more", no_options, {}, false, cmd_gc},
         {"du",
          "[JAIL…]",

@@ -101,7 +101,9 @@ std::string command_line_of(const Command& command, const po::parsed_options& pa
         if (!positional)
             text += " --" + option.string_key;
         for (const std::string& value : option.value)
-            text.append(" ").append(quoted(value));
+            // Somebody may have given the secret itself in the place of the file that holds it.
+            text.append(" ").append(
+                quoted(option.string_key == "secret" ? value.substr(0, value.find('=')) + "=FILE" : value));
     }
     for (const std::string& word : inner)
         text.append(" ").append(quoted(word));

@@ -148,6 +148,29 @@ Json held_json(jail::Enforcement enforcement, const std::string& mechanism) {
 
 } // namespace
 
+Json volumes_json(const ops::JailView& view) {
+    Json list = Json::array();
+    for (const catalog::VolumeUseRow& use : view.jail.volumes) {
+        const auto shared = view.volumes_shared.find(use.volume_id);
+        list.push_back({{"volume", use.volume},
+                        {"path", use.path},
+                        {"writable", use.writable},
+                        {"shared_with",
+                         shared == view.volumes_shared.end() ? std::vector<std::string>{} : shared->second}});
+    }
+    return list;
+}
+
+Json mounts_json(const catalog::Jail& jail) {
+    Json list = Json::array();
+    for (const catalog::HostMountRow& mount : jail.mounts)
+        list.push_back({{"source", mount.source},
+                        {"path", mount.path},
+                        {"writable", mount.writable},
+                        {"executable", mount.executable}});
+    return list;
+}
+
 Json jail_json(const ops::JailView& view) {
     Json ports = Json::array();
     for (const catalog::PortClaimRow& claim : view.jail.claims)
@@ -195,6 +218,8 @@ Json jail_json(const ops::JailView& view) {
                  {"packages", packages},
                  {"vulnerable_packages", or_null(view.vulnerable)},
                  {"holds", holds_json(view.jail.holds)},
+                 {"volumes", volumes_json(view)},
+                 {"mounts", mounts_json(view.jail)},
                  {"settings", view.jail.settings},
                  {"limits_template", view.jail.limits_template},
                  {"wanted_running", view.jail.wanted_running},

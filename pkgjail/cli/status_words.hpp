@@ -20,6 +20,9 @@ std::string short_id(const std::string& image_id);
 Json status_json(const supervise::ServiceStatus& status);
 Json limits_json(const std::vector<jail::LimitReading>& limits);
 Json usage_json(const confine::Usage& usage);
+/// What it has mounted.
+Json volumes_json(const ops::JailView& view);
+Json mounts_json(const catalog::Jail& jail);
 Json jail_json(const ops::JailView& view);
 Json jails_json(const std::vector<ops::JailView>& views);
 

@@ -18,6 +18,11 @@ void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
                       "stop it first; the limits hold from its next start");
 }
 
+void Driver::put_secrets(const JailSpec& spec, const base::HostPath&) {
+    throw base::Error(base::ErrorKind::configuration, spec.jail,
+                      "has secrets, which driver " + info().name + " cannot put into it");
+}
+
 PortsReading Driver::read_ports(const std::string&, const base::HostPath&) const {
     const std::string why = "driver " + info().name + " holds no jail to its ports";
     return {jail::Enforcement::advisory, why, jail::Enforcement::advisory, why};

@@ -107,6 +107,10 @@ class Driver {
     virtual base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
                                   const ExecRequest& request, const Streams& streams);
 
+    /// Puts the secrets of `spec` as they are now into a jail that is made; create() has done so already.
+    /// Throws what reading them throws, and Error{configuration} where the driver has no means for it.
+    virtual void put_secrets(const JailSpec& spec, const base::HostPath& run_directory);
+
     /// Reads every wanted limit back from the kernel.
     virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                         const base::HostPath& run_directory) const = 0;

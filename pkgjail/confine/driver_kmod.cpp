@@ -13,12 +13,15 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/kmod_network.hpp"
 #include "pkgjail/confine/kmod_place.hpp"
 #include "pkgjail/confine/kmod_request.hpp"
 #include "pkgjail/confine/kmod_terminal.hpp"
 #include "pkgjail/confine/mount_points.hpp"
+#include "pkgjail/confine/mount_source.hpp"
 #include "pkgjail/confine/oci_spec.hpp"
+#include "pkgjail/confine/secrets.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -99,7 +102,7 @@ KmodDriver::KmodDriver(std::unique_ptr<KmodHost> host, const HostPath& state_dir
         fmt::format("kernel module pkgjail, interface {}, sampling every {} ms, {} jails",
                     control_.version().abi, control_.version().period_ms, control_.version().jails);
     info_.notes = control_.notes();
-    info_.notes.emplace_back("limits io-read, io-write, disk: this kernel has no hook for them");
+    info_.notes.emplace_back("limits io-read, io-write: this kernel has no hook for them");
 }
 
 HostPath KmodDriver::place_of(const std::string& handle) const {
@@ -144,10 +147,16 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
     remove(spec.handle, run_directory);
     check_mountable(spec);
     check_mount_points(spec);
+    // This kernel mounts what a path leads to and takes no descriptor, so that looking and mounting are two
+    // steps; the jail itself does not run in between.
+    for (const Mount& mount : spec.mounts)
+        if (mount.by_descriptor)
+            open_source(spec, mount);
     try {
         write_network_lines(spec, run_directory);
         assemble_root(*host_, place, root_steps(spec, place, facts), spec.jail);
         base::step("confine.root_mounted");
+        put_secrets(spec, run_directory);
         request.root = host_->open_directory(place / place_root);
         if (request.root < 0)
             throw base::system_error(-request.root, (place / place_root).string(), "open");
@@ -180,6 +189,10 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
         }
         throw;
     }
+}
+
+void KmodDriver::put_secrets(const JailSpec& spec, const HostPath&) {
+    write_secrets(spec, base::Tree::open(place_of(spec.handle) / place_root));
 }
 
 void KmodDriver::start(const JailSpec& spec, const HostPath&) {
@@ -302,7 +315,9 @@ std::vector<jail::LimitReading> KmodDriver::read_limits(const JailSpec& spec,
     const pkgjail_stat stat = running(spec.handle);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
-        readings.push_back(kind == jail::LimitKind::net_out
+        readings.push_back(kind == jail::LimitKind::disk && !spec.storage.empty()
+                               ? read_disk_limit(spec.storage, limit.value)
+                           : kind == jail::LimitKind::net_out
                                ? net_out_reading(spec, limit.value, host_->operator_file(altq_conf),
                                                  altq_file(run_directory).string())
                                : kmod_reading(kind, limit.value, stat));

@@ -51,6 +51,7 @@ class KmodDriver final : public Driver {
     /// in use, of which the module would make room by killing.
     void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
+    void put_secrets(const JailSpec& spec, const base::HostPath& run_directory) override;
     PortsReading read_ports(const std::string& handle, const base::HostPath& run_directory) const override;
 
   private:

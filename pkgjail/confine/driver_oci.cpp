@@ -23,9 +23,12 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/jail_process.hpp"
+#include "pkgjail/confine/mount_source.hpp"
 #include "pkgjail/confine/process_limits.hpp"
+#include "pkgjail/confine/secrets.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -60,6 +63,11 @@ void detach_mounts_below(const HostPath& directory) {
     for (auto point = found.rbegin(); point != found.rend(); ++point)
         if (::umount2(point->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL)
             throw base::system_error(errno, *point, "umount");
+}
+
+std::optional<std::uint64_t> wanted_disk(const JailSpec& spec) {
+    const auto found = spec.limits.wanted.find(LimitKind::disk);
+    return found == spec.limits.wanted.end() ? std::nullopt : std::optional(found->second.value);
 }
 
 void check_handle(const std::string& handle) {
@@ -114,24 +122,32 @@ JailCgroup OciDriver::running_cgroup(const std::string& handle) const {
 
 base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_directory,
                                   const Streams& streams) {
-    const std::string config = oci_config(spec, host_);
+    check_spec(spec);
     remove(spec.handle, run_directory);
     check_mount_points(spec);
     const HostPath bundle = bundle_directory(run_directory);
     base::make_directories(runtime_.state_root(), 0700);
     base::make_directories(bundle, 0700);
-    base::write_file_atomically(bundle / "config.json", config);
+    base::write_file_atomically(bundle / "config.json", oci_config(with_own_sources(spec, bundle), host_));
     const HeldPorts held = ports_to_hold(spec, host_.port_guard);
     write_held_ports(bundle, held);
     base::step("confine.bundle_written");
+    if (!spec.storage.empty())
+        set_disk_limit(spec.storage, wanted_disk(spec));
     try {
         auto entrance = Entrance::around_runtime(host_.port_guard, held);
         OciRuntime::Outcome outcome;
         {
             const CgroupParentHold hold(hierarchies_);
-            outcome = runtime_.call(
-                {"create", "--bundle", bundle.string(), "--pid-file", (bundle / "pid").string(), spec.handle},
-                bundle, streams, runtime_patience, entrance);
+            const auto make = [&] {
+                outcome = runtime_.call({"create", "--bundle", bundle.string(), "--pid-file",
+                                         (bundle / "pid").string(), spec.handle},
+                                        bundle, streams, runtime_patience, entrance);
+            };
+            if (has_own_sources(spec))
+                run_with_own_sources(spec, bundle, make);
+            else
+                make();
         }
         entrance.check(spec.jail, spec.command.front());
         if (!outcome.exit.success())
@@ -141,6 +157,8 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
         const base::ProcessId first = finish_create(spec, bundle);
         if (spec.network == jail::NetworkMode::private_)
             networks_.bring_up(spec, first);
+        if (!spec.secrets.empty())
+            put_secrets(spec, run_directory);
         return first;
     } catch (...) {
         // What create failed for is what the caller must hear; if clearing away fails as well, the next
@@ -183,6 +201,15 @@ void OciDriver::enter_network(const JailSpec& spec, const HostPath& run_director
     const base::Fd network = base::open_file(fmt::format("/proc/{}/ns/net", first->pid), O_RDONLY);
     if (::setns(network.get(), CLONE_NEWNET) != 0)
         throw base::system_error(errno, spec.jail, "enter its network");
+}
+
+void OciDriver::put_secrets(const JailSpec& spec, const HostPath& run_directory) {
+    const auto first = first_process(run_directory);
+    if (!first)
+        throw not_running(spec.handle);
+    write_secrets(spec,
+                  base::Tree(base::open_file(fmt::format("/proc/{}/root", first->pid), O_PATH | O_DIRECTORY),
+                             "root of jail " + spec.jail));
 }
 
 void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
@@ -326,8 +353,7 @@ jail::LimitReading OciDriver::read_limit(const JailSpec& spec, LimitKind kind, s
                                 : "the jail has no network";
         return reading;
     case LimitKind::disk:
-        reading.mechanism = "no quota on the file system of the state directory";
-        return reading;
+        break; // the jail's directory is asked, not the kernel's jail
     }
     return reading;
 }
@@ -338,7 +364,9 @@ std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
     await_first_process(run_directory);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
-        readings.push_back(read_limit(spec, kind, limit.value, cgroup, run_directory));
+        readings.push_back(kind == LimitKind::disk && !spec.storage.empty()
+                               ? read_disk_limit(spec.storage, limit.value)
+                               : read_limit(spec, kind, limit.value, cgroup, run_directory));
     return readings;
 }
 

@@ -51,6 +51,7 @@ class OciDriver final : public Driver {
                                                 const base::HostPath& run_directory) const override;
     void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
     Usage usage(const std::string& handle, const base::HostPath& run_directory) const override;
+    void put_secrets(const JailSpec& spec, const base::HostPath& run_directory) override;
     PortsReading read_ports(const std::string& handle, const base::HostPath& run_directory) const override;
     /// Whether a process that is added to the jail is refused a port that the jail does not claim. For the
     /// probe.

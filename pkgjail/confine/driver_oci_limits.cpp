@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
 #include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/process_limits.hpp"
@@ -70,6 +71,8 @@ void OciDriver::set_limits(const JailSpec& spec, const base::HostPath& run_direc
         set_for_all(cgroup, kind, wanted_of_process(kind));
     if (const auto first = first_process(run_directory); first && spec.network == jail::NetworkMode::private_)
         networks_.set_rates(spec, *first);
+    if (!spec.storage.empty())
+        set_disk_limit(spec.storage, wanted(LimitKind::disk));
 }
 
 } // namespace pkgjail::confine

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <set>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 namespace pkgjail::confine {
 namespace {
@@ -96,20 +99,28 @@ void add_namespace_rules(std::vector<SyscallRule>& rules) {
     rules.push_back({{"unshare"}, linux_eperm, {{0, new_time, new_time}}});
 }
 
-// Every ioctl but TIOCSTI (0x5412, types into the terminal that the caller sits at) and TIOCLINUX (0x541c,
-// the same by pasting). There is no "not equal under a mask", so the rules name what may differ: any of the
-// upper 28 bits, or else one of the 14 other last digits.
+// Every ioctl but these, told by their lower 16 bits, which are type and number: TIOCSTI (types into the
+// terminal that the caller sits at), TIOCLINUX (the same by pasting), and those by which files get away from
+// the quota that counts them: FS_IOC_SETFLAGS and FS_IOC_FSSETXATTR (a file's project, and whether new files
+// have it), and those of btrfs that make a subvolume. There is no "not equal under a mask", so the rules name
+// what may differ: of each beginning, from the upper bit down, that a refused one has and the other half of
+// which none has, that half.
 void add_ioctl_rules(std::vector<SyscallRule>& rules) {
-    constexpr std::uint64_t tiocsti = 0x5412;
-    constexpr std::uint64_t tioclinux = 0x541c;
-    for (unsigned bit = 4; bit < 32; ++bit) {
-        const std::uint64_t mask = std::uint64_t{1} << bit;
-        rules.push_back({{"ioctl"}, 0, {{1, mask, ~tiocsti & mask}}});
-    }
-    for (std::uint64_t request = 0x5410; request <= 0x541f; ++request) {
-        const bool refused = request == tiocsti || request == tioclinux;
-        rules.push_back({{"ioctl"}, refused ? linux_eperm : 0, {{1, low_word, request}}});
-    }
+    constexpr std::uint64_t refused[] = {0x5412, 0x541c, 0x6602, 0x5820, 0x9401, 0x940e, 0x9417, 0x9418};
+    constexpr std::uint64_t type_and_number = 0xffff;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> allowed; // mask and value
+    for (const std::uint64_t request : refused)
+        for (unsigned bit = 0; bit < 16; ++bit) {
+            const std::uint64_t mask = type_and_number & ~((std::uint64_t{1} << bit) - 1);
+            const std::uint64_t other = (request & mask) ^ (std::uint64_t{1} << bit);
+            if (std::none_of(std::begin(refused), std::end(refused),
+                             [&](std::uint64_t one) { return (one & mask) == other; }))
+                allowed.emplace(mask, other);
+        }
+    for (const auto& [mask, value] : allowed)
+        rules.push_back({{"ioctl"}, 0, {{1, mask, value}}});
+    for (const std::uint64_t request : refused)
+        rules.push_back({{"ioctl"}, linux_eperm, {{1, type_and_number, request}}});
 }
 
 // TCP, UDP with its light form, and ping's own datagrams; nothing else that has ports, because Landlock holds

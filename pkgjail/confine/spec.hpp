@@ -24,6 +24,9 @@ struct Mount {
     base::RootPath target; ///< exists in the root's skeleton or in an earlier mount
     bool writable = false;
     bool no_exec = false;
+    /// bind: the source belongs to others on this host, who may change what its path leads to. It is opened
+    /// descriptor by descriptor when the jail is made, looked at once more, and that descriptor is mounted.
+    bool by_descriptor = false;
     std::uint64_t size_bytes = 0; ///< tmpfs: ceiling
     unsigned mode = 0755;         ///< tmpfs: of its top directory
 };
@@ -45,11 +48,23 @@ struct PrivateNetwork {
     std::vector<jail::PublishedPort> publish;
 };
 
+/// A file that only its owner may read, put on a tmpfs inside before anything runs. The value is in no
+/// description: it is read from `source` when the jail is made.
+struct Secret {
+    std::string name; ///< the jail has it as /run/secrets/NAME
+    base::HostPath source;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+};
+
 struct JailSpec {
-    std::string handle;        ///< unique on this host while it exists: what the kernel side calls the jail
-                               ///< ("pkgjail-<jail id>", "pkgjail-build-<random>")
-    std::string jail;          ///< the jail's name, its host name inside
-    base::HostPath root;       ///< skeleton of mount points, read-only for the jail
+    std::string handle;  ///< unique on this host while it exists: what the kernel side calls the jail
+                         ///< ("pkgjail-<jail id>", "pkgjail-build-<random>")
+    std::string jail;    ///< the jail's name, its host name inside
+    base::HostPath root; ///< skeleton of mount points, read-only for the jail
+    std::vector<Secret> secrets;
+    base::HostPath storage; ///< what limit disk is about: the jail's own directory; empty: nothing
+    std::vector<base::HostPath> closed; ///< of which nothing may be mounted by_descriptor
     std::vector<Mount> mounts; ///< fresh /dev, /proc and /sys are the driver's own and not in the list
     std::vector<std::string> command;
     std::map<std::string, std::string> environment; ///< the whole of it

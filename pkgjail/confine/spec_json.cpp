@@ -38,6 +38,7 @@ Json mount_to_json(const Mount& mount) {
     json["no_exec"] = mount.no_exec;
     if (mount.kind == Mount::Kind::bind) {
         json["source"] = mount.source.string();
+        json["by_descriptor"] = mount.by_descriptor;
     } else {
         json["size_bytes"] = mount.size_bytes;
         json["mode"] = mount.mode;
@@ -56,6 +57,7 @@ Mount mount_from_json(const Json& json) {
     mount.no_exec = json.at("no_exec").get<bool>();
     if (mount.kind == Mount::Kind::bind) {
         mount.source = json.at("source").get<std::string>();
+        mount.by_descriptor = json.value("by_descriptor", false);
     } else {
         mount.size_bytes = json.at("size_bytes").get<std::uint64_t>();
         mount.mode = json.at("mode").get<unsigned>();
@@ -117,6 +119,16 @@ std::string to_json(const JailSpec& spec) {
               {"handle", spec.handle},
               {"jail", spec.jail},
               {"root", spec.root.string()}};
+    json["secrets"] = Json::array();
+    for (const auto& secret : spec.secrets)
+        json["secrets"].push_back({{"name", secret.name},
+                                   {"source", secret.source.string()},
+                                   {"uid", secret.uid},
+                                   {"gid", secret.gid}});
+    json["storage"] = spec.storage.string();
+    json["closed"] = Json::array();
+    for (const auto& directory : spec.closed)
+        json["closed"].push_back(directory.string());
     json["mounts"] = Json::array();
     for (const auto& mount : spec.mounts)
         json["mounts"].push_back(mount_to_json(mount));
@@ -152,6 +164,13 @@ JailSpec spec_from_json(std::string_view text) {
         spec.handle = json.at("handle").get<std::string>();
         spec.jail = json.at("jail").get<std::string>();
         spec.root = json.at("root").get<std::string>();
+        for (const auto& secret : json.value("secrets", Json::array()))
+            spec.secrets.push_back(
+                {secret.at("name").get<std::string>(), secret.at("source").get<std::string>(),
+                 secret.at("uid").get<std::uint32_t>(), secret.at("gid").get<std::uint32_t>()});
+        spec.storage = json.value("storage", std::string());
+        for (const auto& directory : json.value("closed", Json::array()))
+            spec.closed.emplace_back(directory.get<std::string>());
         for (const auto& mount : json.at("mounts"))
             spec.mounts.push_back(mount_from_json(mount));
         spec.command = json.at("command").get<std::vector<std::string>>();

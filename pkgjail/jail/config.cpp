@@ -66,6 +66,13 @@ void read_paths(const Section& section, Config& config) {
                                           "10.77.0.0/24, 172.30.8.0/22");
         config.network_pool = *parsed;
     }
+    for (const Setting& allowed : reader.list("allow-mount")) {
+        const std::optional<base::RootPath> path = absolute_path(allowed.value);
+        if (!path || path->is_root())
+            throw wrong_value(allowed,
+                              "an absolute path such as /srv, without \"..\" and a slash at the end");
+        config.allow_mounts.emplace_back(path->str());
+    }
     config.parallel = static_cast<unsigned>(reader.number("parallel", 1, 1000).value_or(config.parallel));
     reader.finish();
 }

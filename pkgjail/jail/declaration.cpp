@@ -7,6 +7,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/render_parts.hpp"
 
 namespace pkgjail::jail {
 
@@ -87,6 +88,25 @@ void read_network(SectionReader& reader, Declaration& declaration) {
     }
 }
 
+void read_mounts(SectionReader& reader, Declaration& declaration) {
+    std::vector<base::RootPath> taken;
+    const auto take = [&](const Setting& setting, const base::RootPath& path) {
+        for (const base::RootPath& other : taken)
+            if (path.is_within(other) || other.is_within(path))
+                throw wrong_value(
+                    setting, fmt::format("a path of its own, and something is mounted at {}", other.str()));
+        taken.push_back(path);
+    };
+    for (const Setting& volume : reader.list("volume")) {
+        declaration.volumes.push_back(parse_volume_use(volume));
+        take(volume, declaration.volumes.back().path);
+    }
+    for (const Setting& mount : reader.list("mount")) {
+        declaration.mounts.push_back(parse_host_mount(mount));
+        take(mount, declaration.mounts.back().path);
+    }
+}
+
 void read_labels(SectionReader& reader, Declaration& declaration) {
     for (const Setting& label : reader.list("label")) {
         const std::size_t at = label.value.find('=');
@@ -112,6 +132,8 @@ void read_jail(const Section& section, Declaration& declaration) {
         declaration.limits = *limits;
     }
     read_network(reader, declaration);
+    read_mounts(reader, declaration);
+    declaration.secrets = read_secrets(reader);
     read_requires(reader, declaration);
     declaration.autostart = reader.yes_no("autostart");
     read_labels(reader, declaration);
@@ -122,7 +144,8 @@ void read_jail(const Section& section, Declaration& declaration) {
         return;
     if (declaration.packages.empty())
         reader.fail("package", "found neither recipe nor package", "a recipe, or one package or more");
-    for (const std::string key : {"network", "nat", "publish", "resolv", "requires", "autostart", "state"})
+    for (const std::string key :
+         {"network", "nat", "publish", "resolv", "requires", "secret", "autostart", "state"})
         if (std::any_of(section.settings.begin(), section.settings.end(),
                         [&](const Setting& setting) { return setting.key == key; }))
             reader.fail(key, "found it in a jail without a service", "only beside recipe = NAME");
@@ -163,6 +186,7 @@ const Section* find_section(const Declaration& declaration, std::string_view kin
 bool says_the_same(const Declaration& a, const Declaration& b) {
     return a.recipe == b.recipe && a.packages == b.packages && a.limits == b.limits &&
            a.limit_overrides == b.limit_overrides && a.set == b.set && a.network == b.network &&
+           a.volumes == b.volumes && a.mounts == b.mounts && a.secrets == b.secrets &&
            a.requires_ == b.requires_ && a.autostart == b.autostart && a.labels == b.labels &&
            a.running == b.running;
 }
@@ -252,6 +276,12 @@ std::string declaration_text(const Declaration& declaration) {
             line(key, value);
     for (const std::string& port : network.publish)
         line("publish", port);
+    for (const VolumeUse& volume : declaration.volumes)
+        line("volume", volume.str());
+    for (const HostMount& mount : declaration.mounts)
+        line("mount", mount.str());
+    for (const std::string& secret : declaration.secrets)
+        line("secret", secret);
     for (const std::string& required : declaration.requires_)
         line("requires", required);
     if (declaration.autostart)

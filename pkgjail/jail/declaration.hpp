@@ -11,6 +11,7 @@
 
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/mounts.hpp"
 #include "pkgjail/jail/network.hpp"
 
 namespace pkgjail::jail {
@@ -24,12 +25,15 @@ struct Declaration {
     std::map<std::string, std::string> limit_overrides; ///< name (or "require") to value as written
     std::map<std::string, std::string> set;             ///< values of the recipe
     NetworkChoice network;                              ///< over the recipe's
-    std::vector<std::string> requires_;                 ///< jails, beside those that the recipe requires
-    std::optional<bool> autostart;                      ///< whether it is started with the host; unset: when
-                                                        ///< it is meant to run
-    std::map<std::string, std::string> labels;          ///< for people and their programs
-    bool running = true;                                ///< meaningless without a recipe
-    std::vector<Section> sections;                      ///< as read, for refuse()
+    std::vector<VolumeUse> volumes;
+    std::vector<HostMount> mounts;
+    std::vector<std::string> secrets;          ///< names, beside those of the recipe
+    std::vector<std::string> requires_;        ///< jails, beside those that the recipe requires
+    std::optional<bool> autostart;             ///< whether it is started with the host; unset: when
+                                               ///< it is meant to run
+    std::map<std::string, std::string> labels; ///< for people and their programs
+    bool running = true;                       ///< meaningless without a recipe
+    std::vector<Section> sections;             ///< as read, for refuse()
 };
 
 /// Throws Error{configuration} with file, line, key, found, allowed for everything that the text alone shows

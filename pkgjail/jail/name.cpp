@@ -21,4 +21,11 @@ void check_name(std::string_view kind, std::string_view name) {
                           fmt::format("no valid {} name, allowed: {}", kind, name_rule));
 }
 
+bool is_secret_name(std::string_view name) {
+    constexpr std::string_view characters =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    return !name.empty() && name.size() <= 63 && name.front() != '.' && name.front() != '-' &&
+           name.find_first_not_of(characters) == std::string_view::npos;
+}
+
 } // namespace pkgjail::jail

@@ -16,4 +16,9 @@ bool is_valid_name(std::string_view name);
 /// Throws Error{usage} that says what is allowed; `kind` is "jail", "snapshot", ….
 void check_name(std::string_view kind, std::string_view name);
 
+/// A secret's name is also that of a file inside.
+inline constexpr std::string_view secret_rule =
+    "letters, digits, \".\", \"-\" and \"_\", no \".\" or \"-\" in front, at most 63 characters";
+bool is_secret_name(std::string_view name);
+
 } // namespace pkgjail::jail

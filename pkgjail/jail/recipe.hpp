@@ -72,6 +72,7 @@ struct Service {
     std::string group;                ///< empty: the user's
     std::string working_directory = "/";
     std::map<std::string, std::string> environment;
+    std::vector<std::string> secrets; ///< names; it finds each as /run/secrets/NAME
     int stop_signal = 15;
     std::chrono::milliseconds stop_timeout{10'000}; ///< then SIGKILL
     int reload_signal = 0;                          ///< 0: reload is not possible

@@ -202,6 +202,19 @@ void give_health(const std::vector<std::pair<Section, Health>>& healths, Rendere
         recipe.health = recipe.services.front().health;
 }
 
+/// A secret has one owner.
+void check_secrets(const RenderedRecipe& recipe) {
+    std::map<std::string, const Service*> owners;
+    for (const Service& service : recipe.services)
+        for (const std::string& secret : service.secrets)
+            if (const auto [owner, is_new] = owners.emplace(secret, &service);
+                !is_new && (owner->second->user != service.user || owner->second->group != service.group))
+                throw base::Error(base::ErrorKind::configuration, "recipe " + recipe.name,
+                                  fmt::format("services {} and {} both have secret {}, which only one user "
+                                              "can read",
+                                              owner->second->name, service.name, secret));
+}
+
 RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRecipe result) {
     std::size_t next_file = 0;
     std::vector<std::pair<Section, Health>> healths;
@@ -234,6 +247,7 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
         }
     }
     give_health(healths, result);
+    check_secrets(result);
     return result;
 }
 

@@ -16,6 +16,8 @@ using Values = std::map<std::string, std::string>;
 /// Its words, each expanded by itself; the first is an absolute path.
 std::optional<std::vector<std::string>> read_command(SectionReader& reader, const std::string& key,
                                                      const Values& values);
+/// Names of secrets, each once.
+std::vector<std::string> read_secrets(SectionReader& reader);
 /// A user's or group's name, or a number.
 std::optional<std::string> read_account(SectionReader& reader, const std::string& key);
 Service read_service(const Section& section, const std::string& recipe_name, const Values& values);

@@ -117,6 +117,18 @@ std::optional<std::string> read_account(SectionReader& reader, const std::string
     return account;
 }
 
+std::vector<std::string> read_secrets(SectionReader& reader) {
+    std::vector<std::string> names;
+    for (const Setting& secret : reader.list("secret")) {
+        if (!is_secret_name(secret.value))
+            throw wrong_value(secret, fmt::format("the name of a secret: {}", secret_rule));
+        if (std::find(names.begin(), names.end(), secret.value) != names.end())
+            throw wrong_value(secret, "each secret once");
+        names.push_back(secret.value);
+    }
+    return names;
+}
+
 Service read_service(const Section& section, const std::string& recipe_name, const Values& values) {
     Service service;
     service.name = section.name.empty() ? recipe_name : section.name;
@@ -136,6 +148,7 @@ Service read_service(const Section& section, const std::string& recipe_name, con
         service.working_directory = *directory;
     }
     service.environment = read_environment(reader);
+    service.secrets = read_secrets(reader);
     service.stop_signal = read_signal(reader, "stop-signal").value_or(service.stop_signal);
     service.stop_timeout =
         reader.duration("stop-timeout", milliseconds(100), hours(24)).value_or(service.stop_timeout);

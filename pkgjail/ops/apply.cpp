@@ -8,7 +8,10 @@
 #include "pkgjail/ops/install.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
+#include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/secrets.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/settings.hpp"
 
@@ -95,6 +98,10 @@ class Apply {
         case ApplyStep::network:
             change_network(context_, declaration.name, declaration.network);
             return;
+        case ApplyStep::mounts:
+            if (change_mounts(context_, declaration.name, {declaration.volumes, declaration.mounts}).running)
+                restart(context_, declaration.name);
+            return;
         case ApplyStep::settings:
             change_settings(context_, declaration.name, declaration.set);
             return;
@@ -108,6 +115,12 @@ class Apply {
         case ApplyStep::remove:
             remove(context_, {declaration.name, drift.remove});
             return;
+        case ApplyStep::secrets: {
+            auto catalog = open_for_reading(context_);
+            const catalog::Jail jail = require_jail(*catalog, declaration.name);
+            require_secrets(context_, jail, rendered_recipe(context_, jail));
+            return;
+        }
         case ApplyStep::start:
             start(context_, {declaration.name}, throw_failures);
             return;
@@ -128,8 +141,14 @@ class Apply {
         request.limit_overrides = declaration.limit_overrides;
         request.set = declaration.set;
         request.network = declaration.network;
-        request.start = declaration.running;
+        request.mounts = {declaration.volumes, declaration.mounts};
+        const auto recipe = declared_recipe(context_, declaration);
+        // A jail that does not exist has no secrets yet: it is made, and told to lack them.
+        const Names missing = missing_secrets(context_, "", recipe);
+        request.start = declaration.running && missing.empty();
         install(context_, request);
+        if (!missing.empty() && declaration.running)
+            throw secrets_error(declaration.name, missing);
     }
 
     void look_after_orphans() {

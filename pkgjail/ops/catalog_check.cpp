@@ -10,6 +10,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -32,13 +33,17 @@ bool directory_exists(const base::HostPath& path) {
 class Check {
   public:
     Check(const Context& context, catalog::Catalog& catalog)
-        : layout_(context.layout), images_(catalog), jails_(catalog), snapshots_(catalog) {}
+        : layout_(context.layout), images_(catalog), jails_(catalog), snapshots_(catalog), volumes_(catalog) {
+    }
 
     void files() {
         for (const catalog::Image& image : images_.all())
             attempt("image " + image.id.substr(0, 12), [&] { look_at_image(image); });
         for (const catalog::Jail& jail : jails_.all())
             attempt("jail " + jail.name, [&] { look_at_jail(jail); });
+        for (const catalog::Volume& volume : volumes_.all())
+            if (!directory_exists(layout_.volume_data(volume.id)))
+                add(fmt::format("volume {}: is not on disk", volume.name));
     }
 
     void records() {
@@ -61,6 +66,9 @@ class Check {
                                         snapshot.name, jail.name));
                 });
         }
+        for (const catalog::Volume& volume : volumes_.all())
+            compare(layout_.volume_record(volume.id), record_of(volume),
+                    "a copy of another volume's shows its form");
     }
 
     /// What lies there and is unknown. A command that is at work may have just made it.
@@ -85,6 +93,9 @@ class Check {
                     add(fmt::format("jail {}: configuration {} belongs to no generation", jail->name,
                                     config));
         }
+        for (const std::string& name : names(layout_.volumes()))
+            if (!is_temporary(name) && !volumes_.find_by_id(name))
+                add(fmt::format("volume {} is on disk and not in the catalog", name));
         std::set<std::string> noted; // by a restore that was cut: they hold a jail's data
         for (const catalog::Jail& jail : jails_.all())
             if (jail.operation)
@@ -185,6 +196,7 @@ class Check {
     catalog::Images images_;
     catalog::Jails jails_;
     catalog::Snapshots snapshots_;
+    catalog::Volumes volumes_;
     std::vector<std::string> lines_;
 };
 

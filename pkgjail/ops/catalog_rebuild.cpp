@@ -16,6 +16,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/catalog_check.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/restore.hpp"
@@ -66,6 +67,7 @@ class Rebuild {
             layout_.store_lock(), base::LockMode::exclusive, layout_.state().string(), "catalog rebuild",
             std::max(context_.patience, std::chrono::milliseconds(2'000)));
         read_images();
+        read_volumes();
         read_jails();
         read_snapshots();
         if (context_.dry_run)
@@ -93,6 +95,7 @@ class Rebuild {
     RebuildResult counted() {
         result_.images = images_.size();
         result_.jails = jails_.size();
+        result_.volumes = volumes_.size();
         result_.snapshots = snapshots_.size();
         for (const auto& [id, record] : jails_)
             result_.generations += record.generations.size();
@@ -117,6 +120,23 @@ class Rebuild {
                 images_.emplace(id, std::move(found));
             } catch (const Error& error) {
                 refuse(layout_.image(id), error.what());
+            }
+        }
+    }
+
+    void read_volumes() {
+        for (const std::string& id : names(layout_.volumes())) {
+            if (is_temporary(id))
+                continue;
+            try {
+                catalog::Volume volume =
+                    parse_volume_record(base::read_file(layout_.volume_record(id)), "volume.json");
+                if (volume.id != id)
+                    throw Error(ErrorKind::corrupt, "volume.json", "is of volume " + volume.id);
+                volume.fresh = names(layout_.volume_data(id)).empty();
+                volumes_.emplace(id, std::move(volume));
+            } catch (const Error& error) {
+                refuse(layout_.volume(id), error.what());
             }
         }
     }
@@ -146,6 +166,13 @@ class Rebuild {
         }
         if (record.jail.id != id)
             refuse(layout_.jail(id), "jail.json is of jail " + record.jail.id);
+        std::erase_if(record.jail.volumes, [&](const catalog::VolumeUseRow& volume) {
+            const bool gone = !volumes_.contains(volume.volume_id);
+            if (gone)
+                note(fmt::format("jail {}: volume {}, which it had at {}, is not there", record.jail.name,
+                                 volume.volume_id, volume.path));
+            return gone;
+        });
         std::erase_if(record.generations, [&](const catalog::Generation& generation) {
             const bool whole = images_.contains(generation.image_id) &&
                                directory_exists(layout_.jail_config(id, generation.number));
@@ -214,6 +241,9 @@ class Rebuild {
         catalog::Images images(made);
         for (const auto& [id, found] : images_)
             images.add(found.record.image, found.manifest);
+        catalog::Volumes volumes(made);
+        for (const auto& [id, volume] : volumes_)
+            volumes.add(volume);
         catalog::Jails jails(made);
         for (const auto& [id, record] : jails_)
             add_jail(jails, record);
@@ -307,6 +337,7 @@ class Rebuild {
     const Context& context_;
     const store::Layout& layout_;
     std::map<std::string, FoundImage> images_;
+    std::map<std::string, catalog::Volume> volumes_;
     std::map<std::string, JailRecord> jails_;
     std::vector<catalog::Snapshot> snapshots_;
     RebuildResult result_;

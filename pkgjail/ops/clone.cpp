@@ -11,6 +11,7 @@
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/snapshot.hpp"
@@ -19,6 +20,7 @@
 #include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/clone_files.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/secret_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -56,19 +58,18 @@ class Clone {
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, jail.wanted_running);
         jail_limits(context_, jail, recipe_);
+        if (jail.wanted_running && !request_.with_secrets)
+            if (const auto missing = missing_secrets(context_, jail.id, recipe_); !missing.empty())
+                throw Error(ErrorKind::configuration, jail.name,
+                            fmt::format("needs secret {}, and secrets are not cloned", missing.front()),
+                            "give --with-secrets, or --no-start and set it then");
         if (jail.wanted_running)
             check_ports_free(jail);
-        result_ = {jail.name,
-                   source_.name,
-                   request_.snapshot,
-                   state.image_id,
-                   "",
-                   {},
-                   {},
-                   {},
-                   addresses(recipe_, jail.address),
-                   false,
-                   {}};
+        result_.jail = jail.name;
+        result_.source = source_.name;
+        result_.snapshot = request_.snapshot;
+        result_.image = state.image_id;
+        result_.addresses = addresses(recipe_, jail.address);
         if (context_.dry_run)
             return result_;
         make(jail, state);
@@ -101,6 +102,14 @@ class Clone {
         jail.name = request_.jail;
         jail.claims.clear();
         jail.operation.reset();
+        // Two services that write the same files are seldom meant.
+        const auto leave = [&](const auto& one) {
+            if (one.writable)
+                result_.left.push_back(one.path);
+            return one.writable;
+        };
+        std::erase_if(jail.volumes, leave);
+        std::erase_if(jail.mounts, leave);
         jail.created_at = base::to_unix(base::wall_now());
         jail.current = 1;
         if (source_.recipe.empty() && !request_.set.empty())
@@ -154,6 +163,8 @@ class Clone {
         first.reason = fmt::format("clone of {}{}", source_.name,
                                    request_.snapshot.empty() ? "" : "@" + request_.snapshot);
         staging.place(record_of(jail, first));
+        if (request_.with_secrets)
+            store::copy_secrets(layout, source_.id, jail.id);
         catalog::Jails(session_.catalog()).add(jail, first);
         base::step("clone.committed");
     }

@@ -18,6 +18,7 @@ struct CloneRequest {
     std::map<std::string, std::string> set; ///< over the source's settings
     jail::NetworkChoice network;            ///< the same; checked
     bool start = true;
+    bool with_secrets = false;
 };
 
 struct CloneResult {
@@ -25,10 +26,11 @@ struct CloneResult {
     std::string source;
     std::string snapshot;
     std::string image;
-    std::string method;                 ///< how data was copied; empty in a dry run
-    std::vector<std::string> renewed;   ///< paths inside, of what may not be the same in two jails
-    std::vector<std::string> removed;   ///< the same, of what the jail makes for itself
-    std::vector<std::string> kept;      ///< edited files of the recipe, kept beside the new ones
+    std::string method;               ///< how data was copied; empty in a dry run
+    std::vector<std::string> renewed; ///< paths inside, of what may not be the same in two jails
+    std::vector<std::string> removed; ///< the same, of what the jail makes for itself
+    std::vector<std::string> kept;    ///< edited files of the recipe, kept beside the new ones
+    std::vector<std::string> left;    ///< paths inside, of writable volumes and mounts that it does not have
     std::vector<std::string> addresses; ///< where it answers
     bool started = false;
     std::optional<supervise::ServiceStatus> status; ///< when it was started

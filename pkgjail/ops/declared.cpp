@@ -7,6 +7,8 @@
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/installed.hpp"
+#include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -94,15 +96,18 @@ class Comparison {
         compare_stop();
         compare_limits();
         compare_network();
+        compare_mounts();
         compare_settings();
         compare_packages();
+        compare_secrets();
         compare_start();
     }
 
   private:
     void add(ApplyStep step, std::string why) {
-        const bool restarts = step == ApplyStep::network || step == ApplyStep::settings ||
-                              step == ApplyStep::install || step == ApplyStep::remove;
+        const bool restarts = step == ApplyStep::network || step == ApplyStep::mounts ||
+                              step == ApplyStep::settings || step == ApplyStep::install ||
+                              step == ApplyStep::remove;
         drift_.actions.push_back(
             {step, std::move(why), restarts && declaration_.running && is_running(status_)});
     }
@@ -184,6 +189,26 @@ class Comparison {
             add(ApplyStep::network, fmt::format("{}", fmt::join(why, "; ")));
     }
 
+    void compare_mounts() {
+        const jail::MountWords have = mounts_of(jail_);
+        Names why;
+        compare_list(have.volumes, declaration_.volumes, "volume", why);
+        compare_list(have.mounts, declaration_.mounts, "mount", why);
+        if (!why.empty())
+            add(ApplyStep::mounts, fmt::format("{}", fmt::join(why, "; ")));
+    }
+
+    template <class Use>
+    static void compare_list(const std::vector<Use>& have, const std::vector<Use>& declared,
+                             std::string_view what, Names& why) {
+        for (const Use& one : declared)
+            if (std::find(have.begin(), have.end(), one) == have.end())
+                why.push_back(fmt::format("{} {} is declared and not there", what, one.str()));
+        for (const Use& one : have)
+            if (std::find(declared.begin(), declared.end(), one) == declared.end())
+                why.push_back(fmt::format("{} {} is there and not declared", what, one.str()));
+    }
+
     void compare_settings() {
         if (!recipe_)
             return;
@@ -195,6 +220,11 @@ class Comparison {
                                           found == have.end() ? "not set" : found->second, value));
         if (!why.empty())
             add(ApplyStep::settings, fmt::format("{}", fmt::join(why, "; ")));
+    }
+
+    void compare_secrets() {
+        if (const Names missing = missing_secrets(context_, jail_.id, recipe_); !missing.empty())
+            add(ApplyStep::secrets, fmt::format("{} needed and not set", fmt::join(missing, ", ")));
     }
 
     void compare_packages() {
@@ -228,6 +258,20 @@ class Comparison {
     const supervise::ServiceStatus status_;
 };
 
+void check_declared_mounts(const Context& context, const Declaration& declaration,
+                           const std::optional<jail::RenderedRecipe>& recipe) {
+    try {
+        check_mounts(context, {declaration.volumes, declaration.mounts},
+                     recipe ? recipe->data_paths : std::vector<base::RootPath>{});
+    } catch (const Error& error) {
+        const bool of_volume =
+            std::any_of(declaration.volumes.begin(), declaration.volumes.end(),
+                        [&](const jail::VolumeUse& one) { return one.path.str() == error.object(); });
+        jail::refuse(declaration, "jail", of_volume ? "volume" : "mount",
+                     fmt::format("found {}, which {}", error.object(), error.cause()), {}, error.hint());
+    }
+}
+
 void check_declared_claims(catalog::Catalog& catalog, const Declaration& declaration,
                            const jail::RenderedRecipe& recipe) {
     catalog::Jail jail;
@@ -248,12 +292,16 @@ std::string_view apply_step_name(ApplyStep step) {
         return "limits";
     case ApplyStep::network:
         return "network";
+    case ApplyStep::mounts:
+        return "mounts";
     case ApplyStep::settings:
         return "settings";
     case ApplyStep::install:
         return "install";
     case ApplyStep::remove:
         return "remove";
+    case ApplyStep::secrets:
+        return "secrets";
     case ApplyStep::start:
         return "start";
     case ApplyStep::destroy:
@@ -310,6 +358,7 @@ Drift drift_of(const Context& context, catalog::Catalog* catalog, const Declarat
     check_packages(declaration);
     const auto recipe = declared_recipe(context, declaration);
     check_template(context, declaration);
+    check_declared_mounts(context, declaration, recipe);
     if (catalog != nullptr && recipe)
         check_declared_claims(*catalog, declaration, *recipe);
     const auto jail = catalog == nullptr ? std::nullopt : catalog::Jails(*catalog).find(declaration.name);
@@ -352,11 +401,15 @@ Declaration declaration_of(const Context& context, const std::string& name) {
     declaration.limit_overrides = installed.jail.limit_overrides;
     declaration.set = installed.jail.settings;
     declaration.network = installed.jail.network_choice;
+    const jail::MountWords mounts = mounts_of(installed.jail);
+    declaration.volumes = mounts.volumes;
+    declaration.mounts = mounts.mounts;
     declaration.running = installed.jail.wanted_running || installed.jail.recipe.empty();
     if (const auto present = jail::find_declaration(jail::declaration_directory(context.config.etc), name)) {
         declaration.requires_ = present->requires_;
         declaration.autostart = present->autostart;
         declaration.labels = present->labels;
+        declaration.secrets = present->secrets;
     }
     return declaration;
 }

@@ -22,9 +22,11 @@ enum class ApplyStep {
     stop,     ///< before the others, so that they need no restart
     limits,   ///< at once, without a restart
     network,  ///< one restart where it runs
+    mounts,   ///< volumes and host mounts; one restart where it runs
     settings, ///< a new generation on the same image; one restart where it runs
     install,  ///< packages in; one restart where it runs
     remove,   ///< packages out; one restart where it runs
+    secrets,  ///< cannot be done: somebody has to set them
     start,
     destroy, ///< of a jail that no file declares; its data stays
 };

@@ -7,6 +7,7 @@
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/store/disk_usage.hpp"
 
@@ -29,7 +30,7 @@ struct Needs {
 class Du {
   public:
     Du(const Context& context, catalog::Catalog& catalog)
-        : layout_(context.layout), jails_(catalog), snapshots_(catalog) {
+        : layout_(context.layout), jails_(catalog), snapshots_(catalog), volumes_(catalog) {
         for (const catalog::Jail& jail : jails_.all()) {
             all_.push_back(jail);
             Needs& needs = needs_[jail.name];
@@ -68,13 +69,28 @@ class Du {
             if (wanted.empty() || std::find(wanted.begin(), wanted.end(), jail.name) != wanted.end())
                 result.jails.push_back(look_at(jail));
         const DiskUsage cache = DiskUsage::of(layout_.cache());
+        for (const catalog::Volume& volume : volumes_.all()) {
+            const DiskUsage size = DiskUsage::of(layout_.volume(volume.id), true);
+            total.merge(size);
+            VolumeUsage usage{volume.name, size_of(size), {}};
+            for (const catalog::VolumeUser& user : volumes_.users(volume.id))
+                if (usage.jails.empty() || usage.jails.back() != user.jail)
+                    usage.jails.push_back(user.jail);
+            const bool asked =
+                std::any_of(usage.jails.begin(), usage.jails.end(), [&](const std::string& jail) {
+                    return std::find(wanted.begin(), wanted.end(), jail) != wanted.end();
+                });
+            if (wanted.empty() || asked)
+                result.volumes.push_back(std::move(usage));
+        }
+        total.merge(top(layout_.volumes()));
         result.cache = size_of(cache);
         total.merge(cache);
         DiskUsage rest;
         for (const std::string& name : base::Tree::open(layout_.state()).list(base::RootPath())) {
             const base::HostPath path = layout_.state() / name;
             if (path != layout_.images() && path != layout_.jails() && path != layout_.snapshots() &&
-                path != layout_.cache())
+                path != layout_.volumes() && path != layout_.cache())
                 rest.merge(DiskUsage::of(path));
         }
         result.rest = size_of(rest);
@@ -156,6 +172,7 @@ class Du {
     const store::Layout& layout_;
     catalog::Jails jails_;
     catalog::Snapshots snapshots_;
+    catalog::Volumes volumes_;
     std::vector<catalog::Jail> all_;
     std::map<std::string, Needs> needs_;      ///< by jail's name
     std::map<std::string, DiskUsage> images_; ///< by id

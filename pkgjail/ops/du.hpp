@@ -38,9 +38,16 @@ struct JailUsage {
     std::vector<std::string> shared_with; ///< jails with a file of an image in common, by name
 };
 
+struct VolumeUsage {
+    std::string volume;
+    Size size;
+    std::vector<std::string> jails; ///< that have it, by name
+};
+
 struct DuResult {
     std::vector<JailUsage> jails;
-    Size images; ///< all images, files that several have once
+    std::vector<VolumeUsage> volumes; ///< those of these jails; of all: every one
+    Size images;                      ///< all images, files that several have once
     Size cache;
     Size rest;  ///< catalog, logs, run directories, locks
     Size total; ///< the whole state directory

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -88,6 +89,7 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
     const base::HostPath run = context.layout.run(jail.id);
     if (driver->exists(spec.handle, run))
         return driver->exec(spec, run, inner);
+    make_mount_points(context, jail, recipe);
     return run_alone(context, *driver, spec, inner);
 }
 

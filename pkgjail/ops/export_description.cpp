@@ -194,6 +194,10 @@ catalog::Jail read_jail(const Reader& reader, const Json& json) {
 
 std::string text_of(const ExportDescription& description, const std::string& jail_record,
                     const std::string& image_record) {
+    // Volumes are not contained, and what the host has elsewhere is its own affair.
+    Json jail = Json::parse(jail_record);
+    jail.erase("volumes");
+    jail.erase("mounts");
     Json json = {{"schema", schema},
                  {"version", description.version},
                  {"created_at", description.created_at},
@@ -201,7 +205,7 @@ std::string text_of(const ExportDescription& description, const std::string& jai
                  {"members", description.members},
                  {"bytes", description.bytes},
                  {"image_id", description.image.id},
-                 {"jail", Json::parse(jail_record)},
+                 {"jail", jail},
                  {"image", Json::parse(image_record)}};
     return json.dump(2, ' ', true, Json::error_handler_t::replace) + "\n";
 }

@@ -16,8 +16,9 @@ inline constexpr const char* manifest_name = "image/manifest";
 struct ExportDescription {
     std::string version; ///< of the pkgjail that made it
     std::int64_t created_at = 0;
-    std::string snapshot; ///< empty: of the jail as it was
-    catalog::Jail jail;   ///< what jail.json holds: claims, wanted_running and operation are not in it
+    std::string snapshot;           ///< empty: of the jail as it was
+    catalog::Jail jail;             ///< what jail.json holds: claims, volumes, mounts, wanted_running and
+                                    ///< operation are not in it
     catalog::Generation generation; ///< image_id and wishes
     catalog::Image image;           ///< size and file count are not in it
     std::uint64_t members = 0;      ///< of the archive, digests not counted

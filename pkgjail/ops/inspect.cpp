@@ -1,5 +1,6 @@
 #include "pkgjail/ops/inspect.hpp"
 
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -32,6 +33,12 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, Vulnerabilit
         view.vulnerable = check.count(*view.image);
     view.status = supervise::read_status(context.layout.run(jail.id));
     view.log = context.layout.log(jail.name);
+    for (const catalog::VolumeUseRow& use : jail.volumes)
+        for (const catalog::VolumeUser& user : catalog::Volumes(catalog).users(use.volume_id)) {
+            std::vector<std::string>& others = view.volumes_shared[use.volume_id];
+            if (user.jail != jail.name && (others.empty() || others.back() != user.jail))
+                others.push_back(user.jail);
+        }
     try {
         const auto recipe = rendered_recipe(context, jail);
         view.addresses = addresses(recipe, jail.address);

@@ -1,6 +1,7 @@
 // list, status, logs: reading jails. Nothing here changes anything.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct JailView {
     std::vector<std::string> requires_; ///< jails that have to be ready first
     /// Packages of the image with known vulnerabilities; unset: there is no list to tell by.
     std::optional<std::size_t> vulnerable;
+    /// Other jails that have a volume of this one, by the volume's id.
+    std::map<std::string, std::vector<std::string>> volumes_shared;
     base::HostPath log;
 };
 

@@ -19,8 +19,10 @@
 #include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/lock.hpp"
 #include "pkgjail/ops/make_image.hpp"
+#include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -29,6 +31,7 @@
 #include "pkgjail/ops/update.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/secret_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -136,7 +139,8 @@ class Install {
   public:
     Install(const Context& context, const InstallRequest& request)
         : context_(context), locked_(lock_of(context, request)), request_(completed(request, locked_)),
-          asked_(request), subject_(locked_ ? subject_of(*locked_, request_) : subject_of(context, request_)),
+          asked_(request), secrets_(read_secret_files(request.secrets)),
+          subject_(locked_ ? subject_of(*locked_, request_) : subject_of(context, request_)),
           session_(context, "install", subject_.jail_name), lock_(session_.lock_jail(subject_.jail_name)) {}
 
     InstallResult run() {
@@ -175,6 +179,10 @@ class Install {
         settle_address(context_, session_.catalog(), jail, recipe_);
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
+        check_mounts(context_, request_.mounts,
+                     recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
+        if (jail.wanted_running)
+            require_secrets(context_, jail, recipe_, secrets_);
         check_limit_changes(jail.limit_overrides);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
@@ -276,6 +284,24 @@ class Install {
         if (over(jail.network_choice, asked_.network) != jail.network_choice)
             throw Error(ErrorKind::conflict, jail.name, "exists already, with another network",
                         fmt::format("declare it in jails.d/{}.jail and use pkgjail apply", jail.name));
+        if (!asked_.secrets.empty())
+            throw Error(
+                ErrorKind::conflict, jail.name, "exists already, and --secret is for a new one",
+                fmt::format("pkgjail secret set {} {} < FILE", jail.name, asked_.secrets.begin()->first));
+        const jail::MountWords have = mounts_of(jail);
+        const auto lacks = [](const auto& list, const auto& one) {
+            return std::find(list.begin(), list.end(), one) == list.end();
+        };
+        const auto refuse_mount = [&](const std::string& text) {
+            throw Error(ErrorKind::conflict, jail.name, fmt::format("exists already, without {}", text),
+                        fmt::format("pkgjail volume attach {} {}", jail.name, text));
+        };
+        for (const jail::VolumeUse& volume : asked_.mounts.volumes)
+            if (lacks(have.volumes, volume))
+                refuse_mount(volume.str());
+        for (const jail::HostMount& mount : asked_.mounts.mounts)
+            if (lacks(have.mounts, mount))
+                refuse_mount(mount.str());
         if (locked_ && locked_->recipe != jail.recipe)
             throw Error(ErrorKind::conflict, jail.name,
                         fmt::format("exists already, {}, the lock has {}",
@@ -344,7 +370,8 @@ class Install {
     }
 
     /// Files first, then the commit that makes them a jail.
-    void place(const catalog::Jail& jail, const MadeImage& made) {
+    void place(catalog::Jail& jail, const MadeImage& made) {
+        take_mounts(session_, request_.mounts, jail);
         catalog::Generation first = generation_of(context_, made.image.id, wishes());
         first.number = 1;
         store::NewJail files;
@@ -359,10 +386,14 @@ class Install {
         }
         files.record = record_of(jail, first);
         store::create_jail(context_.layout, files);
+        prepare_volumes(session_, jail, made.image.id);
+        for (const auto& [name, value] : secrets_)
+            store::write_secret(context_.layout, jail.id, name, value);
 
         catalog::Transaction transaction(session_.catalog().database());
         record_image(session_.catalog(), made);
         catalog::Jails(session_.catalog()).add(jail, first);
+        settle_volumes(session_.catalog(), jail);
         transaction.commit();
         made.hold.reset();
         base::step("install.committed");
@@ -376,6 +407,7 @@ class Install {
     std::optional<LockFile> locked_;
     InstallRequest request_;
     const InstallRequest& asked_; ///< as the operator gave it
+    const SecretValues secrets_;
     Subject subject_;
     Session session_;
     std::optional<base::Lock> lock_;

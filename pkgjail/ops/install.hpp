@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/jail/mounts.hpp"
 #include "pkgjail/jail/network.hpp"
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/solve/solver.hpp"
@@ -22,7 +23,9 @@ struct InstallRequest {
     std::string limits;                ///< template; empty: the recipe's
     std::map<std::string, std::string> limit_overrides; ///< name to value as written
     std::map<std::string, std::string> set;
-    jail::NetworkChoice network; ///< over the recipe's, checked
+    jail::NetworkChoice network;                   ///< over the recipe's, checked
+    jail::MountWords mounts;                       ///< of a new jail
+    std::map<std::string, base::HostPath> secrets; ///< of a new jail: name to the file that holds it
     bool start = true;
     /// A lock file: exactly its packages, no others; recipe, limits and settings are the lock's where none
     /// are given here. Empty: none.

@@ -29,7 +29,7 @@ void put(Session& session, const catalog::Jail& jail) {
 /// the next one, with whatever choice the catalog has then.
 void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
     catalog::Jails jails(session.catalog());
-    require_room_to_start(session.context());
+    require_room_to_start(session.context(), before);
     Dependents dependents(session, before);
     before.operation = after.operation = "switch";
     jails.set_operation(before.id, before.operation);

@@ -12,6 +12,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -38,7 +39,7 @@ LifecycleResult restart(const Context& context, const std::string& name) {
         return {name, true, status_of(context, jail), {}, {}};
     catalog::Jails jails(session.catalog());
     require_service(context, jail);
-    require_room_to_start(context);
+    require_room_to_start(context, jail);
     Dependents dependents(session, jail);
     want_running(session, jail, true);
     jails.set_operation(jail.id,
@@ -123,7 +124,11 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
         context.reporter.warn(
             fmt::format("data of jail {} is kept in {}", name, context.layout.jail_data(jail.id).string()));
     }
+    for (const catalog::VolumeUseRow& volume : jail.volumes)
+        context.reporter.warn(fmt::format("volume {} stays; pkgjail volume destroy {} removes it",
+                                          volume.volume, volume.volume));
     base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
+    store::remove_secrets(context.layout, jail.id);
     remove_unreferenced_images(session);
     result.status = {};
     session.finish();

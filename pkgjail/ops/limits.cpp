@@ -7,6 +7,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -92,6 +93,16 @@ Count hits_of(LimitKind kind, const confine::Usage& usage) {
     }
 }
 
+/// Measured where the kernel does not count it, so only for those who have asked for a limit.
+Count disk_use(const Context& context, const catalog::Jail& jail) {
+    try {
+        return confine::disk_use(context.layout.jail(jail.id));
+    } catch (const Error& error) {
+        context.reporter.warn(fmt::format("disk use of jail {}: {}", jail.name, error.what()));
+        return std::nullopt;
+    }
+}
+
 LimitsResult view(const Context& context, const catalog::Jail& jail) {
     LimitsResult result;
     result.jail = jail.name;
@@ -115,6 +126,8 @@ LimitsResult view(const Context& context, const catalog::Jail& jail) {
             one.use = use_of(kind, *looks);
             one.hits = hits_of(kind, looks->now);
         }
+        if (kind == LimitKind::disk && one.wanted)
+            one.use = disk_use(context, jail);
         result.limits.push_back(std::move(one));
     }
     return result;

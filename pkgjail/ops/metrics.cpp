@@ -9,6 +9,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -161,6 +162,10 @@ class JailMetrics {
             case jail::LimitKind::files:
                 gauge("pkgjail_jail_files_limit", "Ceiling on open files of a process.", value);
                 break;
+            case jail::LimitKind::disk:
+                gauge("pkgjail_jail_disk_limit_bytes",
+                      "Ceiling on the jail's configuration and data on disk.", value);
+                break;
             case jail::LimitKind::io_read:
                 gauge("pkgjail_jail_io_read_limit_bytes_per_second", "Ceiling on reading from disk.", value);
                 break;
@@ -179,6 +184,17 @@ class JailMetrics {
                 break;
             }
         }
+    }
+
+    /// Only where the kernel counts: a walk through everything is not for each scrape.
+    void add_disk(const base::HostPath& storage) {
+        const bool limited =
+            std::any_of(view_.status.limits.begin(), view_.status.limits.end(), [](const auto& one) {
+                return one.kind == jail::LimitKind::disk && one.enforcement == jail::Enforcement::enforced;
+            });
+        if (const auto used = limited ? confine::counted_disk_use(storage) : std::nullopt)
+            gauge("pkgjail_jail_disk_bytes", "What the jail's configuration and data take on disk.",
+                  std::to_string(*used));
     }
 
     void add_contents(std::size_t upgradable) {
@@ -314,6 +330,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
             return driver->usage(jail_handle(view.jail), run);
         }));
         jail.add_limits();
+        jail.add_disk(context.layout.jail(view.jail.id));
         if (view.image && !upgradable.contains(view.image->id))
             upgradable[view.image->id] = count_upgradable(*catalog, *view.image);
         jail.add_contents(view.image ? upgradable[view.image->id] : 0);

@@ -98,6 +98,16 @@ std::string record_of(const catalog::Jail& jail, const std::vector<catalog::Gene
             until = *hold.until;
         holds.push_back({{"package", hold.pkgbase}, {"reason", hold.reason}, {"until", until}});
     }
+    Json volumes = Json::array();
+    for (const catalog::VolumeUseRow& volume : jail.volumes)
+        volumes.push_back(
+            {{"volume", volume.volume_id}, {"path", volume.path}, {"writable", volume.writable}});
+    Json mounts = Json::array();
+    for (const catalog::HostMountRow& mount : jail.mounts)
+        mounts.push_back({{"source", mount.source},
+                          {"path", mount.path},
+                          {"writable", mount.writable},
+                          {"executable", mount.executable}});
     return text_of({{"schema", "pkgjail.jail/1"},
                     {"id", jail.id},
                     {"name", jail.name},
@@ -115,6 +125,8 @@ std::string record_of(const catalog::Jail& jail, const std::vector<catalog::Gene
                     {"settings", jail.settings},
                     {"claims", claims},
                     {"holds", holds},
+                    {"volumes", volumes},
+                    {"mounts", mounts},
                     {"wanted_running", jail.wanted_running},
                     {"created_at", jail.created_at},
                     {"current", jail.current},
@@ -158,6 +170,13 @@ JailRecord parse_jail_record(std::string_view text, const std::string& name) {
             if (!one.at("until").is_null())
                 hold.until = one.at("until").get<std::int64_t>();
         }
+        if (json.contains("volumes")) // not in what the first version wrote
+            for (const Json& one : json.at("volumes"))
+                jail.volumes.push_back({one.at("volume"), "", one.at("path"), one.at("writable")});
+        if (json.contains("mounts"))
+            for (const Json& one : json.at("mounts"))
+                jail.mounts.push_back(
+                    {one.at("source"), one.at("path"), one.at("writable"), one.at("executable")});
         json.at("wanted_running").get_to(jail.wanted_running);
         json.at("created_at").get_to(jail.created_at);
         json.at("current").get_to(jail.current);
@@ -196,6 +215,23 @@ catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string
         json.at("method").get_to(snapshot.method);
         json.at("size_bytes").get_to(snapshot.size_bytes);
         return snapshot;
+    });
+}
+
+std::string record_of(const catalog::Volume& volume) {
+    return text_of({{"schema", "pkgjail.volume/1"},
+                    {"id", volume.id},
+                    {"name", volume.name},
+                    {"created_at", volume.created_at}});
+}
+
+catalog::Volume parse_volume_record(std::string_view text, const std::string& name) {
+    return parse(text, name, "pkgjail.volume/1", [](const Json& json) {
+        catalog::Volume volume;
+        json.at("id").get_to(volume.id);
+        json.at("name").get_to(volume.name);
+        json.at("created_at").get_to(volume.created_at);
+        return volume;
     });
 }
 

@@ -10,6 +10,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/store/accounts.hpp"
 
 namespace pkgjail::ops {
@@ -27,6 +28,10 @@ JailRecord parse_jail_record(std::string_view text, const std::string& name);
 
 std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& jail);
 catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name);
+
+/// Whether it is fresh is not in it: one that is empty counts as fresh.
+std::string record_of(const catalog::Volume& volume);
+catalog::Volume parse_volume_record(std::string_view text, const std::string& name);
 
 /// Id, size and number of files are not in it: the manifest says them.
 std::string record_of(const catalog::Image& image, const store::AccountNumbers& accounts);

@@ -7,6 +7,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -76,7 +77,7 @@ class Restore {
             context_.reporter.doing(fmt::format("copy snapshot {} of {}", snapshot_.name, jail_.name));
             store::prepare_restore(context_.layout, snapshot_.id, jail_.id, next_);
             base::step("restore.prepared");
-            require_room_to_start(context_);
+            require_room_to_start(context_, jail_);
             jails_.set_operation(jail_.id, note_of_restore(aside_.id));
             base::step("restore.noted");
             dependents_->take_down();
@@ -92,6 +93,7 @@ class Restore {
         }
         try {
             base::step("restore.committed");
+            confine::release_disk(context_.layout.snapshot_data(aside_.id));
             write_record(session_, jail_.id);
         } catch (const Error& error) {
             context_.reporter.warn(error.what()); // the next command writes it; the service comes first

@@ -15,6 +15,8 @@
 #include "pkgjail/jail/address.hpp"
 #include "pkgjail/jail/declaration.hpp"
 #include "pkgjail/ops/jail_network.hpp"
+#include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/root.hpp"
 
@@ -60,6 +62,23 @@ std::optional<int> bind_error(const catalog::PortClaimRow& claim, int family) {
     return std::nullopt;
 }
 
+/// What the jail's declaration has beside the recipe.
+void add_declared(const jail::Declaration& declaration, jail::RenderedRecipe& recipe) {
+    const auto add_once = [](std::vector<std::string>& list, const std::string& one) {
+        if (std::find(list.begin(), list.end(), one) == list.end())
+            list.push_back(one);
+    };
+    for (const std::string& other : declaration.requires_)
+        add_once(recipe.requires_, other);
+    for (const std::string& secret : declaration.secrets)
+        if (!recipe.services.empty() &&
+            std::none_of(recipe.services.begin(), recipe.services.end(), [&](const jail::Service& service) {
+                return std::find(service.secrets.begin(), service.secrets.end(), secret) !=
+                       service.secrets.end();
+            }))
+            recipe.services.front().secrets.push_back(secret);
+}
+
 void check_service(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe) {
     if (!recipe || recipe->services.empty())
         throw Error(ErrorKind::configuration, jail.name,
@@ -85,10 +104,7 @@ jail::RenderedRecipe render_recipe(const Context& context, const std::string& re
     if (!context.config.etc.empty())
         if (const auto declaration =
                 jail::find_declaration(jail::declaration_directory(context.config.etc), jail))
-            for (const std::string& other : declaration->requires_)
-                if (std::find(rendered.requires_.begin(), rendered.requires_.end(), other) ==
-                    rendered.requires_.end())
-                    rendered.requires_.push_back(other);
+            add_declared(*declaration, rendered);
     return rendered;
 }
 
@@ -134,6 +150,9 @@ confine::JailSpec jail_spec(const Context& context, const catalog::Jail& jail, c
         parts.data_paths = recipe->data_paths;
     spec.mounts =
         store::root_mounts(store::configured_base(context.config.base), context.config.prefix, parts);
+    add_mounts(context, jail, spec);
+    add_secrets(context, jail, recipe, spec);
+    spec.storage = context.layout.jail(jail.id);
     spec.environment = jail_environment(context.config.prefix, "/");
     spec.limits = jail_limits(context, jail, recipe);
     spec.profile = jail::find_profile(jail.profile).value_or(jail::Profile::high);

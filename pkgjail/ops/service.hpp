@@ -18,7 +18,7 @@ namespace pkgjail::ops {
 /// directories each time, so that an edited recipe takes effect at the next start.
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail);
 /// Before there is a jail: the same from its parts. What the jail's declaration (jails.d) requires is
-/// required as well.
+/// required as well, and its secrets are the first service's.
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
                                    const std::map<std::string, std::string>& set);
 

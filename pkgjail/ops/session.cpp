@@ -14,15 +14,18 @@
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/sweep.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
 #include "pkgjail/store/sweep_snapshots.hpp"
+#include "pkgjail/store/volume_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -113,8 +116,12 @@ void Session::sweep_if_alone() {
                    return jail.operation && set_aside_by_restore(*jail.operation) == id;
                });
     };
+    catalog::Volumes volumes(*catalog_);
+    const auto known_volume = [&](const std::string& id) { return volumes.find_by_id(id).has_value(); };
     for (const store::Swept& swept :
-         {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot)}) {
+         {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot),
+          store::sweep_volumes(context_.layout, known_volume),
+          store::sweep_secrets(context_.layout, known.jail)}) {
         for (const std::string& removed : swept.removed)
             context_.reporter.warn("removed what an interrupted command left: " + removed);
         for (const std::string& failed : swept.failed)
@@ -172,10 +179,12 @@ void Session::refuse_lost_catalog() const {
     for (const std::string& name : jails.list(base::RootPath()))
         lost = lost || (!left_over(name) &&
                         jails.list(base::RootPath().entry(name)) != std::vector<std::string>{"data"});
+    for (const std::string& name : base::Tree::open(context_.layout.volumes()).list(base::RootPath()))
+        lost = lost || !left_over(name);
     if (lost)
         throw Error(
             ErrorKind::corrupt, context_.layout.catalog().string(),
-            "is missing, but there are images or jails that it should know; with an empty one they "
+            "is missing, but there are images, jails or volumes that it should know; with an empty one they "
             "would be removed",
             "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
 }

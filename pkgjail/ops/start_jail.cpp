@@ -7,12 +7,15 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/host_names.hpp"
 #include "pkgjail/ops/jail_network.hpp"
+#include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/supervise/service_log.hpp"
@@ -93,6 +96,9 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     }
     supervise::SupervisedService service = supervised_service(context_, jail_, generation->image_id, recipe);
     service.attended = true;
+    require_secrets(context_, jail, recipe);
+    make_mount_points(context_, jail, recipe);
+    require_disk_below_limit(context_, jail, service.spec.limits);
     check_ports_free(jail);
     if (service.spec.private_network)
         for (const std::string& note : confine::private_network_notes(*service.spec.private_network))
@@ -170,7 +176,7 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate)
     return JailStart(session, jail).finish(gate);
 }
 
-void require_room_to_start(const Context& context) {
+void require_room_to_start(const Context& context, const catalog::Jail& jail) {
     constexpr std::uint64_t needed = 4u << 20; // a run directory, a log, the catalog's own growth
     const std::uint64_t free = base::free_bytes(context.layout.state());
     if (free < needed)
@@ -179,6 +185,26 @@ void require_room_to_start(const Context& context) {
                                 "service; nothing was stopped",
                                 jail::format_size(free), jail::format_size(needed)),
                     "make room on the file system that holds " + context.layout.state().string());
+    if (is_running(supervise::read_status(context.layout.run(jail.id))))
+        require_disk_below_limit(context, jail, jail_limits(context, jail, rendered_recipe(context, jail)));
+}
+
+void require_disk_below_limit(const Context& context, const catalog::Jail& jail, const jail::Limits& limits) {
+    const auto disk = limits.wanted.find(jail::LimitKind::disk);
+    if (disk == limits.wanted.end())
+        return;
+    const base::HostPath storage = context.layout.jail(jail.id);
+    if (confine::read_disk_limit(storage, disk->second.value).enforcement != jail::Enforcement::advisory)
+        return;
+    const std::uint64_t used = confine::measured_disk_use(storage);
+    if (used >= confine::too_much_disk(disk->second.value))
+        throw Error(
+            ErrorKind::conflict, jail.name,
+            fmt::format("takes {} on disk, a quarter more than its limit of {}, and would be ended",
+                        jail::format_size(used), jail::format_size(disk->second.value)),
+            fmt::format("pkgjail limits {0} disk={1} gives it more; pkgjail exec {0} COMMAND can remove "
+                        "what it does not need",
+                        jail.name, jail::format_size(used * 2)));
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

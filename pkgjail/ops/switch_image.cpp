@@ -188,7 +188,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
             take_claims(jail, *recipe);
     }
     const std::int64_t next = next_generation(jails, jail);
-    require_room_to_start(context);
+    require_room_to_start(context, before);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -224,7 +224,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
-    require_room_to_start(session.context());
+    require_room_to_start(session.context(), before);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");

@@ -78,7 +78,8 @@ void Layout::create() const {
         check_directory(state_);
     }
     check_above(state_);
-    for (const HostPath& directory : {cache(), images(), jails(), snapshots(), logs(), runs(), locks()})
+    for (const HostPath& directory :
+         {cache(), images(), jails(), snapshots(), volumes(), secrets(), logs(), runs(), locks()})
         if (!check_directory(directory))
             base::make_directories(directory, 0700);
 }
@@ -87,7 +88,8 @@ bool Layout::check() const {
     if (!check_directory(state_))
         return false;
     check_above(state_);
-    for (const HostPath& directory : {cache(), images(), jails(), snapshots(), logs(), runs(), locks()})
+    for (const HostPath& directory :
+         {cache(), images(), jails(), snapshots(), volumes(), secrets(), logs(), runs(), locks()})
         check_directory(directory);
     return true;
 }

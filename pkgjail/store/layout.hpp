@@ -5,11 +5,13 @@
 //     images/<id>/{tree,seed,manifest,image.json}   sealed images
 //     jails/<id>/{config,data,root,jail.json}       a jail's writable files and its skeleton
 //     snapshots/<id>/{config,data,snapshot.json}    frozen copies of a jail's configuration and data
+//     volumes/<id>/{data,volume.json}               directories that outlive jails
+//     secrets/<jail id>/<name>                      files for the eyes of one jail's service
 //     log/<jail>.log   run/<id>/   run/oci   run/kmod   lock/
 //
-// Beside images, jails and snapshots, for as long as a command runs: new-<…> is being made, gone-<…> is being
-// removed, keep-<id> holds the data of a jail that goes without it; jails/<id>/new-data is what a restore is
-// about to put in place. What a dead command left of them, sweep() and sweep_snapshots() clear.
+// Beside images, jails, snapshots and volumes, for as long as a command runs: new-<…> is being made, gone-<…>
+// is being removed, keep-<id> holds the data of a jail that goes without it; jails/<id>/new-data is what a
+// restore is about to put in place. What a dead command left of them, sweep() and sweep_snapshots() clear.
 //
 // Configuration belongs to a generation: jails/<id>/config/<number>; data does not. Both mirror the jail's
 // own paths: jails/<id>/config/1/etc, jails/<id>/config/1/usr/pkg/etc, jails/<id>/data/var; so do an image's
@@ -76,10 +78,22 @@ class Layout {
     base::HostPath snapshot_data(const std::string& id) const { return snapshot(id) / "data"; }
     base::HostPath snapshot_staging(const std::string& id) const { return snapshots() / ("new-" + id); }
     base::HostPath snapshot_trash(const std::string& id) const { return snapshots() / ("gone-" + id); }
+    base::HostPath volumes() const { return state_ / "volumes"; }
+    base::HostPath volume(const std::string& id) const { return volumes() / id; }
+    base::HostPath volume_data(const std::string& id) const { return volume(id) / "data"; }
+    base::HostPath volume_record(const std::string& id) const { return volume(id) / "volume.json"; }
+    base::HostPath volume_staging(const std::string& id) const { return volumes() / ("new-" + id); }
+    base::HostPath volume_trash(const std::string& id) const { return volumes() / ("gone-" + id); }
     static bool is_staging(const std::string& name) { return name.starts_with("new-"); }
     static bool is_trash(const std::string& name) { return name.starts_with("gone-"); }
     /// The jail's id when it is the name of a jail_keeping().
     static std::optional<std::string> kept_jail(const std::string& name);
+    /// Files that only pkgjail and one jail's service read, by the jail's id.
+    base::HostPath secrets() const { return state_ / "secrets"; }
+    base::HostPath jail_secrets(const std::string& id) const { return secrets() / id; }
+    base::HostPath secret(const std::string& id, const std::string& name) const {
+        return jail_secrets(id) / name;
+    }
     base::HostPath logs() const { return state_ / "log"; }
     base::HostPath log(const std::string& jail) const { return logs() / (jail + ".log"); }
     base::HostPath build_log(const std::string& jail) const { return logs() / (jail + ".build.log"); }

@@ -150,6 +150,50 @@ void make_skeleton(const Tree& root, const HostBase& base, const std::string& pr
             root.make_directories(path);
 }
 
+std::string mount_target_problem(const HostBase& base, const std::string& prefix, const RootPath& target) {
+    const auto meets = [&](const RootPath& other) {
+        return target.is_within(other) || other.is_within(target);
+    };
+    for (const char* own : {"/proc", "/dev", "/sys"})
+        if (meets(RootPath::parse(own)))
+            return "is the kernel's own";
+    if (meets(RootPath::parse(prefix)))
+        return "holds the image";
+    for (const char* root : configuration_roots)
+        if (meets(RootPath::parse(root)))
+            return "holds the configuration, which belongs to a generation";
+    for (const char* fresh : {"/tmp", "/run", "/var/run"})
+        if (meets(RootPath::parse(fresh)))
+            return "is fresh at each start";
+    for (const RootPath& directory : base.directories)
+        if (meets(directory))
+            return "belongs to the base";
+    for (const HostBase::Link& link : base.links)
+        if (meets(link.path))
+            return "belongs to the base";
+    return {};
+}
+
+void make_mount_point(const Layout& layout, const std::string& jail_id,
+                      const std::vector<RootPath>& data_paths, const RootPath& target, bool directory) {
+    const auto in = [&](const RootPath& root) { return target.is_within(root); };
+    const bool in_data = std::any_of(data_roots.begin(), data_roots.end(),
+                                     [&](const char* root) { return in(RootPath::parse(root)); }) ||
+                         std::any_of(data_paths.begin(), data_paths.end(), in);
+    const Tree tree = Tree::open(in_data ? layout.jail_data(jail_id) : layout.jail_root(jail_id));
+    const auto there = tree.stat(target);
+    if (there && (directory ? there->is_directory() : there->is_file()))
+        return;
+    if (there)
+        throw base::Error(base::ErrorKind::conflict, tree.show(target),
+                          std::string("is no ") + (directory ? "directory" : "regular file") +
+                              ", so nothing can be mounted there",
+                          "remove it, or choose another place");
+    tree.make_directories(directory ? target : target.parent());
+    if (!directory)
+        tree.create_file(target, 0644);
+}
+
 std::vector<Mount> root_mounts(const HostBase& base, const std::string& prefix, const RootParts& parts) {
     const RootPath prefix_path = RootPath::parse(prefix);
     std::vector<Mount> mounts;

@@ -42,6 +42,19 @@ bool is_configuration(const base::RootPath& path, const std::string& prefix);
 void make_skeleton(const base::Tree& root, const HostBase& base, const std::string& prefix,
                    const std::vector<base::RootPath>& data_paths);
 
+/// Whether something may be mounted over a jail's own files there: outside of base, prefix, configuration
+/// and the kernel's and the fresh file systems. Empty: it may; else why not: "belongs to the base".
+std::string mount_target_problem(const HostBase& base, const std::string& prefix,
+                                 const base::RootPath& target);
+
+/// Makes the missing directories on the way to a mount point and the mount point itself, a directory or an
+/// empty file, in a jail's data or, outside of them, in its skeleton. Goes descriptor by descriptor, because
+/// the jail's root has shaped the data: a link on the way is Error{corrupt}, something of the other kind in
+/// its place Error{conflict}.
+void make_mount_point(const Layout& layout, const std::string& jail_id,
+                      const std::vector<base::RootPath>& data_paths, const base::RootPath& target,
+                      bool directory);
+
 /// Where the parts of one root are.
 struct RootParts {
     base::HostPath tree;        ///< mounted at the prefix

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "pkgjail/jail/quantity.hpp"
+
 namespace pkgjail::supervise {
 
 namespace {
@@ -38,6 +40,16 @@ std::vector<std::string> LimitWatch::look(const confine::Usage& usage, base::Ste
     if (const auto usec = take(cpu_, usage.throttled_usec, noticeable_throttling_usec, now); usec > 0)
         events.push_back(fmt::format("limit cpu held it back for {:.1f} s", static_cast<double>(usec) / 1e6));
     return events;
+}
+
+std::vector<std::string> LimitWatch::look_at_disk(std::uint64_t used, std::uint64_t limit,
+                                                  base::SteadyTime now) {
+    if (used >= limit - limit / 100)
+        ++disk_hits_;
+    if (take(disk_, disk_hits_, 1, now) == 0)
+        return {};
+    return {fmt::format("limit disk is met: {} of {} are used", jail::format_size(used),
+                        jail::format_size(limit))};
 }
 
 } // namespace pkgjail::supervise

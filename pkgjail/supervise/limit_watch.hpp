@@ -27,6 +27,10 @@ class LimitWatch {
     /// they do when a service was started again, begin anew.
     std::vector<std::string> look(const confine::Usage& usage, base::SteadyTime now);
 
+    /// The same of the disk, where somebody looks: being within a hundredth of the limit counts as meeting
+    /// it.
+    std::vector<std::string> look_at_disk(std::uint64_t used, std::uint64_t limit, base::SteadyTime now);
+
   private:
     struct Counter {
         std::uint64_t seen = 0;
@@ -37,7 +41,8 @@ class LimitWatch {
     static std::uint64_t take(Counter& counter, const std::optional<std::uint64_t>& value,
                               std::uint64_t threshold, base::SteadyTime now);
 
-    Counter memory_, kills_, processes_, cpu_;
+    Counter memory_, kills_, processes_, cpu_, disk_;
+    std::uint64_t disk_hits_ = 0;
 };
 
 } // namespace pkgjail::supervise

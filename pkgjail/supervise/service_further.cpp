@@ -77,6 +77,12 @@ void ServiceKeeper::forget_further() {
 }
 
 std::string ServiceKeeper::reload() {
+    if (running_ && !service_.spec.secrets.empty())
+        try {
+            driver_.put_secrets(service_.spec, run_directory_);
+        } catch (const base::Error& error) {
+            return std::string("error ") + error.what();
+        }
     bool possible = service_.service.reload_signal != 0;
     bool told = false;
     if (possible && running_ && ending_ == Ending::none &&

@@ -36,7 +36,8 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
                ? std::optional(SyslogWriter(*service_.syslog_facility, "pkgjail/" + service_.spec.jail))
                : std::nullopt),
       output_(log_, service_.further.empty() ? std::string() : service_.service.name),
-      budget_(service_.service.restart), control_(run_directory_), probe_count_(service_.health) {
+      budget_(service_.service.restart), control_(run_directory_), disk_watch_(service_.spec.storage),
+      probe_count_(service_.health) {
     recorded_.boot = base::boot_id();
     status_.sums.ended = carried_over(run_directory_);
     status_.state = ServiceState::starting;
@@ -117,6 +118,7 @@ void ServiceKeeper::wait_for_events() {
     }
     for (const auto& further : further_)
         further->add_descriptors(waiting_);
+    waiting_.push_back({disk_watch_.fd(), POLLIN, 0});
     control_.add_descriptors(waiting_);
     int timeout = -1;
     if (std::optional<base::SteadyTime> next = next_deadline()) {
@@ -137,6 +139,7 @@ void ServiceKeeper::handle_events() {
     reap();
     if (probe_)
         probe_->read();
+    measured_disk();
     if (asked != 0)
         begin_stop("its supervisor was told to end (signal " + std::to_string(asked) + ")");
     control_.serve([this](ControlVerb verb) { return handle_request(verb); });

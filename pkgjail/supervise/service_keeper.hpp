@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/disk_watch.hpp"
 #include "pkgjail/supervise/further_service.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
 #include "pkgjail/supervise/output.hpp"
@@ -59,6 +60,8 @@ class ServiceKeeper {
     void record_limits();
     std::string change_limits(); ///< answers the request
     void watch_limits();
+    void watch_disk();
+    void measured_disk();
     void service_ended(const base::Exit& exit);
     void restart_or_fail(const std::string& reason, bool failure);
     void become_ready(const std::string& why);
@@ -122,6 +125,7 @@ class ServiceKeeper {
     int exit_status_ = 0;
 
     LimitWatch limit_watch_;
+    DiskWatch disk_watch_;
     std::vector<std::unique_ptr<FurtherService>> further_;
 
     std::unique_ptr<ProbeProcess> probe_;

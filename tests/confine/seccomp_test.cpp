@@ -155,12 +155,30 @@ TEST_CASE("no profile lets a program type into its terminal, however the request
             CHECK(verdict(filter, "ioctl", {0, dress | 0x80045430}) == 0); // TIOCGPTN
         }
         for (std::uint64_t request = 0; request <= 0xffff; ++request) {
-            const bool refused = request == 0x5412 || request == 0x541c;
+            bool refused = request == 0x5412 || request == 0x541c;
+            // Projects of files, and subvolumes: see the test below.
+            for (const std::uint64_t quota : {0x6602u, 0x5820u, 0x9401u, 0x940eu, 0x9417u, 0x9418u})
+                refused = refused || request == quota;
             if ((verdict(filter, "ioctl", {0, request}) != 0) != refused) {
                 CAPTURE(request);
                 FAIL_CHECK("wrong verdict");
             }
         }
+    }
+}
+
+TEST_CASE("no profile lets a file get away from the quota that counts it", "[confine][seccomp]") {
+    for (const auto profile : all_profiles) {
+        const auto filter = syscall_filter(profile);
+        for (const std::uint64_t request :
+             {0x40086602ull /* FS_IOC_SETFLAGS */, 0x401c5820ull /* FSSETXATTR */,
+              0x5000940eull /* SUBVOL_CREATE */, 0x50009418ull /* its second form */,
+              0x50009401ull /* SNAP_CREATE */, 0x50009417ull /* its second form */, 0xffffffff40086602ull})
+            CHECK(verdict(filter, "ioctl", {0, request}) == eperm);
+        for (const std::uint64_t request :
+             {0x80086601ull /* FS_IOC_GETFLAGS */, 0x801c581full /* FSGETXATTR */,
+              0x40049409ull /* FICLONE */, 0xc020660bull /* FS_IOC_FIEMAP */})
+            CHECK(verdict(filter, "ioctl", {0, request}) == 0);
     }
 }
 

@@ -16,7 +16,9 @@ class LoopMount {
   public:
     /// "btrfs", "xfs", "ext4" or "tmpfs", of this many MiB. nullopt, and the reason said, where the kernel or
     /// the tools have none of it; with PKGJAIL_REQUIRE_SYSTEM=1 that is a failure.
-    static std::optional<LoopMount> make(const std::string& type, unsigned mebibytes);
+    /// `options` are those of the mount, "prjquota"; a kernel that does not know them is no failure.
+    static std::optional<LoopMount> make(const std::string& type, unsigned mebibytes,
+                                         const std::string& options = {});
     LoopMount(LoopMount&&) = default;
     LoopMount& operator=(LoopMount&&) = delete;
     ~LoopMount();
