@@ -43,10 +43,6 @@ std::optional<Block> find_block(std::string_view text) {
     return std::nullopt;
 }
 
-bool is_loopback(const std::string& address) {
-    return address.starts_with("127.") || address == "::1";
-}
-
 bool is_any(const std::string& address) {
     return address.empty() || address == "0.0.0.0" || address == "::";
 }
@@ -65,7 +61,7 @@ std::vector<std::string> addresses_of(const catalog::Jail& jail, jail::NetworkMo
         return addresses;
     for (const catalog::PortClaimRow& claim : jail.claims) {
         const bool from_host = from == NetworkMode::host;
-        if (!from_host && is_loopback(claim.address))
+        if (!from_host && !is_any(claim.address))
             continue;
         const std::string address = !is_any(claim.address) ? claim.address
                                     : from_host            ? std::string("127.0.0.1")

@@ -14,8 +14,8 @@ namespace pkgjail::ops {
 
 /// Under which addresses a jail is found by another one with network mode `from`: its own in a private
 /// network; in the host's network each that it claims a port at, in order, each once. A claim of any address
-/// is found at the loopback's by those who share it, and at `gateway` from a private network, which reaches
-/// no loopback address. Empty: it is not reached.
+/// is found at the loopback's by those who share it, and at `gateway` from a private network, which has a
+/// route to no other address of the host's. Empty: it is not reached.
 std::vector<std::string> addresses_of(const catalog::Jail& jail, jail::NetworkMode from,
                                       const std::string& gateway);
 

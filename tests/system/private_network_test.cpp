@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -244,6 +245,81 @@ TEST_CASE("published ports lead into the jail from every address of the host, an
     for (const char* jail : {"app", "copy", "web"})
         host.must({"destroy", jail, "--with-data", "--yes"});
     CHECK(kernel_state() == before);
+}
+
+namespace {
+
+/// A neighbour of the host: a network namespace behind a pair of interfaces, with a web server's port open to
+/// nobody. The host forwards what comes in from it.
+class Neighbour {
+  public:
+    Neighbour() {
+        ip({"netns", "add", name});
+        ip({"link", "add", name, "type", "veth", "peer", "name", "out", "netns", name});
+        ip({"addr", "add", "198.51.100.1/24", "dev", name});
+        ip({"link", "set", name, "up"});
+        ip({"-n", name, "addr", "add", "198.51.100.2/24", "dev", "out"});
+        ip({"-n", name, "link", "set", "out", "up"});
+        ip({"-n", name, "link", "set", "lo", "up"});
+    }
+    ~Neighbour() { output_of({"/sbin/ip", "netns", "del", name}); }
+    Neighbour(const Neighbour&) = delete;
+    Neighbour& operator=(const Neighbour&) = delete;
+
+    void let_in(bool forwarding) const {
+        base::Fd file = base::open_file("/proc/sys/net/ipv4/conf/" + name + "/forwarding", O_WRONLY);
+        base::write_all(file.get(), forwarding ? "1" : "0", name);
+    }
+    std::string fetch(const std::string& url) const {
+        return output_of({"/sbin/ip", "netns", "exec", name, "/usr/bin/curl", "-s", "-m", "3", "-o",
+                          "/dev/null", "-w", "%{http_code}", url});
+    }
+    const std::string name = "pkgjail" + std::to_string(::getpid());
+
+  private:
+    static void ip(std::vector<std::string> words) {
+        words.insert(words.begin(), "/sbin/ip");
+        output_of(words);
+    }
+};
+
+bool reaches(const Host& host, const std::string& jail, const std::string& address) {
+    return host.run({"exec", jail, "/usr/bin/timeout", "3", "/bin/bash", "-c",
+                     "exec 3<>/dev/tcp/" + address + "/7 || echo no"})
+               .err.find("Connection refused") != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("beyond the host only published ports lead in, and only NAT leads out",
+          "[system][root][network][private]") {
+    if (!test::can_run_jails() || !has_packet_filter())
+        return;
+    const Neighbour neighbour;
+    NetworkHost host;
+    const int port = test::free_port();
+    const CommandResult installed = host.run({"install", "nginx", "-j", "web", "--network", "private",
+                                              "--publish", fmt::format("tcp:{}:8080", port)});
+    REQUIRE(installed.status == 0);
+    CHECK(installed.err.find("its published ports are reached from this host alone") != std::string::npos);
+    CHECK(installed.err.find("sysctl -w net.ipv4.conf." + neighbour.name + ".forwarding=1") !=
+          std::string::npos);
+    const std::string url = fmt::format("http://198.51.100.1:{}/", port);
+    CHECK(neighbour.fetch(url) == "000");
+
+    neighbour.let_in(true);
+    CHECK(neighbour.fetch(url) == "200");
+    CHECK(neighbour.fetch(fmt::format("http://198.51.100.1:{}/", port + 1)) == "000");
+    CHECK_FALSE(reaches(host, "web", "198.51.100.2"));
+    host.must(host.app("app"));
+    CHECK_FALSE(reaches(host, "app", "198.51.100.2"));
+    CHECK(reaches(host, "app", pool_prefix() + "1")); // the host itself
+
+    host.must(host.app("out", {"--nat", "yes"}));
+    CHECK(reaches(host, "out", "198.51.100.2"));
+    CHECK(reaches(host, "out", host.status("web")["address"].get<std::string>()));
+    neighbour.let_in(false);
+    CHECK_FALSE(reaches(host, "out", "198.51.100.2"));
 }
 
 #endif
