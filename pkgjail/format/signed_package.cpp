@@ -1,7 +1,10 @@
 #include "pkgjail/format/signed_package.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <utility>
+
+#include <unistd.h>
 
 #include <fmt/core.h>
 
@@ -129,6 +132,19 @@ void PackageSource::read_head() {
         fail(fmt::format("the package in the wrapper has {} bytes; {} were signed", member.size,
                          hash_.file_size));
     signature_ = std::move(parts);
+}
+
+std::optional<PackageSignature> read_package_signature(const base::Fd& fd, const std::string& name) {
+    const auto rewind = [&] {
+        if (::lseek(fd.get(), 0, SEEK_SET) < 0)
+            throw base::system_error(errno, name, "lseek");
+    };
+    rewind();
+    const PackageSource source(fd, name);
+    rewind();
+    if (!source.signature())
+        return std::nullopt;
+    return PackageSignature{*source.signature(), source.signed_pkgname()};
 }
 
 std::string_view PackageSource::next() {

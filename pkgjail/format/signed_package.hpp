@@ -25,6 +25,15 @@ struct SignatureParts {
     std::string hash_text; ///< +PKG_HASH, over which the signature is
 };
 
+/// What is signed, and by what: the wrapper's head alone, from the descriptor's beginning; nothing of the
+/// package in it is looked at. nullopt: not signed. The descriptor stands at its beginning afterwards. Throws
+/// as PackageSource does.
+struct PackageSignature {
+    SignatureParts parts;
+    std::string pkgname; ///< that was signed
+};
+std::optional<PackageSignature> read_package_signature(const base::Fd& fd, const std::string& name);
+
 /// The package that a file holds, whether in a wrapper or not.
 class PackageSource : public ByteSource {
   public:
