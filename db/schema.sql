@@ -24,8 +24,23 @@ CREATE TABLE repository (
     refreshed_at  INTEGER NOT NULL,           -- last time it had a new index
     packages      INTEGER NOT NULL,           -- rows of available_package
     priority      INTEGER NOT NULL,           -- lower is asked first
-    position      INTEGER NOT NULL            -- order in the configuration, among equal priorities
+    position      INTEGER NOT NULL,           -- order in the configuration, among equal priorities
+    trust         TEXT NOT NULL DEFAULT ''    -- policy under which this index was taken: "index-signed"; empty: not known
 ) STRICT;
+
+-- What is remembered of a repository's signatures, so that an older or another index is recognised. Stays when the
+-- repository leaves the configuration, and is kept nowhere else.
+CREATE TABLE repository_trust (
+    name              TEXT PRIMARY KEY,       -- as in repositories.conf
+    identity          TEXT NOT NULL,          -- what its signed index calls itself; empty: none was accepted yet
+    serial            INTEGER NOT NULL,       -- of the index that was accepted last
+    made_at           INTEGER NOT NULL,       -- the greatest time at which an accepted index was made
+    expires_at        INTEGER NOT NULL,       -- when the index that was accepted last ends
+    text_sha256       TEXT NOT NULL,          -- of its signed text: one serial, one text
+    signers           TEXT NOT NULL,          -- list of ids of the keys whose signatures on it were good
+    revoked           TEXT NOT NULL,          -- list of ids of keys that a signed index has taken back
+    package_signed_at INTEGER                 -- when a package with a good signature was last taken; null: never
+) STRICT, WITHOUT ROWID;
 
 -- A record of a repository's index (pkg_summary(5)).
 CREATE TABLE available_package (
@@ -132,6 +147,7 @@ CREATE TABLE image_package (
     size_bytes     INTEGER NOT NULL,          -- installed size as the package says
     depends        TEXT NOT NULL,             -- list of @pkgdep patterns
     conflicts      TEXT NOT NULL,             -- list of @pkgcfl patterns
+    trust          TEXT NOT NULL DEFAULT '',  -- by what the archive was believed: "index-signed: …"; empty: not known
     PRIMARY KEY (image_number, position),
     UNIQUE (image_number, pkgname)
 ) STRICT, WITHOUT ROWID;

@@ -19,7 +19,7 @@ using base::ErrorKind;
 std::vector<ImagePackage> read_packages(Database& database, std::int64_t image) {
     Statement statement(
         database, "SELECT pkgname, archive_sha256, automatic, repository, build_date, comment, size_bytes,"
-                  " depends, conflicts FROM image_package WHERE image_number = ? ORDER BY position");
+                  " depends, conflicts, trust FROM image_package WHERE image_number = ? ORDER BY position");
     std::vector<ImagePackage> packages;
     auto row = statement.use();
     row(image);
@@ -34,6 +34,7 @@ std::vector<ImagePackage> read_packages(Database& database, std::int64_t image) 
         package.size_bytes = static_cast<std::uint64_t>(row.integer(6));
         package.depends = split_list(row.text_view(7));
         package.conflicts = split_list(row.text_view(8));
+        package.trust = row.text(9);
     }
     return packages;
 }
@@ -54,14 +55,15 @@ Image read_image(Database& database, const Statement::Use& row) {
 void insert_packages(Database& database, std::int64_t image, const std::vector<ImagePackage>& packages) {
     Statement statement(
         database, "INSERT INTO image_package (image_number, position, pkgname, archive_sha256, automatic,"
-                  " repository, build_date, comment, size_bytes, depends, conflicts)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  " repository, build_date, comment, size_bytes, depends, conflicts, trust)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     std::int64_t position = 0;
     for (const ImagePackage& package : packages)
         statement
             .use()(image)(position++)(package.pkgname)(package.archive_sha256)(
                 std::int64_t{package.automatic})(package.repository)(package.build_date)(package.comment)(
-                to_column(package.size_bytes))(join_list(package.depends))(join_list(package.conflicts))
+                to_column(package.size_bytes))(join_list(package.depends))(join_list(package.conflicts))(
+                package.trust)
             .execute();
 }
 
@@ -247,6 +249,14 @@ std::optional<KnownFile> Images::find_equal(const jail::ManifestEntry& file) {
     if (!row.next())
         return std::nullopt;
     return KnownFile{row.text(0), row.text(1)};
+}
+
+std::string Images::trust_of(const std::string& pkgname, const std::string& archive_sha256) {
+    Statement statement(catalog_.database(),
+                        "SELECT trust FROM image_package WHERE pkgname = ? AND archive_sha256 = ?"
+                        " AND trust <> '' ORDER BY image_number DESC LIMIT 1");
+    auto row = statement.use();
+    return row(pkgname)(archive_sha256).next() ? row.text(0) : std::string();
 }
 
 std::vector<std::string> Images::unreferenced() {

@@ -20,6 +20,9 @@ struct ImagePackage {
     std::uint64_t size_bytes = 0;
     std::vector<std::string> depends;   ///< @pkgdep patterns
     std::vector<std::string> conflicts; ///< @pkgcfl patterns
+    /// By what its archive was believed when the image was built: "index-signed: ours 42, key …",
+    /// "package-signed: …", "pinned: …", "none", "file" (given by the operator); empty: not known.
+    std::string trust;
 };
 
 struct Image {
@@ -61,6 +64,8 @@ class Images {
     std::optional<jail::ManifestEntry> file(const std::string& id, const base::RootPath& path);
     /// A "/tree" file with equal digest, size, mode and owner in any image.
     std::optional<KnownFile> find_equal(const jail::ManifestEntry& file);
+    /// By what an archive was believed, by the newest image that has it; empty: no image has, or knows.
+    std::string trust_of(const std::string& pkgname, const std::string& archive_sha256);
     /// Images that no generation and no snapshot refers to, oldest first.
     std::vector<std::string> unreferenced();
 

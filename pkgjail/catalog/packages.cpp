@@ -13,7 +13,7 @@
     " pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name, file_size, cksum_algorithm, cksum"
 
 #define REPOSITORY_COLUMNS                                                                                   \
-    "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages"
+    "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages, trust"
 
 namespace pkgjail::catalog {
 namespace {
@@ -64,6 +64,7 @@ RepositoryState read_repository(const Statement::Use& row) {
     state.checked_at = row.integer(6);
     state.refreshed_at = row.integer(7);
     state.packages = row.integer(8);
+    state.trust = row.text(9);
     return state;
 }
 
@@ -145,9 +146,10 @@ std::optional<RepositoryState> Packages::repository(const std::string& name) {
     return read_repository(row);
 }
 
-void Packages::mark_checked(const std::string& name, std::int64_t at) {
-    Statement statement(catalog_.database(), "UPDATE repository SET checked_at = ? WHERE name = ?");
-    statement.use()(at)(name).execute();
+void Packages::mark_checked(const std::string& name, std::int64_t at, const std::string& trust) {
+    Statement statement(catalog_.database(),
+                        "UPDATE repository SET checked_at = ?, trust = ? WHERE name = ?");
+    statement.use()(at)(trust)(name).execute();
     if (catalog_.database().changes() == 0)
         throw Error(ErrorKind::not_found, name, "this repository was never refreshed", "pkgjail update");
 }
@@ -160,17 +162,17 @@ std::int64_t Packages::replace_index(
     Statement upsert(
         database,
         "INSERT INTO repository (name, url, index_file, etag, last_modified, sha256, checked_at,"
-        " refreshed_at, packages, priority, position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, (SELECT ifnull(max(position), 0) + 1 FROM repository))"
+        " refreshed_at, packages, priority, trust, position)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, (SELECT ifnull(max(position), 0) + 1 FROM repository))"
         " ON CONFLICT (name) DO UPDATE SET url = excluded.url, index_file = excluded.index_file,"
         " etag = excluded.etag, last_modified = excluded.last_modified, sha256 = excluded.sha256,"
         " checked_at = excluded.checked_at, refreshed_at = excluded.refreshed_at,"
-        " priority = excluded.priority RETURNING repository_id");
+        " priority = excluded.priority, trust = excluded.trust RETURNING repository_id");
     std::int64_t repository = 0;
     {
         auto row = upsert.use();
         row(state.name)(state.url)(state.index_file)(state.etag)(state.last_modified)(state.sha256)(
-            state.checked_at)(state.refreshed_at)(priority);
+            state.checked_at)(state.refreshed_at)(priority)(state.trust);
         if (row.next())
             repository = row.integer(0);
     }

@@ -23,6 +23,7 @@ struct RepositoryState {
     std::int64_t checked_at = 0;   ///< last time it was asked, Unix seconds
     std::int64_t refreshed_at = 0; ///< last time a new index was taken
     std::int64_t packages = 0;     ///< counted by replace_index
+    std::string trust;             ///< policy under which this index was taken; empty: not known
 };
 
 struct AvailablePackage {
@@ -39,9 +40,9 @@ class Packages {
     /// Best first.
     std::vector<RepositoryState> repositories();
     std::optional<RepositoryState> repository(const std::string& name);
-    /// Remembers that the repository was asked and had nothing new. Error{not_found} when it was never
-    /// refreshed.
-    void mark_checked(const std::string& name, std::int64_t at);
+    /// Remembers that the repository was asked, under which policy, and had nothing new. Error{not_found}
+    /// when it was never refreshed.
+    void mark_checked(const std::string& name, std::int64_t at, const std::string& trust);
     /// Replaces the whole index of one repository in one transaction. `produce` is called once and hands each
     /// record to its argument; if it throws, or the process dies in it, the old index stays. Of two records
     /// with one pkgname the first is kept. Returns how many there are now.

@@ -246,7 +246,8 @@ std::string record_of(const catalog::Image& image, const store::AccountNumbers& 
                             {"comment", package.comment},
                             {"size_bytes", package.size_bytes},
                             {"depends", package.depends},
-                            {"conflicts", package.conflicts}});
+                            {"conflicts", package.conflicts},
+                            {"trust", package.trust}});
     return text_of({{"schema", "pkgjail.image/1"},
                     {"build_key", image.build_key},
                     {"base", image.base_id},
@@ -276,6 +277,7 @@ ImageRecord parse_image_record(std::string_view text, const std::string& name) {
             one.at("size_bytes").get_to(package.size_bytes);
             one.at("depends").get_to(package.depends);
             one.at("conflicts").get_to(package.conflicts);
+            package.trust = one.value("trust", ""); // images of before have none
         }
         json.at("users").get_to(record.accounts.users);
         json.at("groups").get_to(record.accounts.groups);

@@ -32,6 +32,7 @@ TEST_CASE("an image comes back as it was put in", "[catalog][images]") {
     lib.size_bytes = 1234;
     lib.depends = {"zlib>=1.2", "{a,b}-[0-9]*"};
     lib.conflicts = {"lib-nox-[0-9]*"};
+    lib.trust = "index-signed: ours 42";
     ImagePackage app;
     app.pkgname = "app-1.0";
     given.packages = {lib, app};
@@ -73,6 +74,10 @@ TEST_CASE("an image comes back as it was put in", "[catalog][images]") {
     CHECK(found->packages[0].size_bytes == 1234);
     CHECK(found->packages[0].depends == lib.depends);
     CHECK(found->packages[0].conflicts == lib.conflicts);
+    CHECK(found->packages[0].trust == "index-signed: ours 42");
+    CHECK(images.trust_of("lib-1.0", "aabb") == "index-signed: ours 42");
+    CHECK(images.trust_of("lib-1.0", "aabc").empty());
+    CHECK(images.trust_of("app-1.0", "").empty());
     CHECK(found->packages[1].pkgname == "app-1.0");
     CHECK_FALSE(found->packages[1].automatic);
     CHECK(found->packages[1].depends.empty());

@@ -131,10 +131,11 @@ TEST_CASE("a repository's state is kept and can be asked for", "[catalog][packag
     CHECK(found->checked_at == 5);
     CHECK(found->refreshed_at == 4);
 
-    packages.mark_checked("main", 77);
+    packages.mark_checked("main", 77, "index-signed");
     CHECK(packages.repository("main")->checked_at == 77);
+    CHECK(packages.repository("main")->trust == "index-signed");
     CHECK(packages.repository("main")->refreshed_at == 4);
-    const auto error = error_of([&] { packages.mark_checked("other", 1); });
+    const auto error = error_of([&] { packages.mark_checked("other", 1, "none"); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::not_found);
 }
