@@ -1,33 +1,19 @@
 #include "pkgjail/jail/config.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include <syslog.h>
 
 #include <fmt/format.h>
 
 #include "pkgjail/base/file.hpp"
-#include "pkgjail/jail/address.hpp"
-#include "pkgjail/jail/config_file.hpp"
-#include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/config_parts.hpp"
 
 namespace pkgjail::jail {
 
 namespace {
 
-constexpr std::array<Trust, 4> all_trusts = {Trust::index_signed, Trust::package_signed, Trust::pinned,
-                                             Trust::none};
 constexpr std::size_t most_bytes = 1u << 20;
-
-void check_url(const SectionReader& reader, const std::string& key, const std::string& url, bool with_files) {
-    const std::string allowed = url_problem(url, with_files);
-    if (allowed.empty())
-        return;
-    if (hides_secret(url))
-        reader.fail(key, "found an address with \"@\" in it, which is not repeated here", allowed);
-    reader.refuse(key, allowed);
-}
 
 void read_paths(const Section& section, Config& config) {
     SectionReader reader(section);
@@ -149,16 +135,6 @@ void read_network(const Section& section, NetworkConfig& network) {
     reader.finish();
 }
 
-/// Sections that may stand once; throws for the second.
-void check_once(const std::vector<Section>& sections) {
-    for (std::size_t i = 0; i < sections.size(); ++i)
-        for (std::size_t j = 0; j < i; ++j)
-            if (sections[j].kind == sections[i].kind && sections[j].name == sections[i].name)
-                throw base::Error(base::ErrorKind::configuration, sections[i].where.str(),
-                                  fmt::format("found {} a second time, first in line {}, allowed: once",
-                                              sections[i].title(), sections[j].where.line));
-}
-
 void parse_config(std::string_view text, std::string_view file, Config& config) {
     const std::vector<Section> sections = parse_sections(text, file);
     for (const Section& section : sections)
@@ -187,52 +163,7 @@ void parse_config(std::string_view text, std::string_view file, Config& config) 
     }
 }
 
-RepositoryConfig read_repository(const Section& section) {
-    if (!is_valid_name(section.name))
-        throw base::Error(base::ErrorKind::configuration, section.where.str(),
-                          fmt::format("found {}, allowed: [repository NAME], where NAME is {}",
-                                      section.title(), name_rule));
-    SectionReader reader(section);
-    RepositoryConfig repository;
-    repository.name = section.name;
-    repository.url = reader.required("url");
-    check_url(reader, "url", repository.url, true);
-    while (repository.url.ends_with('/'))
-        repository.url.pop_back();
-
-    std::vector<std::string> trusts;
-    for (const Trust trust : all_trusts)
-        trusts.emplace_back(trust_name(trust));
-    if (const auto trust = reader.word("trust", trusts))
-        repository.trust = *find_trust(*trust);
-    repository.priority = static_cast<int>(
-        reader.number("priority", 0, 1000).value_or(static_cast<unsigned>(repository.priority)));
-    repository.enabled = reader.yes_no("enabled").value_or(repository.enabled);
-    reader.finish();
-    return repository;
-}
-
 } // namespace
-
-std::string_view trust_name(Trust trust) {
-    switch (trust) {
-    case Trust::index_signed:
-        return "index-signed";
-    case Trust::package_signed:
-        return "package-signed";
-    case Trust::pinned:
-        return "pinned";
-    case Trust::none:
-        break;
-    }
-    return "none";
-}
-
-std::optional<Trust> find_trust(std::string_view name) {
-    const auto* const trust = std::find_if(all_trusts.begin(), all_trusts.end(),
-                                           [&](Trust one) { return trust_name(one) == name; });
-    return trust == all_trusts.end() ? std::nullopt : std::optional(*trust);
-}
 
 bool is_possible_prefix(const base::RootPath& path) {
     if (path.is_root() || path.str() == "/usr" || path.str() == "/opt")
@@ -251,28 +182,6 @@ bool is_possible_prefix(const base::RootPath& path) {
     if (second.starts_with("lib"))
         return false;
     return second != "bin" && second != "sbin" && second != "share" && second != "include";
-}
-
-std::vector<RepositoryConfig> parse_repositories(std::string_view text, std::string_view file) {
-    const std::vector<Section> sections = parse_sections(text, file);
-    for (const Section& section : sections)
-        check_kind(section, {"repository"}, {"repository"});
-    check_once(sections);
-
-    std::vector<RepositoryConfig> repositories;
-    for (const Section& section : sections) {
-        const RepositoryConfig repository = read_repository(section);
-        for (const RepositoryConfig& earlier : repositories)
-            if (earlier.url == repository.url)
-                SectionReader(section).fail(
-                    "url", fmt::format("found the address of [repository {}] again", earlier.name),
-                    "each address once");
-        repositories.push_back(repository);
-    }
-    std::stable_sort(
-        repositories.begin(), repositories.end(),
-        [](const RepositoryConfig& a, const RepositoryConfig& b) { return a.priority < b.priority; });
-    return repositories;
 }
 
 Config load_config(const base::HostPath& etc, const base::HostPath& shipped) {

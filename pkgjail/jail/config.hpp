@@ -20,13 +20,35 @@ enum class Trust { index_signed, package_signed, pinned, none };
 std::string_view trust_name(Trust trust); ///< "package-signed"
 std::optional<Trust> find_trust(std::string_view name);
 
+/// What is done with a package of a repository with signed packages, by the words of pkg_install's
+/// VERIFIED_INSTALLATION. ("never" has no place here: that is Trust::none.)
+enum class Verification {
+    always,      ///< without a good signature of somebody trusted it is refused
+    trusted,     ///< without one, the operator is asked
+    interactive, ///< the operator is asked about every package
+};
+std::optional<Verification> find_verification(std::string_view word); ///< in lower case
+
 /// One `[repository NAME]`.
 struct RepositoryConfig {
     std::string name;
     std::string url; ///< file://, http:// or https://, without a trailing slash: the directory that holds the
                      ///< archives
     Trust trust = Trust::package_signed;
-    int priority = 10; ///< 0 to 1000; lower is asked first; equal: order in the file
+    // With Trust::index_signed.
+    std::vector<std::string> keys; ///< "ed25519:…", or the path of a file that holds one
+    std::string id;                ///< what the index must call its repository; empty: what it first did
+    // With Trust::pinned.
+    std::vector<std::string> pins; ///< SHA-256 of index files, hexadecimal
+    // With Trust::package_signed; paths, empty: none.
+    std::string certificates;     ///< PEM; who is believed
+    std::string chain;            ///< PEM; what may stand between those and a signer
+    std::string revocations;      ///< PEM; lists of revoked certificates
+    std::string keyring;          ///< OpenPGP keys that are believed
+    std::string gpg;              ///< the program that verifies OpenPGP signatures; empty: gpg or gpgv
+    std::string pkg_install_conf; ///< pkg_install's own configuration, for what stands above and is empty
+    std::optional<Verification> verification; ///< unset: that of pkg_install_conf, else always
+    int priority = 10;                        ///< 0 to 1000; lower is asked first; equal: order in the file
     bool enabled = true;
 };
 

@@ -59,10 +59,12 @@ TEST_CASE("the shipped repositories are an example that can be taken as it stand
     const auto repositories =
         parse_repositories(with_examples(source / "etc/repositories.conf"), "repositories.conf");
 
-    CHECK(repositories.size() == 1);
+    CHECK(repositories.size() == 2);
     CHECK(show(repositories.at(0)) ==
           "main https://cdn.NetBSD.org/pub/pkgsrc/packages/NetBSD/x86_64/10.0/All package-signed priority "
           "10\n");
+    CHECK(show(repositories.at(1)) == "ours https://packages.example.org/All index-signed priority 10\n");
+    CHECK(repositories.at(1).keys.size() == 1);
 }
 
 TEST_CASE("every shipped limit template gives these limits on a host of 8G and four CPUs",
