@@ -49,6 +49,14 @@ void show(Environment& environment, const std::vector<ops::FoundPackage>& packag
     environment.say(table.render(output_screen()));
 }
 
+/// "index-signed"; empty for a repository that is no longer configured.
+std::string policy_of(Environment& environment, const std::string& name) {
+    for (const jail::RepositoryConfig& repository : environment.context().config.repositories)
+        if (repository.name == name)
+            return std::string(jail::trust_name(repository.trust));
+    return "";
+}
+
 std::size_t number_option(Environment& environment, const std::string& option, std::size_t fallback) {
     if (!environment.has(option))
         return fallback;
@@ -61,7 +69,7 @@ std::size_t number_option(Environment& environment, const std::string& option, s
 } // namespace
 
 int cmd_update(Environment& environment) {
-    const auto updates = ops::update(environment.context());
+    const auto updates = ops::update(environment.context(), environment.has("allow-older"));
     std::size_t asked = updates.size();
     int failed = 0;
     int status = exit_done;
@@ -129,9 +137,12 @@ int cmd_info(Environment& environment) {
         throw Error(ErrorKind::usage, "info", "no package given", "pkgjail info PKG");
     const ops::FoundPackage found = ops::package_info(environment.context(), environment.text("package"));
     const format::SummaryRecord& record = found.package.record;
+    const std::string trust = policy_of(environment, found.package.repository);
     if (environment.json()) {
         Json json = package_json(found);
-        json.update(Json{{"description", record.description},
+        json.update(Json{{"trust", trust},
+                         {"believed", found.proofs},
+                         {"description", record.description},
                          {"homepage", record.homepage},
                          {"license", record.license},
                          {"categories", record.categories},
@@ -153,6 +164,7 @@ int cmd_info(Environment& environment) {
     line("Package", record.pkgname);
     line("Comment", record.comment);
     line("Repository", found.package.repository);
+    line("Trust", trust);
     line(
         "Size",
         jail::format_size(record.size_pkg) +
@@ -165,8 +177,9 @@ int cmd_info(Environment& environment) {
         line("Needs", depend);
     for (const std::string& conflict : record.conflicts)
         line("Conflicts", conflict);
-    for (const std::string& jail : found.jails)
-        line("Installed in", jail);
+    for (std::size_t i = 0; i < found.jails.size(); ++i)
+        line("Installed in",
+             found.jails[i] + (found.proofs[i].empty() ? "" : ", believed by " + found.proofs[i]));
     if (!record.description.empty())
         text += "\n" + printable(record.description, true) + "\n";
     environment.say(text);

@@ -90,6 +90,7 @@ Json generation_json(const ops::HistoryEntry& entry) {
             {"outcome", generation.outcome},
             {"image", generation.image_id},
             {"changes", entry.changes},
+            {"trust", entry.trust},
             {"files",
              {{"added", entry.files.added},
               {"removed", entry.files.removed},
@@ -148,6 +149,9 @@ std::string generation_text(const ops::HistoryEntry& entry, const Screen& screen
         text += line(printable(generation.outcome));
     for (const std::string& change : entry.changes)
         text += line(printable(change));
+    for (const auto& [proof, pkgnames] : entry.trust)
+        text +=
+            line(fmt::format("believed: {} {}", jail::counted(pkgnames.size(), "package"), printable(proof)));
     if (const std::string files = files_text(entry.files); !files.empty())
         text += line("files: " + files);
     if (const std::string configuration = configuration_text(generation); !configuration.empty())

@@ -113,6 +113,7 @@ int cmd_update(Environment&);
 int cmd_search(Environment&);
 int cmd_avail(Environment&);
 int cmd_info(Environment&);
+int cmd_repo(Environment&);
 int cmd_install(Environment&);
 int cmd_remove(Environment&);
 int cmd_autoremove(Environment&);

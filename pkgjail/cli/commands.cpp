@@ -125,6 +125,19 @@ void sbom_options(po::options_description& options) {
 void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
+void update_options(po::options_description& options) {
+    options.add_options()("allow-older", "take a signed index that is older than one that was seen");
+}
+void repo_options(po::options_description& options) {
+    options.add_options()("sign", "sign the index")(
+        "key", po::value<std::vector<std::string>>()->value_name("FILE"),
+        "a key to sign with; may be repeated; default: your own ones in ETC/keys")(
+        "expires", po::value<std::string>()->value_name("TIME"),
+        "how long the signed index may be used; default 30d")(
+        "id", po::value<std::string>()->value_name("NAME"),
+        "what the repository calls itself; default: as before")(
+        "reason", po::value<std::string>()->value_name("TEXT"), "why a key is revoked, for people");
+}
 void search_options(po::options_description& options) {
     options.add_options()("limit", po::value<std::string>()->value_name("N"),
                           "at most so many packages; default 100");
@@ -170,7 +183,20 @@ void metrics_options(po::options_description& options) {
 
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
-        {"update", "", "refresh the index of every repository", no_options, {}, false, cmd_update},
+        {"update",
+         "[--allow-older]",
+         "refresh the index of every repository",
+         update_options,
+         {},
+         false,
+         cmd_update},
+        {"repo",
+         "list | index DIR [--sign] | key new|list|revoke [NAME]",
+         "repositories; index and sign one of your own",
+         repo_options,
+         {"action…"},
+         false,
+         cmd_repo},
         {"search",
          "WORD…",
          "packages whose name or comment holds every word",

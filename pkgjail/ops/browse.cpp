@@ -29,9 +29,14 @@ std::string version_of(const std::string& pkgname) {
     return format::Pkgname::is_valid(pkgname) ? std::string(format::Pkgname::parse(pkgname).version()) : "";
 }
 
-/// pkgbase → "jail (version)" over all jails.
-std::map<std::string, std::vector<std::string>> installed(catalog::Catalog& catalog) {
-    std::map<std::string, std::vector<std::string>> result;
+struct InstalledPackage {
+    std::string words; ///< "jail (version)"
+    std::string proof;
+};
+
+/// pkgbase → where it is, over all jails.
+std::map<std::string, std::vector<InstalledPackage>> installed(catalog::Catalog& catalog) {
+    std::map<std::string, std::vector<InstalledPackage>> result;
     catalog::Jails jails(catalog);
     catalog::Images images(catalog);
     for (const catalog::Jail& jail : jails.all())
@@ -39,7 +44,7 @@ std::map<std::string, std::vector<std::string>> installed(catalog::Catalog& cata
             if (const auto image = images.find(generation->image_id))
                 for (const catalog::ImagePackage& package : image->packages)
                     result[base_of(package.pkgname)].push_back(
-                        fmt::format("{} ({})", jail.name, version_of(package.pkgname)));
+                        {fmt::format("{} ({})", jail.name, version_of(package.pkgname)), package.trust});
     return result;
 }
 
@@ -56,7 +61,13 @@ std::vector<FoundPackage> with_jails(catalog::Catalog& catalog,
     std::vector<FoundPackage> found;
     for (catalog::AvailablePackage& package : packages) {
         const auto in = jails.find(base_of(package.record.pkgname));
-        found.push_back({std::move(package), in == jails.end() ? std::vector<std::string>{} : in->second});
+        found.push_back({std::move(package), {}});
+        if (in == jails.end())
+            continue;
+        for (const InstalledPackage& one : in->second) {
+            found.back().jails.push_back(one.words);
+            found.back().proofs.push_back(one.proof);
+        }
     }
     return found;
 }

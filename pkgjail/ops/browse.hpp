@@ -13,6 +13,8 @@ namespace pkgjail::ops {
 struct FoundPackage {
     catalog::AvailablePackage package;
     std::vector<std::string> jails; ///< that have this pkgbase installed, as "jail (version)"
+    /// By what the installed ones were believed, in the order of `jails`.
+    std::vector<std::string> proofs = {};
 };
 
 /// Packages whose name or comment holds every word. Error{not_found} (with the hint to update) when there is

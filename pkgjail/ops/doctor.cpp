@@ -12,6 +12,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/repositories.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
@@ -147,6 +148,15 @@ std::vector<Finding> doctor(const Context& context) {
             findings.push_back(
                 {Verdict::note, "repositories",
                  fmt::format("{}: packages are not authenticated (trust = none)", repository.name), ""});
+    if (state)
+        look(findings, "repositories", [&] {
+            for (const ListedRepository& listed : list_repositories(context))
+                if (!listed.problem.empty())
+                    findings.push_back({Verdict::note, "repositories",
+                                        fmt::format("{}: no package can be taken from it: {}",
+                                                    listed.config.name, listed.problem),
+                                        "pkgjail update, then pkgjail repo list"});
+        });
     if (state)
         look(findings, "catalog", [&] {
             auto catalog = open_for_reading(context);

@@ -1,6 +1,7 @@
 #include "pkgjail/ops/history.hpp"
 
 #include <map>
+#include <set>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/pkgname.hpp"
@@ -20,6 +21,21 @@ std::map<std::string, std::string> packages_by_base(const std::optional<catalog:
         for (const catalog::ImagePackage& package : image->packages)
             result[std::string(format::Pkgname::parse(package.pkgname).base())] = package.pkgname;
     return result;
+}
+
+/// By what the archives are believed that were not in the image of before.
+std::map<std::string, std::vector<std::string>> new_proofs(const std::optional<catalog::Image>& before,
+                                                           const std::optional<catalog::Image>& after) {
+    std::set<std::string> known;
+    if (before)
+        for (const catalog::ImagePackage& package : before->packages)
+            known.insert(package.archive_sha256);
+    std::map<std::string, std::vector<std::string>> proofs;
+    if (after)
+        for (const catalog::ImagePackage& package : after->packages)
+            if (!package.trust.empty() && !known.contains(package.archive_sha256))
+                proofs[package.trust].push_back(package.pkgname);
+    return proofs;
 }
 
 } // namespace
@@ -56,6 +72,7 @@ std::vector<HistoryEntry> history(const Context& context, const std::string& nam
         entry.current = generation.number == jail.current;
         auto image = images.find(generation.image_id);
         entry.changes = package_changes(before, image);
+        entry.trust = new_proofs(before, image);
         entry.files = catalog::image_changes(*catalog, before ? before->id : "", generation.image_id);
         if (!generation.outcome.starts_with("rolled back"))
             before = std::move(image);

@@ -1,6 +1,7 @@
 // `pkgjail history`: a jail's generations, and what each changed.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ struct HistoryEntry {
     std::vector<std::string> changes; ///< of packages: "+less-633", "-tree-2.1.0",
                                       ///< "nginx-1.22.1 -> nginx-1.22.1nb1"
     catalog::ImageChanges files;
+    /// By what the archives are believed that the one before did not have → pkgnames.
+    std::map<std::string, std::vector<std::string>> trust;
 };
 std::vector<HistoryEntry> history(const Context& context, const std::string& jail);
 

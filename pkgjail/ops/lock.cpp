@@ -124,7 +124,7 @@ LockFile lock(const Context& context, const std::string& jail) {
     lock.wishes = installed.generation.wishes;
     for (const catalog::ImagePackage& package : installed.image.packages)
         lock.packages.push_back(
-            {package.pkgname, package.archive_sha256, package.automatic, package.repository});
+            {package.pkgname, package.archive_sha256, package.automatic, package.repository, package.trust});
     const base::Tree seed = base::Tree::open(context.layout.image_seed(installed.image.id));
     catalog::Accounts accounts(*catalog);
     lock.users = accounts_in(accounts, catalog::AccountKind::user,

@@ -103,6 +103,8 @@ std::vector<LockedPackage> read_packages(const Reader& reader) {
         package.sha256 = reader.text(each, "sha256");
         package.automatic = reader.truth(each, "automatic");
         package.repository = reader.text(each, "repository");
+        if (each.contains("trust")) // locks of before have none
+            package.trust = reader.text(each, "trust");
         if (!format::Pkgname::is_valid(package.pkgname))
             reader.fail("pkgname",
                         fmt::format("found \"{}\", allowed: a name with a version", package.pkgname));
@@ -125,7 +127,8 @@ std::string lock_text(const LockFile& lock) {
         packages.push_back({{"pkgname", package.pkgname},
                             {"sha256", package.sha256},
                             {"automatic", package.automatic},
-                            {"repository", package.repository}});
+                            {"repository", package.repository},
+                            {"trust", package.trust}});
     const Json document = {{"schema", schema},
                            {"jail", lock.jail},
                            {"recipe", lock.recipe},

@@ -15,6 +15,7 @@ struct LockedPackage {
     std::string sha256; ///< of the archive
     bool automatic = false;
     std::string repository; ///< where it came from; empty: a file given by the operator
+    std::string trust;      ///< by what it was believed, for people; empty: not known
     bool operator==(const LockedPackage&) const = default;
 };
 

@@ -18,6 +18,7 @@
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/libraries.hpp"
+#include "pkgjail/ops/package_trust.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
@@ -37,41 +38,41 @@ const jail::RepositoryConfig* find_repository(const jail::Config& config, const 
     return nullptr;
 }
 
-/// Whether the repository's packages may be used under its trust policy. Only `none` needs no proof; the
-/// others are refused rather than waved through as long as pkgjail cannot check what they ask for.
-void check_trust(const Context& context, const jail::RepositoryConfig& repository,
-                 std::set<std::string>& told) {
-    if (repository.trust != jail::Trust::none)
-        throw Error(
-            ErrorKind::trust, repository.name,
-            fmt::format(
-                "its packages must be verified (trust = {}), which this version of pkgjail cannot do yet",
-                jail::trust_name(repository.trust)),
-            "for a repository that you control, set `trust = none` in repositories.conf");
-    if (told.insert(repository.name).second)
-        context.reporter.warn(
-            fmt::format("repository {}: packages are not authenticated (trust = none)", repository.name));
-}
-
 std::set<std::string> as_set(const std::vector<std::string>& list) {
     return {list.begin(), list.end()};
 }
 
+[[noreturn]] void refuse_difference(const std::string& pkgname, std::string cause) {
+    throw Error(ErrorKind::trust, pkgname, std::move(cause),
+                "run `pkgjail update`; if it stays, the repository is damaged");
+}
+
 /// What the package says of itself must be what the index promised: an index that adds or drops a dependency
-/// would otherwise decide what gets installed.
-void check_against_promise(const solve::Offer& offer, const format::PackageMetadata& metadata,
-                           Digests digests) {
+/// would otherwise decide what gets installed. `record`: of the index that led to the archive.
+void check_against_promise(const solve::Offer& offer,
+                           const std::optional<catalog::AvailablePackage>& available,
+                           const format::PackageMetadata& metadata, Digests digests) {
     const format::Plist& plist = metadata.plist;
     if (plist.pkgname != offer.pkgname)
-        throw Error(ErrorKind::trust, offer.pkgname, fmt::format("the archive holds {}", plist.pkgname),
-                    "run `pkgjail update`; if it stays, the repository is damaged");
+        refuse_difference(offer.pkgname, fmt::format("the archive holds {}", plist.pkgname));
     if (digests == Digests::exact) // then the archive is the one that was asked for, whatever an index says
         return;
     if (offer.repository != local_files && as_set(plist.depends) != as_set(offer.depends))
-        throw Error(ErrorKind::trust, offer.pkgname,
-                    fmt::format("needs [{}] according to the archive, but [{}] according to the index",
-                                fmt::join(plist.depends, ", "), fmt::join(offer.depends, ", ")),
-                    "run `pkgjail update`; if it stays, the repository is damaged");
+        refuse_difference(offer.pkgname,
+                          fmt::format("needs [{}] according to the archive, but [{}] according to the index",
+                                      fmt::join(plist.depends, ", "), fmt::join(offer.depends, ", ")));
+    if (!available)
+        return;
+    const auto compare = [&](const char* key, const char* what, const std::string& promised) {
+        const std::string found = metadata.build_info.get(key).value_or("");
+        if (!promised.empty() && found != promised)
+            refuse_difference(offer.pkgname,
+                              fmt::format("is for {} {} according to the archive, but {} according to the "
+                                          "index",
+                                          what, found.empty() ? "unknown" : found, promised));
+    };
+    compare("MACHINE_ARCH", "architecture", available->record.machine_arch);
+    compare("OPSYS", "system", available->record.opsys);
 }
 
 void check_host(const Context& context, const std::string& pkgname, const format::PackageMetadata& metadata) {
@@ -125,16 +126,18 @@ class Obtaining {
     Obtaining(Session& session, const std::map<std::string, base::HostPath>& local,
               const std::map<std::string, std::string>& known, Digests digests)
         : session_(session), context_(session.context()), local_(local), known_(known), digests_(digests),
-          packages_(session.catalog()), cache_(context_.layout.cache()) {}
+          packages_(session.catalog()), images_(session.catalog()), cache_(context_.layout.cache()),
+          trust_(session) {}
 
     Archives run(const solve::Plan& plan) {
         std::vector<std::optional<repo::CheckedArchive>> found(plan.result.size());
+        origins_.resize(plan.result.size());
         std::vector<std::size_t> places;
         for (std::size_t i = 0; i < plan.result.size(); ++i) {
-            found[i] = at_hand(plan.result[i]);
+            found[i] = at_hand(plan.result[i], origins_[i]);
             if (!found[i])
-                found[i] = packed_again(plan.result[i]);
-            if (!found[i] && want(plan.result[i]))
+                found[i] = packed_again(plan.result[i], origins_[i]);
+            if (!found[i] && want(plan.result[i], origins_[i]))
                 places.push_back(i);
         }
         refuse_inexact();
@@ -150,40 +153,54 @@ class Obtaining {
         for (std::size_t i = 0; i < found.size(); ++i) {
             found[i]->pkgname = plan.result[i].package.pkgname;
             compare_digest(plan.result[i], *found[i]);
-            read(plan.result[i].package, std::move(*found[i]), result);
+            read(plan.result[i].package, origins_[i], std::move(*found[i]), result);
         }
         refuse_inexact();
         return result;
     }
 
   private:
+    /// Where an archive comes from, and so what there is to be proved of it.
+    struct Origin {
+        std::optional<catalog::AvailablePackage> available; ///< fetched as this record says
+        std::string proof;                                  ///< otherwise: by what it is believed
+    };
+
     const std::string* known_digest(const std::string& pkgname) const {
         const auto digest = known_.find(pkgname);
         return digest == known_.end() ? nullptr : &digest->second;
     }
 
-    std::optional<repo::CheckedArchive> at_hand(const solve::Plan::Member& member) {
+    std::optional<repo::CheckedArchive> at_hand(const solve::Plan::Member& member, Origin& origin) {
         const std::string& pkgname = member.package.pkgname;
         if (member.package.repository == local_files && local_.contains(pkgname)) {
             repo::CheckedArchive archive = repo::check_local_archive(local_.at(pkgname));
             cache_.keep(archive);
+            origin.proof = "file";
             return archive;
         }
         if (const auto available = find_record(context_, packages_, member.package))
-            check_trust(context_, *find_repository(context_.config, available->repository), told_);
+            trust_.tell_none(*find_repository(context_.config, available->repository));
         const std::string* digest = known_digest(pkgname);
-        if (digest != nullptr && (member.already_present || digests_ == Digests::exact))
-            return cache_.find(wanted_by_digest(pkgname, *digest));
-        return std::nullopt;
+        if (digest == nullptr || (!member.already_present && digests_ != Digests::exact))
+            return std::nullopt;
+        origin.proof = known_proof(pkgname, *digest);
+        return cache_.find(wanted_by_digest(pkgname, *digest));
+    }
+
+    /// By what an archive of this digest is believed: the digest is what a lock or the catalog gives.
+    std::string known_proof(const std::string& pkgname, const std::string& digest) {
+        return digests_ == Digests::exact ? "pinned: lock file" : images_.trust_of(pkgname, digest);
     }
 
     /// What no repository offers any more, from an image where the cache has lost it.
-    std::optional<repo::CheckedArchive> packed_again(const solve::Plan::Member& member) {
+    std::optional<repo::CheckedArchive> packed_again(const solve::Plan::Member& member, Origin& origin) {
         const std::string& pkgname = member.package.pkgname;
         const std::string* digest = known_digest(pkgname);
         if (digests_ == Digests::exact || digest == nullptr ||
             find_record(context_, packages_, member.package))
             return std::nullopt;
+        origin.proof = known_proof(pkgname, *digest);
         if (auto archive = cache_.find(wanted_by_digest(pkgname, *digest)))
             return archive;
         const auto image = image_with(pkgname, *digest);
@@ -208,7 +225,7 @@ class Obtaining {
     }
 
     std::optional<catalog::Image> image_with(const std::string& pkgname, const std::string& sha256) {
-        for (catalog::Image& image : catalog::Images(session_.catalog()).all())
+        for (catalog::Image& image : images_.all())
             for (const catalog::ImagePackage& package : image.packages)
                 if (package.pkgname == pkgname && package.archive_sha256 == sha256)
                     return std::move(image);
@@ -216,13 +233,18 @@ class Obtaining {
     }
 
     /// False when nobody has it and that is noted.
-    bool want(const solve::Plan::Member& member) {
+    bool want(const solve::Plan::Member& member, Origin& origin) {
         const std::string& pkgname = member.package.pkgname;
-        if (const auto available = find_record(context_, packages_, member.package)) {
+        const std::string* digest = known_digest(pkgname);
+        if (auto available = find_record(context_, packages_, member.package)) {
+            if (digests_ == Digests::exact) // the lock's digest decides, below
+                origin.proof = "pinned: lock file";
+            else
+                trust_.admit(*find_repository(context_.config, available->repository), available->record);
             wanted_.push_back(wanted_from(context_, *available));
+            origin.available = std::move(available);
             return true;
         }
-        const std::string* digest = known_digest(pkgname);
         if (digests_ == Digests::exact) {
             inexact_.push_back(pkgname + ": no repository offers it, and the cache does not have it");
             return false;
@@ -231,6 +253,7 @@ class Obtaining {
             throw Error(ErrorKind::network, pkgname, "no repository offers it any more",
                         "run `pkgjail update`");
         wanted_.push_back(wanted_by_digest(pkgname, *digest)); // the cache may have got it meanwhile
+        origin.proof = known_proof(pkgname, *digest);
         return true;
     }
 
@@ -256,13 +279,20 @@ class Obtaining {
                     "install without --locked, or from a repository that still has these archives");
     }
 
-    void read(const solve::Offer& offer, repo::CheckedArchive archive, Archives& result) const {
+    void read(const solve::Offer& offer, const Origin& origin, repo::CheckedArchive archive,
+              Archives& result) {
         base::while_doing("check " + offer.pkgname, [&] {
+            // Who made it comes before anything in it is looked at.
+            std::string proof = origin.proof;
+            if (origin.available && digests_ != Digests::exact)
+                proof = trust_.prove(*find_repository(context_.config, origin.available->repository),
+                                     offer.pkgname, archive);
             format::PackageMetadata metadata =
                 format::read_package_metadata(archive.fd, archive.path.filename().string());
-            check_against_promise(offer, metadata, digests_);
+            check_against_promise(offer, origin.available, metadata, digests_);
             check_host(context_, offer.pkgname, metadata);
             result.metadata.push_back(std::move(metadata));
+            result.proofs.push_back(std::move(proof));
         });
         result.archives.push_back(std::move(archive));
     }
@@ -273,10 +303,12 @@ class Obtaining {
     const std::map<std::string, std::string>& known_;
     Digests digests_;
     catalog::Packages packages_;
+    catalog::Images images_;
     repo::Cache cache_;
+    PackageTrust trust_;
+    std::vector<Origin> origins_; ///< in the plan's order
     std::vector<repo::WantedArchive> wanted_;
     std::vector<std::string> inexact_;
-    std::set<std::string> told_; ///< repositories whose trust was told
 };
 
 void check_libraries(const Context& context, const std::vector<format::PackageMetadata>& packages) {
@@ -351,6 +383,7 @@ catalog::Image describe(const store::BuildRequest& request, const solve::Plan& p
         package.size_bytes = metadata.size_pkg.value_or(0);
         package.depends = metadata.plist.depends;
         package.conflicts = metadata.plist.conflicts;
+        package.trust = archives.proofs[i];
         image.packages.push_back(std::move(package));
     }
     return image;

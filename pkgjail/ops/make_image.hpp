@@ -19,6 +19,7 @@ namespace pkgjail::ops {
 struct Archives {
     std::vector<repo::CheckedArchive> archives;
     std::vector<format::PackageMetadata> metadata;
+    std::vector<std::string> proofs; ///< by what each is believed, as catalog::ImagePackage has it
     std::uint64_t downloaded_bytes = 0;
 };
 
@@ -28,8 +29,9 @@ enum class Digests {
     exact,     ///< no other archive will do: Error{trust} names all packages that cannot be had so
 };
 
-/// Fetches what the cache lacks and checks everything: digest and size against the index; pkgname,
-/// dependencies and platform in the package against what was promised; shared libraries that packages ask for
+/// Fetches what the cache lacks and checks everything: digest and size against the index; what the
+/// repository's policy asks for, before anything in the archive is looked at; pkgname, dependencies,
+/// architecture and platform in the package against what was promised; shared libraries that packages ask for
 /// against those that the set and the base have. `local` are archives that the operator named, by pkgname;
 /// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
 /// are taken from there, and so are those that no repository offers any more. Throws Error{network},

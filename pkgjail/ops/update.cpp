@@ -9,6 +9,8 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/format/summary.hpp"
+#include "pkgjail/ops/index_trust.hpp"
+#include "pkgjail/repo/proved_index.hpp"
 #include "pkgjail/repo/repository.hpp"
 
 namespace pkgjail::ops {
@@ -40,51 +42,95 @@ void require_repositories(const jail::Config& config) {
                     "add a [repository NAME] with `url = …`; pkgjail.conf(5) has an example");
 }
 
-RepositoryUpdate refresh_one(Session& session, const jail::RepositoryConfig& repository) {
-    const Context& context = session.context();
-    catalog::Packages packages(session.catalog());
-    RepositoryUpdate update;
-    update.name = repository.name;
-    update.url = repository.url;
-    repo::IndexState known;
-    const auto before = packages.repository(repository.name);
-    if (before && before->url == repository.url)
-        known = {before->index_file, before->etag, before->last_modified, before->sha256};
-    const auto progress = [&](const repo::Progress& p) {
-        context.reporter.progress("index of " + repository.name, p.bytes_done, p.bytes_total);
-    };
-    const repo::FreshIndex fresh =
-        repo::refresh_index(repository, known, context.layout.cache(), context.config.network, progress);
-    const std::int64_t now = base::to_unix(base::wall_now());
-    if (!fresh.changed) {
-        packages.mark_checked(repository.name, now);
-        update.packages = before->packages;
+/// One repository, asked under its policy.
+class Refresh {
+  public:
+    Refresh(Session& session, const jail::RepositoryConfig& repository, bool allow_older)
+        : session_(session), context_(session.context()), repository_(repository), allow_older_(allow_older),
+          packages_(session.catalog()), trusts_(session.catalog()) {}
+
+    RepositoryUpdate run() {
+        before_ = packages_.repository(repository_.name);
+        if (before_ && before_->url == repository_.url)
+            known_ = {before_->index_file, before_->etag, before_->last_modified, before_->sha256};
+        RepositoryUpdate update;
+        update.name = repository_.name;
+        update.url = repository_.url;
+        const repo::FreshIndex fresh = ask();
+        const std::int64_t now = base::to_unix(base::wall_now());
+        const std::string trust(jail::trust_name(repository_.trust));
+        // What was seen of a signature and the index that it is of come into the catalog together.
+        catalog::Transaction transaction(session_.catalog().database());
+        if (trust_)
+            trusts_.remember(*trust_);
+        if (fresh.changed) {
+            record(fresh, now, trust);
+            update.changed = true;
+        } else {
+            packages_.mark_checked(repository_.name, now, trust);
+        }
+        transaction.commit();
+        base::step("update.recorded");
+        update.packages = packages_.repository(repository_.name)->packages;
         return update;
     }
-    const IndexFile file(fresh.file);
-    catalog::RepositoryState state;
-    state.name = repository.name;
-    state.url = repository.url;
-    state.index_file = fresh.state.file;
-    state.etag = fresh.state.etag;
-    state.last_modified = fresh.state.last_modified;
-    state.sha256 = fresh.state.sha256;
-    state.checked_at = now;
-    state.refreshed_at = now;
-    base::step("update.fetched");
-    packages.replace_index(state, repository.priority, [&](const auto& add) {
-        const base::Fd fd = base::open_file(fresh.file, O_RDONLY);
-        format::read_summary(fd, repository.name + "/" + fresh.state.file, add);
-    });
-    base::step("update.recorded");
-    update.changed = true;
-    update.packages = packages.repository(repository.name)->packages;
-    return update;
-}
+
+  private:
+    repo::FreshIndex ask() {
+        const auto progress = [&](const repo::Progress& p) {
+            context_.reporter.progress("index of " + repository_.name, p.bytes_done, p.bytes_total);
+        };
+        const base::HostPath cache = context_.layout.cache();
+        const jail::NetworkConfig& network = context_.config.network;
+        if (repository_.trust == jail::Trust::pinned && !repository_.pins.empty())
+            return repo::refresh_pinned_index(repository_, known_, cache, network, progress);
+        if (repository_.trust != jail::Trust::index_signed)
+            return repo::refresh_index(repository_, known_, cache, network, progress);
+        const auto seen = trusts_.find(repository_.name);
+        const repo::FreshSignedIndex taken = repo::refresh_signed_index(
+            repository_, known_, index_rules(context_, repository_, seen, allow_older_), cache, network,
+            progress);
+        if (taken.accepted.older)
+            context_.reporter.warn(
+                fmt::format("repository {}: an older index, serial {}, is taken, as --allow-older says",
+                            repository_.name, taken.accepted.index.serial));
+        trust_ = remembered(repository_, seen, taken.accepted);
+        return taken.fresh;
+    }
+
+    void record(const repo::FreshIndex& fresh, std::int64_t now, const std::string& trust) {
+        const IndexFile file(fresh.file);
+        catalog::RepositoryState state;
+        state.name = repository_.name;
+        state.url = repository_.url;
+        state.index_file = fresh.state.file;
+        state.etag = fresh.state.etag;
+        state.last_modified = fresh.state.last_modified;
+        state.sha256 = fresh.state.sha256;
+        state.checked_at = now;
+        state.refreshed_at = now;
+        state.trust = trust;
+        base::step("update.fetched");
+        packages_.replace_index(state, repository_.priority, [&](const auto& add) {
+            const base::Fd fd = base::open_file(fresh.file, O_RDONLY);
+            format::read_summary(fd, repository_.name + "/" + fresh.state.file, add);
+        });
+    }
+
+    Session& session_;
+    const Context& context_;
+    const jail::RepositoryConfig& repository_;
+    bool allow_older_;
+    catalog::Packages packages_;
+    catalog::RepositoryTrusts trusts_;
+    std::optional<catalog::RepositoryState> before_;
+    repo::IndexState known_;
+    std::optional<catalog::RepositoryTrust> trust_; ///< to be remembered with the index
+};
 
 } // namespace
 
-std::vector<RepositoryUpdate> refresh_repositories(Session& session) {
+std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_older) {
     const jail::Config& config = session.context().config;
     require_repositories(config);
     std::vector<std::pair<std::string, int>> order;
@@ -96,7 +142,7 @@ std::vector<RepositoryUpdate> refresh_repositories(Session& session) {
     for (const jail::RepositoryConfig& repository : config.repositories) {
         session.context().reporter.doing("ask repository " + repository.name);
         try {
-            updates.push_back(refresh_one(session, repository));
+            updates.push_back(Refresh(session, repository, allow_older).run());
         } catch (Error& error) {
             error.add_context("refresh repository " + repository.name);
             RepositoryUpdate failed;
@@ -114,7 +160,7 @@ void refresh_if_never_done(Session& session) {
     bool needed = session.context().config.repositories.empty();
     for (const jail::RepositoryConfig& repository : session.context().config.repositories) {
         const auto known = packages.repository(repository.name);
-        needed = needed || !known || known->url != repository.url;
+        needed = needed || !known || known->url != repository.url || !fits_policy(repository, *known);
     }
     if (!needed)
         return;
@@ -126,7 +172,7 @@ void refresh_if_never_done(Session& session) {
             throw *update.failure;
 }
 
-std::vector<RepositoryUpdate> update(const Context& context) {
+std::vector<RepositoryUpdate> update(const Context& context, bool allow_older) {
     if (context.dry_run) {
         require_repositories(context.config);
         std::vector<RepositoryUpdate> unasked;
@@ -139,7 +185,7 @@ std::vector<RepositoryUpdate> update(const Context& context) {
         return unasked;
     }
     Session session(context, "update", "");
-    auto updates = refresh_repositories(session);
+    auto updates = refresh_repositories(session, allow_older);
     session.finish();
     return updates;
 }

@@ -18,12 +18,14 @@ struct RepositoryUpdate {
     std::optional<base::Error> failure; ///< the old index stays in use
 };
 
-/// Each repository is tried and told of. Error{configuration} when none is configured.
-std::vector<RepositoryUpdate> update(const Context& context);
+/// Each repository is tried and told of. Error{configuration} when none is configured. `allow_older`: a
+/// signed index with a lower serial than one that was seen is taken.
+std::vector<RepositoryUpdate> update(const Context& context, bool allow_older = false);
 
 /// The part of `update` for other operations: within a session.
-std::vector<RepositoryUpdate> refresh_repositories(Session& session);
-/// Refreshes repositories that are configured and were never read (first use); throws the first failure.
+std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_older = false);
+/// Refreshes repositories when one that is configured was never read, or not under the policy that it has
+/// now; throws the first failure.
 void refresh_if_never_done(Session& session);
 
 } // namespace pkgjail::ops

@@ -8,6 +8,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/repo/index_parts.hpp"
 #include "pkgjail/repo/own_file.hpp"
 #include "pkgjail/repo/url.hpp"
 
@@ -19,35 +20,14 @@ using base::Error;
 using base::ErrorKind;
 using Result = Downloaded::Result;
 
-/// Best compression first. All of them hold the same text.
-constexpr const char* index_names[] = {"pkg_summary.zst", "pkg_summary.xz", "pkg_summary.bz2",
-                                       "pkg_summary.gz", "pkg_summary"};
+} // namespace
 
-Error cannot_be_had(const jail::RepositoryConfig& repository, std::string cause) {
+Error index_cannot_be_had(const jail::RepositoryConfig& repository, std::string cause) {
     const bool of_this_host = is_file_url(repository.url);
     return Error(ErrorKind::network, shown_repository(repository), std::move(cause),
                  fmt::format("check {} `url` in [repository {}] of repositories.conf",
                              of_this_host ? "the directory, and" : "the network, and", repository.name));
 }
-
-/// Removes the file unless it is handed on.
-class Temporary {
-  public:
-    explicit Temporary(base::HostPath path) : path_(std::move(path)) {}
-    Temporary(const Temporary&) = delete;
-    Temporary& operator=(const Temporary&) = delete;
-    ~Temporary() {
-        if (!path_.empty())
-            ::unlink(path_.c_str());
-    }
-    const base::HostPath& path() const { return path_; }
-    base::HostPath release() { return std::exchange(path_, {}); }
-
-  private:
-    base::HostPath path_;
-};
-
-} // namespace
 
 std::string shown_repository(const jail::RepositoryConfig& repository) {
     return fmt::format("repository {} ({})", repository.name, shown_url(repository.url));
@@ -71,7 +51,7 @@ FreshIndex refresh_index(const jail::RepositoryConfig& repository, const IndexSt
                          const ProgressSink& progress) {
     base::make_directories(directory, 0700);
     // A name of its own: another process may be asking the same repository.
-    Temporary file(directory / ("index-" + base::random_hex(8)));
+    TemporaryFile file(directory / ("index-" + base::random_hex(8)));
     Fetcher fetcher(network);
     std::string last_problem, refusal;
     for (const std::string name : index_names) {
@@ -94,15 +74,15 @@ FreshIndex refresh_index(const jail::RepositoryConfig& repository, const IndexSt
             // Some servers say 401 or 403 for what is not there; others may have the next name all the same.
             const std::string problem = name + ": " + got.error;
             if (got.http_status < 400 || got.http_status > 499)
-                throw cannot_be_had(repository, problem);
+                throw index_cannot_be_had(repository, problem);
             if (refusal.empty())
                 refusal = problem;
             continue;
         }
         const base::Fd fd = base::open_file(file.path(), O_RDONLY | O_NOFOLLOW);
         if (file_size(fd, file.path()) == 0 && name != "pkg_summary")
-            throw cannot_be_had(repository,
-                                name + " is empty; the repository may be in the middle of an update");
+            throw index_cannot_be_had(repository,
+                                      name + " is empty; the repository may be in the middle of an update");
         FreshIndex fresh;
         fresh.state = {name, got.etag, got.last_modified,
                        base::digest_of_file(base::DigestAlgorithm::sha256, fd, name)};
@@ -116,8 +96,8 @@ FreshIndex refresh_index(const jail::RepositoryConfig& repository, const IndexSt
         return fresh;
     }
     if (!refusal.empty())
-        throw cannot_be_had(repository, refusal);
-    throw cannot_be_had(
+        throw index_cannot_be_had(repository, refusal);
+    throw index_cannot_be_had(
         repository, last_problem == "no such directory"
                         ? last_problem
                         : fmt::format("has no index: neither pkg_summary nor its .zst, .xz, .bz2 or .gz ({})",

@@ -10,6 +10,7 @@
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/format/plist.hpp"
+#include "pkgjail/format/signed_index.hpp"
 #include "pkgjail/format/summary.hpp"
 #include "pkgjail/format/version.hpp"
 #include "support/package_writer.hpp"
@@ -153,6 +154,16 @@ void build_info(std::string_view bytes) {
         const auto info = format::BuildInfo::parse(bytes);
         format::check_platform(info, "NetBSD", "10.0", "x86_64");
     });
+}
+
+void signed_index(std::string_view bytes) {
+    format::SignedIndex index;
+    if (!accepted([&] { index = format::SignedIndex::parse(bytes); }))
+        return;
+    promise(index.text() == bytes, "a signed index has one form");
+    promise(index.expires > index.made_at && !index.files.empty(), "a signed index has a time and a file");
+    for (const format::SignedIndex::File& file : index.files)
+        promise(stays_below(file.name), "a signed file lies beside its signature");
 }
 
 } // namespace pkgjail::fuzz

@@ -22,6 +22,7 @@ const std::vector<Target>& targets() {
         {"pattern", pattern, nullptr},
         {"install_script", install_script, nullptr},
         {"build_info", build_info, nullptr},
+        {"signed_index", signed_index, nullptr},
         {"recipe", recipe, nullptr},
         {"configuration", configuration, nullptr},
         {"records", records, record_seeds},

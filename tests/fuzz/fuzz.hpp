@@ -55,6 +55,7 @@ void version(std::string_view bytes);
 void pattern(std::string_view bytes);
 void install_script(std::string_view bytes);
 void build_info(std::string_view bytes);
+void signed_index(std::string_view bytes);
 void recipe(std::string_view bytes);
 void configuration(std::string_view bytes);
 void records(std::string_view bytes);
