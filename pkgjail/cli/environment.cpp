@@ -1,5 +1,7 @@
 #include <cstdlib>
 
+#include <unistd.h>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/process.hpp"
@@ -27,6 +29,16 @@ std::string setting(const std::string& option, const char* variable) {
         return option;
     const char* value = std::getenv(variable);
     return value == nullptr ? "" : value;
+}
+
+/// Where an ordinary user has jails; Error{configuration} when there is no telling.
+HostPath state_of_user() {
+    if (const std::string state = setting("", "XDG_STATE_HOME"); !state.empty() && state.front() == '/')
+        return HostPath(state) / "pkgjail";
+    if (const std::string home = setting("", "HOME"); !home.empty() && home.front() == '/')
+        return HostPath(home) / ".local" / "state" / "pkgjail";
+    throw Error(ErrorKind::configuration, "HOME", "is not set to a directory, so there is no place for jails",
+                "give one with --state");
 }
 
 /// The supervisor lies in libexec of an installation, beside pkgjail in a build directory.
@@ -65,6 +77,8 @@ const ops::Context& Environment::context() {
                                             beside_program("share/pkgjail"));
     if (const std::string state = setting(text("state"), "PKGJAIL_STATE"); !state.empty())
         config.state = std::filesystem::absolute(state);
+    else if (::geteuid() != 0 && config.state == jail::Config().state)
+        config.state = state_of_user(); // the host's own is root's
     std::chrono::milliseconds patience{0};
     if (has("wait")) {
         const std::string wait = text("wait");

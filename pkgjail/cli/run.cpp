@@ -200,7 +200,8 @@ int dispatch(const std::vector<std::string>& words, std::string& verb) {
 Error with_hint(const Error& error) {
     if (error.kind() != ErrorKind::denied || !error.hint().empty() || ::geteuid() == 0)
         return error;
-    Error result(error.kind(), error.object(), error.cause(), "run pkgjail as root");
+    Error result(error.kind(), error.object(), error.cause(),
+                 "run pkgjail as root, or with a state directory of your own");
     for (auto what = error.context().rbegin(); what != error.context().rend(); ++what)
         result.add_context(*what);
     return result;

@@ -70,6 +70,46 @@ std::optional<std::uint64_t> wanted_disk(const JailSpec& spec) {
     return found == spec.limits.wanted.end() ? std::nullopt : std::optional(found->second.value);
 }
 
+/// The trees in which an ordinary user's jail has groups, beside its bundle for those who look later.
+void write_delegated(const HostPath& bundle, const std::vector<CgroupHierarchy>& hierarchies) {
+    auto json = nlohmann::json::array();
+    for (const auto& hierarchy : hierarchies)
+        json.push_back({{"directory", hierarchy.mount_point.string()},
+                        {"unified", hierarchy.unified},
+                        {"controllers", hierarchy.controllers}});
+    base::write_file_atomically(bundle / "groups.json", json.dump());
+}
+
+std::vector<CgroupHierarchy> read_delegated(const HostPath& bundle) {
+    std::vector<CgroupHierarchy> found;
+    const auto text = base::read_file_if_exists(bundle / "groups.json");
+    if (!text)
+        return found;
+    try {
+        for (const auto& json : nlohmann::json::parse(*text))
+            found.push_back({json.at("directory").get<std::string>(), json.at("unified").get<bool>(),
+                             json.at("controllers").get<std::vector<std::string>>()});
+    } catch (const nlohmann::json::exception& error) {
+        throw Error(ErrorKind::corrupt, (bundle / "groups.json").string(), error.what());
+    }
+    return found;
+}
+
+/// A port that only the owner of the network may bind, who an ordinary user is not.
+void check_ports_of_user(const JailSpec& spec) {
+    const auto text = base::read_file_if_exists("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    unsigned first = 1024;
+    if (text)
+        std::from_chars(text->data(), text->data() + text->size(), first);
+    for (const auto& claim : spec.claims)
+        if (spec.network == jail::NetworkMode::host && claim.port != 0 && claim.port < first)
+            throw Error(ErrorKind::denied, spec.jail,
+                        fmt::format("port {} can only be opened by root, an ordinary user's begin at {}",
+                                    claim.port, first),
+                        "choose another port, for example with --set port=8080, or lower "
+                        "net.ipv4.ip_unprivileged_port_start");
+}
+
 void check_handle(const std::string& handle) {
     // The handle becomes a path of the host's; everything that makes one is checked in one place.
     JailSpec spec;
@@ -108,21 +148,43 @@ OciDriver::OciDriver(OciRuntime runtime, OciHost host, std::vector<CgroupHierarc
     : runtime_(std::move(runtime)), networks_(runtime_.state_root().parent_path() / "networks"),
       host_(std::move(host)), hierarchies_(std::move(hierarchies)), info_(std::move(info)) {}
 
-JailCgroup OciDriver::cgroup_of(const std::string& handle) const {
+Members OciDriver::members_of(const std::string& handle, const HostPath& run_directory) const {
     check_handle(handle);
-    return JailCgroup(hierarchies_, cgroup_path(handle));
+    if (!host_.one_user)
+        return Members(JailCgroup(hierarchies_, cgroup_path(handle)));
+    return Members(JailCgroup(read_delegated(bundle_directory(run_directory)), cgroup_path(handle)),
+                   first_process(run_directory));
 }
 
-JailCgroup OciDriver::running_cgroup(const std::string& handle) const {
-    auto cgroup = cgroup_of(handle);
-    if (!cgroup.exists())
+Members OciDriver::running_members(const std::string& handle, const HostPath& run_directory) const {
+    auto members = members_of(handle, run_directory);
+    if (!members.exists())
         throw not_running(handle);
-    return cgroup;
+    return members;
+}
+
+void OciDriver::use_delegated(const JailSpec& spec, const HostPath& bundle, pid_t first) const {
+    const auto joined = join_delegated(hierarchies_, cgroup_path(spec.handle), first);
+    write_delegated(bundle, joined);
+    const JailCgroup cgroup(joined, cgroup_path(spec.handle));
+    for (const LimitKind kind :
+         {LimitKind::cpu, LimitKind::memory, LimitKind::processes, LimitKind::io_read, LimitKind::io_write}) {
+        const auto wanted = spec.limits.wanted.find(kind);
+        if (wanted == spec.limits.wanted.end())
+            continue;
+        try {
+            cgroup.set_limit(kind, wanted->second.value, host_.state_disk, host_.swap_limit);
+        } catch (const Error&) {
+            // Not passed on from above; read_limits says what holds.
+        }
+    }
 }
 
 base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_directory,
                                   const Streams& streams) {
     check_spec(spec);
+    if (host_.one_user)
+        check_ports_of_user(spec);
     remove(spec.handle, run_directory);
     check_mount_points(spec);
     const HostPath bundle = bundle_directory(run_directory);
@@ -138,7 +200,7 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
         auto entrance = Entrance::around_runtime(host_.port_guard, held);
         OciRuntime::Outcome outcome;
         {
-            const CgroupParentHold hold(hierarchies_);
+            const CgroupParentHold hold(host_.one_user ? std::vector<CgroupHierarchy>{} : hierarchies_);
             const auto make = [&] {
                 outcome = runtime_.call({"create", "--bundle", bundle.string(), "--pid-file",
                                          (bundle / "pid").string(), spec.handle},
@@ -154,7 +216,7 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
             throw explain_runtime_failure(runtime_, "create", outcome, spec.jail, spec.command.front(),
                                           spec.working_directory);
         base::step("confine.created");
-        const base::ProcessId first = finish_create(spec, bundle);
+        const base::ProcessId first = finish_create(spec, run_directory);
         if (spec.network == jail::NetworkMode::private_)
             networks_.bring_up(spec, first);
         if (!spec.secrets.empty())
@@ -171,7 +233,8 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     }
 }
 
-base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& bundle) const {
+base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& run_directory) const {
+    const HostPath bundle = bundle_directory(run_directory);
     const std::string text = base::read_file(bundle / "pid");
     pid_t pid = 0;
     std::from_chars(text.data(), text.data() + text.size(), pid);
@@ -183,7 +246,9 @@ base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& b
     base::write_file_atomically(bundle / "process.json", record.dump());
 
     // Removal and limits rely on the control groups, so a runtime that puts the jail elsewhere is not used.
-    const auto members = cgroup_of(spec.handle).processes();
+    if (host_.one_user)
+        use_delegated(spec, bundle, pid);
+    const auto members = members_of(spec.handle, run_directory).processes();
     if (std::find(members.begin(), members.end(), pid) == members.end())
         throw Error(ErrorKind::system, runtime_.name(),
                     "create: jail " + spec.jail + " is not in control group " + cgroup_path(spec.handle));
@@ -198,6 +263,11 @@ void OciDriver::enter_network(const JailSpec& spec, const HostPath& run_director
     const auto first = first_process(run_directory);
     if (!first)
         throw not_running(spec.jail);
+    if (host_.one_user) { // the network belongs to the jail's own user namespace
+        const base::Fd users = base::open_file(fmt::format("/proc/{}/ns/user", first->pid), O_RDONLY);
+        if (::setns(users.get(), CLONE_NEWUSER) != 0)
+            throw base::system_error(errno, spec.jail, "enter its user namespace");
+    }
     const base::Fd network = base::open_file(fmt::format("/proc/{}/ns/net", first->pid), O_RDONLY);
     if (::setns(network.get(), CLONE_NEWNET) != 0)
         throw base::system_error(errno, spec.jail, "enter its network");
@@ -213,7 +283,7 @@ void OciDriver::put_secrets(const JailSpec& spec, const HostPath& run_directory)
 }
 
 void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
-    running_cgroup(spec.handle);
+    running_members(spec.handle, run_directory);
     const auto outcome =
         runtime_.call({"start", spec.handle}, bundle_directory(run_directory), {}, runtime_patience);
     if (!outcome.exit.success())
@@ -222,7 +292,7 @@ void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
 }
 
 void OciDriver::remove(const std::string& handle, const HostPath& run_directory) {
-    const auto cgroup = cgroup_of(handle);
+    const auto cgroup = members_of(handle, run_directory);
     const HostPath known = runtime_.state_root() / handle;
     const HostPath bundle = bundle_directory(run_directory);
     std::error_code error;
@@ -261,25 +331,25 @@ std::vector<std::string> OciDriver::handles() const {
     return found;
 }
 
-bool OciDriver::exists(const std::string& handle, const HostPath&) const {
+bool OciDriver::exists(const std::string& handle, const HostPath& run_directory) const {
     std::error_code error;
-    return cgroup_of(handle).exists() || fs::exists(runtime_.state_root() / handle, error);
+    return members_of(handle, run_directory).exists() || fs::exists(runtime_.state_root() / handle, error);
 }
 
-void OciDriver::signal_all(const std::string& handle, const HostPath&, int signal_number) {
-    running_cgroup(handle).signal_all(signal_number);
+void OciDriver::signal_all(const std::string& handle, const HostPath& run_directory, int signal_number) {
+    running_members(handle, run_directory).signal_all(signal_number);
 }
 
-void OciDriver::pause(const std::string& handle, const HostPath&) {
-    running_cgroup(handle).freeze();
+void OciDriver::pause(const std::string& handle, const HostPath& run_directory) {
+    running_members(handle, run_directory).freeze();
 }
 
-void OciDriver::resume(const std::string& handle, const HostPath&) {
-    running_cgroup(handle).thaw();
+void OciDriver::resume(const std::string& handle, const HostPath& run_directory) {
+    running_members(handle, run_directory).thaw();
 }
 
-std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath&) const {
-    return cgroup_of(handle).processes();
+std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath& run_directory) const {
+    return members_of(handle, run_directory).processes();
 }
 
 namespace {
@@ -330,8 +400,9 @@ jail::LimitReading OciDriver::read_limit(const JailSpec& spec, LimitKind kind, s
         reading.effective = found.value;
         reading.mechanism = found.mechanism;
         if (found.mechanism.empty())
-            reading.mechanism =
-                io && host_.state_disk.empty() ? host_.no_disk : "this host has no cgroup controller for it";
+            reading.mechanism = io && host_.state_disk.empty() ? host_.no_disk
+                                : host_.one_user ? "no control group for it is delegated to this user"
+                                                 : "this host has no cgroup controller for it";
         else if (!found.value)
             reading.mechanism += " (not set)";
         else
@@ -360,7 +431,7 @@ jail::LimitReading OciDriver::read_limit(const JailSpec& spec, LimitKind kind, s
 
 std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
                                                        const HostPath& run_directory) const {
-    const auto cgroup = running_cgroup(spec.handle);
+    const auto cgroup = running_members(spec.handle, run_directory).cgroup();
     await_first_process(run_directory);
     std::vector<jail::LimitReading> readings;
     for (const auto& [kind, limit] : spec.limits.wanted)
@@ -370,8 +441,8 @@ std::vector<jail::LimitReading> OciDriver::read_limits(const JailSpec& spec,
     return readings;
 }
 
-Usage OciDriver::usage(const std::string& handle, const HostPath&) const {
-    Usage usage = running_cgroup(handle).usage();
+Usage OciDriver::usage(const std::string& handle, const HostPath& run_directory) const {
+    Usage usage = running_members(handle, run_directory).usage();
     if (const auto traffic = networks_.traffic(handle)) {
         usage.net_in_bytes = traffic->in_bytes;
         usage.net_out_bytes = traffic->out_bytes;

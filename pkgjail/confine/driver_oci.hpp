@@ -14,6 +14,7 @@
 
 #include "pkgjail/confine/cgroup.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/confine/members.hpp"
 #include "pkgjail/confine/mount_points.hpp"
 #include "pkgjail/confine/oci_runtime.hpp"
 #include "pkgjail/confine/oci_spec.hpp"
@@ -62,9 +63,12 @@ class OciDriver final : public Driver {
     base::HostPath prepare_exec(const JailSpec& spec, const base::HostPath& run_directory,
                                 const ExecRequest& request, const Entrance& entrance) const;
     Entrance entrance_into(const base::HostPath& run_directory) const;
-    JailCgroup cgroup_of(const std::string& handle) const;
-    JailCgroup running_cgroup(const std::string& handle) const;
-    base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& bundle) const;
+    Members members_of(const std::string& handle, const base::HostPath& run_directory) const;
+    /// Error{conflict} when there is no such jail.
+    Members running_members(const std::string& handle, const base::HostPath& run_directory) const;
+    /// Where an ordinary user has control groups, the jail is put into them; its limits are set there.
+    void use_delegated(const JailSpec& spec, const base::HostPath& bundle, pid_t first) const;
+    base::ProcessId finish_create(const JailSpec& spec, const base::HostPath& run_directory) const;
     jail::LimitReading read_limit(const JailSpec& spec, jail::LimitKind kind, std::uint64_t wanted,
                                   const JailCgroup& cgroup, const base::HostPath& run_directory) const;
 

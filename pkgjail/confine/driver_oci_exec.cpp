@@ -39,13 +39,13 @@ HostPath OciDriver::prepare_exec(const JailSpec& spec, const HostPath& run_direc
     ExecRequest inside = request;
     if (!request.command.empty())
         inside.command = entrance.command(request.command);
-    const std::string description = oci_process(spec, inside, host_);
     const auto first = first_process(run_directory);
     if (!first)
         throw not_running(spec.jail);
+    const std::string description = oci_process(spec, inside, host_);
     if (request.terminal && ::isatty(STDIN_FILENO) != 1)
         throw Error(ErrorKind::usage, spec.jail, "a terminal was asked for, but standard input is none");
-    if (cgroup_of(spec.handle).is_frozen())
+    if (members_of(spec.handle, run_directory).is_frozen())
         throw Error(ErrorKind::conflict, spec.jail, "is paused");
     // The runtime would write its own words about these to our standard error.
     check_directory_inside(first->pid, request.working_directory, spec.jail);
@@ -125,7 +125,7 @@ base::Exit OciDriver::exec(const JailSpec& spec, const HostPath& run_directory, 
 }
 
 PortsReading OciDriver::read_ports(const std::string& handle, const HostPath& run_directory) const {
-    running_cgroup(handle);
+    running_members(handle, run_directory);
     const auto held = read_held_ports(bundle_directory(run_directory));
     PortsReading reading;
     reading.udp_mechanism = "Landlock does not cover UDP";

@@ -27,10 +27,10 @@ bool has_other_limit(pid_t pid, LimitKind kind, std::uint64_t value) {
 }
 
 /// Children inherit, so a round in which nothing had to be changed has reached all.
-void set_for_all(const JailCgroup& cgroup, LimitKind kind, std::uint64_t value) {
+void set_for_all(const Members& members, LimitKind kind, std::uint64_t value) {
     for (int round = 0; round < rounds; ++round) {
         bool changed = false;
-        for (const pid_t pid : cgroup.processes())
+        for (const pid_t pid : members.processes())
             if (has_other_limit(pid, kind, value))
                 changed = set_process_limit(pid, kind, value) || changed;
         if (!changed)
@@ -43,7 +43,8 @@ void set_for_all(const JailCgroup& cgroup, LimitKind kind, std::uint64_t value) 
 } // namespace
 
 void OciDriver::set_limits(const JailSpec& spec, const base::HostPath& run_directory) {
-    const auto cgroup = running_cgroup(spec.handle);
+    const auto members = running_members(spec.handle, run_directory);
+    const auto& cgroup = members.cgroup();
     const auto wanted = [&](LimitKind kind) -> std::optional<std::uint64_t> {
         const auto found = spec.limits.wanted.find(kind);
         return found == spec.limits.wanted.end() ? std::nullopt : std::optional(found->second.value);
@@ -58,7 +59,7 @@ void OciDriver::set_limits(const JailSpec& spec, const base::HostPath& run_direc
     // Rlimits cannot be set back without the capability, so without it nothing is begun.
     if (!may_set_process_limits())
         for (const LimitKind kind : of_process)
-            for (const pid_t pid : cgroup.processes())
+            for (const pid_t pid : members.processes())
                 if (has_other_limit(pid, kind, wanted_of_process(kind)))
                     throw Error(ErrorKind::denied, fmt::format("limit {}", jail::limit_name(kind)),
                                 "changing it while the jail runs takes CAP_SYS_RESOURCE, which pkgjail does "
@@ -68,7 +69,7 @@ void OciDriver::set_limits(const JailSpec& spec, const base::HostPath& run_direc
          {LimitKind::cpu, LimitKind::memory, LimitKind::processes, LimitKind::io_read, LimitKind::io_write})
         cgroup.set_limit(kind, wanted(kind), host_.state_disk, host_.swap_limit);
     for (const LimitKind kind : of_process)
-        set_for_all(cgroup, kind, wanted_of_process(kind));
+        set_for_all(members, kind, wanted_of_process(kind));
     if (const auto first = first_process(run_directory); first && spec.network == jail::NetworkMode::private_)
         networks_.set_rates(spec, *first);
     if (!spec.storage.empty())

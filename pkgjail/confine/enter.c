@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -120,7 +121,10 @@ hold_to_ports(const char *list)
 		if (*end != ',')
 			break;
 	}
-	if (syscall(NR_RESTRICT_SELF, ruleset, 0) != 0)
+	/* Without privilege the kernel wants it promised first that none will be gained by a set-id program. */
+	if (syscall(NR_RESTRICT_SELF, ruleset, 0) != 0 &&
+	    (errno != EPERM || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+		syscall(NR_RESTRICT_SELF, ruleset, 0) != 0))
 		fail(ENTER_HOLD);
 	close(ruleset);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -238,9 +239,10 @@ class Escape {
         ::chmod(script.c_str(), 0755);
         const std::vector<std::vector<std::string>> programs{
             {jail_.data + "/entered"}, {jail_.image + "/" + escape_program, "where"}, {"/bin/sh", "-c", ":"}};
+        int entered = 0;
         for (int round = 0; round < 2; ++round)
             for (const auto& program : programs)
-                enter(spec, program, "/", -1);
+                entered += enter(spec, program, "/", -1) ? 1 : 0;
         input.write_end.reset();
         std::istringstream lines(read_all_in_time(output.read_end));
         for (std::string line; std::getline(lines, line);)
@@ -251,6 +253,8 @@ class Escape {
                 attempt.detail = parsed.front().detail;
             }
         end();
+        if (attempt.held == Held::absent && entered > 0)
+            attempt = {attempt.what, Held::held, "what entered could not be seen"};
         return attempt;
     }
 

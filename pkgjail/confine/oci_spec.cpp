@@ -46,16 +46,19 @@ Json process_json(const JailSpec& spec, const std::vector<std::string>& command,
                   const Identity& identity, bool terminal, const OciHost& host) {
     Json json;
     json["terminal"] = terminal;
-    json["user"] = {{"uid", identity.uid}, {"gid", identity.gid}};
-    if (!identity.groups.empty())
+    const bool is_root = identity.uid == 0;
+    json["user"] = {{"uid", host.one_user ? 0 : identity.uid}, {"gid", host.one_user ? 0 : identity.gid}};
+    if (!identity.groups.empty() && !host.one_user)
         json["user"]["additionalGids"] = identity.groups;
     json["args"] = command;
     json["env"] = Json::array();
     for (const auto& [name, value] : environment)
         json["env"].push_back(name + "=" + value);
     json["cwd"] = working_directory;
-    const auto bounding = capabilities_of(spec.profile);
-    const auto held = identity.uid == 0 ? bounding : std::vector<std::string>{};
+    // Number 0 would have them again with the next program that it becomes, unless the ceiling is low.
+    const auto bounding =
+        is_root || !host.one_user ? capabilities_of(spec.profile) : std::vector<std::string>{};
+    const auto held = is_root ? bounding : std::vector<std::string>{};
     json["capabilities"] = {{"bounding", bounding},
                             {"effective", held},
                             {"permitted", held},
@@ -101,7 +104,7 @@ Json kernel_mounts(const JailSpec& spec, const OciHost& host) {
                                 {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}));
     mounts.push_back(
         mount_json("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=64m"}));
-    if (high)
+    if (high || host.one_user) // sysfs belongs to who owns the network
         mounts.push_back(
             mount_json("/sys", "tmpfs", "tmpfs", {"nosuid", "noexec", "nodev", "ro", "mode=755", "size=4k"}));
     else
@@ -162,7 +165,7 @@ Json resources_json(const JailSpec& spec, const OciHost& host) {
 }
 
 Json seccomp_json(const JailSpec& spec, const OciHost& host) {
-    const SyscallFilter filter = syscall_filter(spec.profile);
+    const SyscallFilter filter = syscall_filter(spec.profile, host.one_user);
     Json json{{"defaultAction", "SCMP_ACT_ERRNO"}, {"defaultErrnoRet", filter.default_errno}};
     // The native architecture alone: a 32-bit call on a 64-bit host is no call of the filter's table and ends
     // the process.
@@ -173,8 +176,8 @@ Json seccomp_json(const JailSpec& spec, const OciHost& host) {
     json["syscalls"] = Json::array();
     for (const auto& rule : filter.rules) {
         Json entry{{"names", rule.names},
-                   {"action", rule.errno_value == 0 ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO"}};
-        if (rule.errno_value != 0)
+                   {"action", rule.is_allowed() ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO"}};
+        if (!rule.is_allowed())
             entry["errnoRet"] = rule.errno_value;
         for (const auto& test : rule.tests)
             entry["args"].push_back({{"index", test.index},
@@ -194,8 +197,14 @@ Json linux_json(const JailSpec& spec, const OciHost& host) {
     if (spec.network != jail::NetworkMode::host)
         json["namespaces"].push_back(
             {{"type", "network"}}); // with the loopback up, which the runtime sees to
-    json["cgroupsPath"] = cgroup_path(spec.handle);
-    json["resources"] = resources_json(spec, host);
+    if (host.one_user) {
+        json["namespaces"].push_back({{"type", "user"}});
+        json["uidMappings"] = Json::array({{{"containerID", 0}, {"hostID", host.uid}, {"size", 1}}});
+        json["gidMappings"] = Json::array({{{"containerID", 0}, {"hostID", host.gid}, {"size", 1}}});
+    } else {
+        json["cgroupsPath"] = cgroup_path(spec.handle);
+        json["resources"] = resources_json(spec, host);
+    }
     json["rootfsPropagation"] = "rprivate";
     json["seccomp"] = seccomp_json(spec, host);
     json["maskedPaths"] = {"/proc/acpi",        "/proc/asound",

@@ -30,6 +30,12 @@ struct OciHost {
     std::string state_disk;
     std::string no_disk;
     PortGuard port_guard;
+    /// Jails are made by an ordinary user, in a user namespace with one number in it: root inside is this
+    /// user, and so is everybody else (runtimes want a root). Who is not meant to be root has none of its
+    /// powers.
+    bool one_user = false;
+    std::uint32_t uid = 0; ///< one_user: who we are
+    std::uint32_t gid = 0;
 };
 
 /// Size of a tmpfs mount whose `size_bytes` is 0.

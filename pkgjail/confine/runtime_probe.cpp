@@ -24,6 +24,7 @@
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
 #include "pkgjail/confine/oci_host.hpp"
+#include "pkgjail/confine/user_namespace.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -40,7 +41,8 @@ constexpr auto probe_patience = std::chrono::seconds(120);
 constexpr auto greeting_patience = std::chrono::seconds(20);
 
 /// What a remembered choice depends on.
-Json fingerprint(const HostPath& runtime, const PortGuard& guard) {
+Json fingerprint(const HostPath& runtime, const OciHost& host) {
+    const PortGuard& guard = host.port_guard;
     struct stat status {};
     if (::stat(runtime.c_str(), &status) != 0)
         throw base::system_error(errno, runtime.string(), "stat");
@@ -53,7 +55,9 @@ Json fingerprint(const HostPath& runtime, const PortGuard& guard) {
             {"kernel", kernel.release},
             {"boot", base::boot_id()},
             {"port_guard", guard.works() ? guard.program.string() : guard.missing},
-            {"abstract_sockets", guard.abstract_sockets}};
+            {"abstract_sockets", guard.abstract_sockets},
+            {"user", ::geteuid()},
+            {"controllers", host.controllers}};
 }
 
 /// A jail that says one word, on the host's own programs. Its directory is removed at the end.
@@ -157,9 +161,14 @@ class Probe {
     explicit Probe(HostPath state_directory)
         : state_(std::move(state_directory)), file_(state_ / "run" / "driver.json"),
           hierarchies_(host_cgroup_hierarchies()) {
+        if (::geteuid() != 0)
+            hierarchies_ = delegated_hierarchies(hierarchies_);
         base::make_directories(state_ / "run", 0700);
         host_ = read_oci_host(state_, hierarchies_);
         host_.port_guard = find_port_guard();
+        host_.one_user = ::geteuid() != 0;
+        host_.uid = ::geteuid();
+        host_.gid = ::getegid();
     }
 
     std::unique_ptr<Driver> remembered(const std::string& configured) const {
@@ -169,7 +178,7 @@ class Probe {
             if (!json.is_object() || json.at("configured").get<std::string>() != configured)
                 return nullptr;
             const HostPath program = json.at("host").at("runtime").get<std::string>();
-            if (json.at("host") != fingerprint(program, host_.port_guard))
+            if (json.at("host") != fingerprint(program, host_))
                 return nullptr;
             OciHost host = host_;
             host.hide_processes = json.at("hide_processes").get<bool>();
@@ -222,7 +231,9 @@ class Probe {
                     host.port_guard = {{}, ports_failure, false};
                 try {
                     const std::string detail =
-                        OciRuntime(program, {}).version() + ", " + describe_cgroups(hierarchies_);
+                        OciRuntime(program, {}).version() + ", " +
+                        (host.one_user ? "as user " + std::to_string(host.uid) + ", " : "") +
+                        describe_cgroups(hierarchies_);
                     TinyJail tiny(state_);
                     tiny.run_with(*make(program, host, {"oci", detail, {}}), hold_ports);
                     auto driver =
@@ -246,7 +257,7 @@ class Probe {
     void remember(const Driver& driver, const HostPath& program, const std::string& configured,
                   const OciHost& host) const {
         const Json json{{"configured", configured},
-                        {"host", fingerprint(program, host_.port_guard)},
+                        {"host", fingerprint(program, host_)},
                         {"hide_processes", host.hide_processes},
                         {"ports_not_held", host.port_guard.missing},
                         {"detail", driver.info().detail},
@@ -268,12 +279,15 @@ class Probe {
         else if (!host.port_guard.abstract_sockets)
             notes.push_back("jails can reach the host's abstract sockets: Landlock of this kernel does not "
                             "know them (Linux 6.12 does)");
+        if (host.one_user)
+            notes.push_back("made by an ordinary user: all users of a jail are one, and a user's change or a "
+                            "file's new owner is pretended in it");
         for (const auto& [controller, limit] :
              {std::pair{"cpu", "cpu"}, std::pair{"memory", "memory"}, std::pair{"pids", "processes"},
               std::pair{"blkio", "io-read and io-write"}})
             if (!host_.controllers.contains(controller))
-                notes.push_back(
-                    fmt::format("no cgroup controller {}: limit {} is unavailable", controller, limit));
+                notes.push_back(fmt::format("no cgroup controller {}{}: limit {} is unavailable", controller,
+                                            host.one_user ? " is delegated to this user" : "", limit));
         if (host_.controllers.contains("memory") && !host_.swap_limit)
             notes.push_back("swap is not limited together with memory");
         if (host_.state_disk.empty())
@@ -306,7 +320,7 @@ std::vector<HostPath> candidates(const std::string& configured) {
 std::unique_ptr<Driver> probe_oci_driver(const HostPath& state_directory,
                                          const std::string& configured_runtime) {
     if (::geteuid() != 0)
-        throw Error(ErrorKind::denied, "driver oci", "making jails needs root", "run it as root");
+        check_user_namespaces();
     const Probe probe(state_directory);
     if (auto driver = probe.remembered(configured_runtime))
         return driver;

@@ -28,6 +28,8 @@ struct SyscallRule {
     std::vector<std::string> names;
     int errno_value = 0; ///< 0: allowed; else the call fails with it
     std::vector<ArgumentTest> tests;
+    bool pretended = false; ///< the call does nothing and says that it was done
+    bool is_allowed() const { return errno_value == 0 && !pretended; }
 };
 
 struct SyscallFilter {
@@ -35,7 +37,10 @@ struct SyscallFilter {
     std::vector<SyscallRule> rules;
 };
 
-SyscallFilter syscall_filter(jail::Profile profile);
+/// `one_user`: for a jail in which all users are one. Giving a file away and becoming somebody else are
+/// pretended there: there is nobody else, and programs that give up root's rights do not go on where that
+/// fails.
+SyscallFilter syscall_filter(jail::Profile profile, bool one_user = false);
 
 /// What the kernel would do with one call, for tests and for doctor: 0 allowed, else the errno.
 int verdict(const SyscallFilter& filter, const std::string& name,

@@ -111,8 +111,9 @@ std::vector<Finding> doctor(const Context& context) {
                                     jail::format_size(base::host_memory_bytes()), base::host_cpus()),
                         ""});
     if (::geteuid() != 0)
-        findings.push_back(
-            {Verdict::bad, "privileges", "not root: jails cannot be made", "run pkgjail as root"});
+        findings.push_back({Verdict::note, "privileges",
+                            "not root: jails belong to this user alone, and all users of a jail are one",
+                            "only root can give files and processes of a jail different owners"});
     bool state = false;
     look(findings, "state", [&] {
         state = context.layout.check();
@@ -126,16 +127,15 @@ std::vector<Finding> doctor(const Context& context) {
                                 context.layout.state().string() + " does not exist yet",
                                 "pkgjail update makes it"});
     });
-    if (::geteuid() == 0)
-        look(findings, "confinement", [&] {
-            if (!state)
-                return; // the probe's result has no place to be kept; install makes one
-            const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
-            findings.push_back(
-                {Verdict::good, "confinement", driver->info().name + ": " + driver->info().detail, ""});
-            for (const std::string& note : driver->info().notes)
-                findings.push_back({Verdict::note, "confinement", note, ""});
-        });
+    look(findings, "confinement", [&] {
+        if (!state)
+            return; // the probe's result has no place to be kept; install makes one
+        const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
+        findings.push_back(
+            {Verdict::good, "confinement", driver->info().name + ": " + driver->info().detail, ""});
+        for (const std::string& note : driver->info().notes)
+            findings.push_back({Verdict::note, "confinement", note, ""});
+    });
     look(findings, "private networks", [&] { look_at_networks(context, findings); });
     look(findings, "base", [&] {
         findings.push_back({Verdict::good, "base", store::configured_base(context.config.base).id, ""});

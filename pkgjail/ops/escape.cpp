@@ -12,6 +12,7 @@
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
+#include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/root.hpp"
 
 namespace pkgjail::ops {
@@ -55,8 +56,8 @@ class ThrowAway {
         const Tree tree = Tree::open(run_ / "tree");
         tree.make_directories(RootPath::parse("/etc"));
         const std::string program = base::read_file(helper);
-        tree.write(RootPath::parse("/pkgjail-escape"), program, 0755, {});
-        tree.write(RootPath::parse("/set-id"), program, 06755, {});
+        tree.write(RootPath::parse("/pkgjail-escape"), program, 0755, store::permitted_owner());
+        tree.write(RootPath::parse("/set-id"), program, 06755, store::permitted_owner());
         const Tree config = Tree::open(run_ / "config");
         config.make_directories(RootPath::parse("/etc/alternatives"));
         config.make_directories(own_etc);

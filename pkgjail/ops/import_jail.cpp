@@ -76,8 +76,8 @@ class Import {
     static const ImportRequest& checked(const ImportRequest& request) {
         jail::check_name("jail", request.jail);
         if (::geteuid() != 0)
-            throw Error(ErrorKind::denied, request.jail, "only root can give files their owners",
-                        "run pkgjail as root");
+            throw Error(ErrorKind::denied, request.jail, "only root can give its files their owners",
+                        "run pkgjail as root; as an ordinary user, install its packages anew");
         return request;
     }
 

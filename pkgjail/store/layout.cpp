@@ -18,7 +18,8 @@ namespace {
 
 /// False when it does not exist. Everything that another user could have put there, or could change, is
 /// refused: pkgjail works as root below it.
-bool check_directory(const HostPath& path) {
+/// To look only, the host's own state will do as well: root is trusted anyway.
+bool check_directory(const HostPath& path, bool to_look = false) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) {
         if (errno == ENOENT)
@@ -31,11 +32,12 @@ bool check_directory(const HostPath& path) {
                     "name the directory itself with --state");
     if (!S_ISDIR(status.st_mode))
         throw Error(ErrorKind::conflict, path.string(), "is not a directory");
-    if (status.st_uid != ::geteuid() && ::geteuid() != 0)
+    const bool of_root = to_look && status.st_uid == 0;
+    if (status.st_uid != ::geteuid() && ::geteuid() != 0 && !of_root)
         throw Error(ErrorKind::denied, path.string(),
                     "belongs to another user (uid " + std::to_string(status.st_uid) + ")",
                     "run pkgjail as root, or give a state directory of your own with --state");
-    if (status.st_uid != ::geteuid())
+    if (status.st_uid != ::geteuid() && !of_root)
         throw Error(ErrorKind::conflict, path.string(),
                     "belongs to uid " + std::to_string(status.st_uid) +
                         ", who could change what root relies on",
@@ -85,12 +87,12 @@ void Layout::create() const {
 }
 
 bool Layout::check() const {
-    if (!check_directory(state_))
+    if (!check_directory(state_, ::access(state_.c_str(), R_OK | X_OK) == 0))
         return false;
     check_above(state_);
     for (const HostPath& directory :
          {cache(), images(), jails(), snapshots(), volumes(), secrets(), logs(), runs(), locks()})
-        check_directory(directory);
+        check_directory(directory, true);
     return true;
 }
 

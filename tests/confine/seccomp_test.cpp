@@ -217,6 +217,22 @@ TEST_CASE("only the ordinary kinds of socket can be made", "[confine][seccomp]")
     CHECK(verdict(low, "socketpair", {2, 1, 0}) == eafnosupport);
 }
 
+TEST_CASE("where all users are one, becoming another is pretended", "[confine][seccomp]") {
+    const auto pretended = [](const confine::SyscallFilter& filter, const std::string& name) {
+        for (const auto& rule : filter.rules)
+            if (std::find(rule.names.begin(), rule.names.end(), name) != rule.names.end())
+                return rule.pretended;
+        return false;
+    };
+    for (const char* call : {"setuid", "setgroups", "setresgid", "chown", "fchownat"}) {
+        INFO(call);
+        CHECK(pretended(syscall_filter(Profile::high, true), call));
+        CHECK(!pretended(syscall_filter(Profile::high), call));
+    }
+    CHECK(!pretended(syscall_filter(Profile::high, true), "chmod"));
+    CHECK(!pretended(syscall_filter(Profile::high, true), "mount"));
+}
+
 TEST_CASE("device nodes cannot be made, fifos and plain files can", "[confine][seccomp]") {
     const auto filter = syscall_filter(Profile::low);
     CHECK(verdict(filter, "mknod", {0, 0010644}) == 0);
