@@ -102,11 +102,12 @@ std::vector<std::string> missing_secrets(const Context& context, const std::stri
                                          const SecretValues& given) {
     const auto set = store::list_secrets(context.layout, jail_id);
     std::vector<std::string> missing;
-    for (const auto& [name, service] : needed_by(recipe))
-        if (!given.contains(name) && std::none_of(set.begin(), set.end(), [&name = name](const auto& one) {
-                return one.name == name;
-            }))
-            missing.push_back(name);
+    for (const auto& [name, service] : needed_by(recipe)) {
+        const std::string& wanted = name;
+        if (!given.contains(wanted) &&
+            std::none_of(set.begin(), set.end(), [&](const auto& one) { return one.name == wanted; }))
+            missing.push_back(wanted);
+    }
     return missing;
 }
 

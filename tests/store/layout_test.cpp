@@ -22,7 +22,7 @@ TEST_CASE("a state directory is made with everything in it, for its owner only",
 
     CHECK(layout.check());
     CHECK(shape(base::Tree::open(layout.state())) ==
-          "/cache/\n/images/\n/jails/\n/lock/\n/log/\n/run/\n/snapshots/\n");
+          "/cache/\n/images/\n/jails/\n/lock/\n/log/\n/run/\n/secrets/\n/snapshots/\n/volumes/\n");
     for (const base::HostPath& path : {layout.state(), layout.images(), layout.jails(), layout.logs()}) {
         struct stat status {};
         REQUIRE(::stat(path.c_str(), &status) == 0);
