@@ -38,8 +38,10 @@ base_library() { # SONAME
 unpack() { # DEB FILE
     mkdir "$D/$1"
     dpkg-deb -x "$2" "$D/$1" || fail "$2 cannot be unpacked" "remove it from the cache"
-    # 1:1.2.13.dfsg-1+b2 → 1.2.13: without epoch, Debian's revision and the mark of a repacked source.
+    # 1:1.2.13.dfsg-1+b2 → 1.2.13: without epoch, Debian's revision and the mark of a repacked source. A version of
+    # pkgsrc has no "-": 2.1.12-stable → 2.1.12, 3.1-20221030 → 3.1.20221030; 0~20171227 → 20171227.
     dpkg-deb -f "$2" Version | sed -e 's/^[0-9]*://' -e 's/-[^-]*$//' -e 's/[.+]\(dfsg\|ds\|repack\).*//' \
+        -e 's/-stable$//' -e 's/^0~//' -e 's/-\([0-9]\)/.\1/' \
         >"$work/versions/$1"
     find "$D/$1" -type f \( -path '*/bin/*' -o -path '*/sbin/*' -o -name '*.so*' \) -exec sh -c '
         for file; do
@@ -83,6 +85,42 @@ plugin() { # DEB PATH-BELOW-LIB
     mkdir -p "$S/lib/${2%/*}"
     ln "$found" "$S/lib/$2"
     chmod 0755 "$S/lib/$2"
+}
+link() { # TARGET PATH
+    mkdir -p "$S/${2%/*}"
+    ln -s "$1" "$S/$2"
+}
+text() { # PATH: what comes on standard input
+    mkdir -p "$S/${1%/*}"
+    cat >"$S/$1"
+    chmod 0644 "$S/$1"
+}
+whole_tree() { # DEB PATH-IN-DEB PATH: its files
+    (cd "$D/$1/$2" && find . -type f) | while read -r file; do
+        data "$1" "$2/${file#./}" "$3/${file#./}"
+    done
+}
+rc_script() { # NAME COMMAND ARGUMENTS [USER [PIDFILE]]
+    mkdir -p "$S/share/examples/rc.d"
+    {
+        echo "#!/bin/sh"
+        echo "#"
+        echo "# PROVIDE: $1"
+        echo "# REQUIRE: DAEMON"
+        echo
+        echo ". /etc/rc.subr"
+        echo
+        echo "name=\"$1\""
+        echo 'rcvar=$name'
+        echo "command=\"$2\""
+        [ -z "$3" ] || echo "command_args=\"$3\""
+        [ -z "${4:-}" ] || echo "$1_user=\"$4\""
+        [ -z "${5:-}" ] || echo "pidfile=\"$5\""
+        echo
+        echo 'load_rc_config $name'
+        echo 'run_rc_command "$1"'
+    } >"$S/share/examples/rc.d/$1"
+    chmod 0755 "$S/share/examples/rc.d/$1"
 }
 manual() { # DEB MANN/PAGE.N [MANN/NEW-NAME.N]
     mkdir -p "$S/man/${2%/*}"
@@ -132,7 +170,7 @@ write_libraries() {
         esac
         echo "REQUIRES=$path"
     done <"$work/needed" >"$work/requires"
-    sed -n "s|^PROVIDES=$prefix/lib/||p" "$work/provides" | while read -r soname; do
+    sed -n "s|^PROVIDES=$prefix/lib/\\([^/]*\\)\$|\\1|p" "$work/provides" | while read -r soname; do
         echo "$package" >"$work/libraries/$soname"
     done
 }
@@ -255,8 +293,14 @@ write_record() {
 
 # The edition that a package is taken from when this one does not change it.
 previous_edition() {
-    case $edition in
+    case $name_of_edition in
     2026Q3) ;;
+    *-recipes)
+        case " $packages " in
+        *" $package "*) echo "$edition" ;;
+        *) [ "$edition" = 2026Q3 ] || echo 2026Q3-recipes ;;
+        esac
+        ;;
     2026Q4) echo 2026Q3 ;;
     *) echo 2026Q4 ;;
     esac
@@ -264,6 +308,15 @@ previous_edition() {
 
 # Whether this edition has its own build of the described package.
 changed() {
+    case $name_of_edition in
+    *-recipes)
+        case " $packages " in
+        *" $package "*) return 1 ;;
+        *) [ "$edition" = 2026Q3 ] || [ -n "$revision$rebuilt" ] ;;
+        esac
+        return
+        ;;
+    esac
     case $edition in
     2026Q3) return 0 ;;
     2026Q4) [ -n "$revision$rebuilt" ] || [ ! -f "$before/$package.name" ] ;;
@@ -271,15 +324,19 @@ changed() {
     esac
 }
 
-build_edition() { # EDITION
-    edition=$1
-    all=$work/editions/$edition/All
-    records=$work/records/$edition
-    before=$work/records/$(previous_edition)
+# NAME: 2026Q3 and the like; 2026Q3-recipes is that with more packages.
+build_edition() {
+    name_of_edition=$1
+    edition=${1%-recipes}
+    all=$work/editions/$1/All
+    records=$work/records/$1
     mkdir -p "$all" "$records" "$work/libraries"
-    for package in $packages; do
+    more=
+    [ "$edition" = "$1" ] || more=$recipe_packages
+    for package in $packages $more; do
         describe "$package"
         [ -z "$absent" ] || continue
+        before=$work/records/$(previous_edition)
         if changed; then
             build_package
         else
