@@ -7,6 +7,7 @@
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
+#include "pkgjail/ops/prepare.hpp"
 
 namespace pkgjail::cli {
 
@@ -56,6 +57,12 @@ int cmd_start(Environment& environment) {
         names = ops::jails_to_start(environment.context());
     } else {
         names = named_jails(environment);
+    }
+    if (environment.has("prepare")) {
+        if (environment.list("jail…").empty())
+            throw base::Error(base::ErrorKind::usage, "--prepare", "takes jails by their names");
+        for (const std::string& name : names)
+            ops::prepare_anew(environment.context(), name);
     }
     JailResults results(environment);
     ops::start(environment.context(), names, [&](const ops::LifecycleResult& result) {

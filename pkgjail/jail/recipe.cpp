@@ -18,8 +18,8 @@ namespace {
 constexpr std::string_view suffix = ".recipe";
 constexpr std::size_t most_bytes = 1u << 20;
 
-const std::vector<std::string> kinds = {"recipe", "set",  "service", "network",
-                                        "health", "data", "file",    "limits"};
+const std::vector<std::string> kinds = {"recipe", "set",     "service", "network", "health",
+                                        "data",   "prepare", "file",    "limits"};
 
 void check_sections(const std::vector<Section>& sections, const base::HostPath& file) {
     const Section* recipe = nullptr;

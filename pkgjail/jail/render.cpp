@@ -8,6 +8,7 @@
 
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/preparation.hpp"
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/jail/render_parts.hpp"
 #include "pkgjail/jail/suggest.hpp"
@@ -49,6 +50,8 @@ void read_network(const Section& section, RenderedRecipe& recipe) {
                          : *mode == "none" ? NetworkMode::none
                                            : NetworkMode::private_;
     for (const Setting& setting : reader.list("claim")) {
+        if (setting.value.empty() && !setting.written.empty()) // of a value that is not set
+            continue;
         PortClaim claim = parse_port_claim(setting);
         if (recipe.network == NetworkMode::none)
             throw wrong_value(setting, "no claim with mode = none");
@@ -151,7 +154,8 @@ void read_recipe(const Section& section, const Scene& scene, RenderedRecipe& rec
         if (setting.value.empty() || setting.value.find_first_of(" /") != std::string::npos)
             throw wrong_value(setting,
                               "one pattern, without blanks and \"/\": nginx, nginx>=1.26, nginx-1.26.*");
-        recipe.packages.push_back(setting.value);
+        if (setting.value != "*")
+            recipe.packages.push_back(setting.value);
     }
     for (const Setting& setting : reader.list("requires")) {
         if (!is_valid_name(setting.value))
@@ -215,9 +219,36 @@ void check_secrets(const RenderedRecipe& recipe) {
                                               owner->second->name, service.name, secret));
 }
 
-RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRecipe result) {
+bool is_data(const base::RootPath& path, const RenderedRecipe& recipe) {
+    for (const char* top : {"/var", "/home", "/root"})
+        if (path.is_within(base::RootPath::parse(top)))
+            return path != base::RootPath::parse(top) && path != base::RootPath::parse("/var/run") &&
+                   !path.is_within(base::RootPath::parse("/var/run"));
+    return std::any_of(recipe.data_paths.begin(), recipe.data_paths.end(),
+                       [&](const base::RootPath& data) { return path.is_within(data); });
+}
+
+/// After everything else: what is prepared are data, and the service's user does it unless another is named.
+void finish_preparation(const Section& section, const RenderedRecipe& recipe, Preparation& prepare) {
+    if (!is_data(prepare.path, recipe))
+        SectionReader(section).refuse(
+            "path", "a directory below /var (not /var/run), /home, /root or a data path of this recipe");
+    if (recipe.services.empty())
+        throw base::Error(base::ErrorKind::configuration, section.where.str(),
+                          "found [prepare] without a service, allowed: with a [service]");
+    const Service& first = recipe.services.front();
+    if (prepare.user.empty()) {
+        prepare.user = first.user;
+        if (prepare.group.empty())
+            prepare.group = first.group;
+    }
+}
+
+RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRecipe result,
+                            std::optional<Preparation>& prepare) {
     std::size_t next_file = 0;
     std::vector<std::pair<Section, Health>> healths;
+    std::optional<Section> preparation;
     std::set<std::string> names; // two that were written differently may have become one
     const auto check_once = [&](const Section& section, const std::string& name) {
         if (!names.insert(name).second)
@@ -239,7 +270,10 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
             read_network(section, result);
         else if (section.kind == "data")
             read_data(section, scene, result);
-        else if (section.kind == "file") {
+        else if (section.kind == "prepare") {
+            prepare = read_preparation(section, scene.values);
+            preparation = section;
+        } else if (section.kind == "file") {
             result.files.push_back(read_file(section, recipe.files.at(next_file++), scene));
             check_once(section, "the file " + result.files.back().path.str());
         } else if (section.kind == "health") {
@@ -248,6 +282,8 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
     }
     give_health(healths, result);
     check_secrets(result);
+    if (preparation)
+        finish_preparation(*preparation, result, *prepare);
     return result;
 }
 
@@ -270,7 +306,10 @@ void check_set(const Recipe& recipe, const Values& set) {
 
 } // namespace
 
-RenderedRecipe render(const Recipe& recipe, const RenderContext& context) {
+namespace {
+
+RenderedRecipe render_all(const Recipe& recipe, const RenderContext& context,
+                          std::optional<Preparation>& prepare) {
     check_name("jail", context.jail);
     check_set(recipe, context.set);
 
@@ -297,7 +336,7 @@ RenderedRecipe render(const Recipe& recipe, const RenderContext& context) {
         scene.values[name] = value;
 
     try {
-        return render_scene(recipe, scene, result);
+        return render_scene(recipe, scene, result, prepare);
     } catch (const base::Error& error) {
         if (error.kind() != base::ErrorKind::configuration || context.set.empty())
             throw;
@@ -308,6 +347,19 @@ RenderedRecipe render(const Recipe& recipe, const RenderContext& context) {
                           fmt::format("with its own values the recipe is right; look at --set {}",
                                       fmt::join(names, " and --set ")));
     }
+}
+
+} // namespace
+
+RenderedRecipe render(const Recipe& recipe, const RenderContext& context) {
+    std::optional<Preparation> ignored;
+    return render_all(recipe, context, ignored);
+}
+
+std::optional<Preparation> render_preparation(const Recipe& recipe, const RenderContext& context) {
+    std::optional<Preparation> prepare;
+    render_all(recipe, context, prepare);
+    return prepare;
 }
 
 } // namespace pkgjail::jail

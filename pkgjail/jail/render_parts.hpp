@@ -7,6 +7,7 @@
 #include <string>
 
 #include "pkgjail/jail/config_file.hpp"
+#include "pkgjail/jail/preparation.hpp"
 #include "pkgjail/jail/recipe.hpp"
 
 namespace pkgjail::jail {
@@ -22,5 +23,7 @@ std::vector<std::string> read_secrets(SectionReader& reader);
 std::optional<std::string> read_account(SectionReader& reader, const std::string& key);
 Service read_service(const Section& section, const std::string& recipe_name, const Values& values);
 Health read_health(const Section& section, const Values& values);
+/// Its user is empty where none is named.
+Preparation read_preparation(const Section& section, const Values& values);
 
 } // namespace pkgjail::jail

@@ -1,4 +1,5 @@
-// Rendering [service] and [health]: what runs, and how to find out whether it does.
+// Rendering [service], [health] and [prepare]: what runs, how to find out whether it does, and what runs once
+// before it.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -129,6 +130,38 @@ std::vector<std::string> read_secrets(SectionReader& reader) {
     return names;
 }
 
+namespace {
+
+std::optional<std::string> read_directory(SectionReader& reader) {
+    std::optional<std::string> directory = reader.text("directory");
+    if (directory && !absolute_path(*directory))
+        reader.refuse("directory", "an absolute path such as /var/db, without \"..\" and a slash at the end");
+    return directory;
+}
+
+} // namespace
+
+Preparation read_preparation(const Section& section, const Values& values) {
+    Preparation prepare;
+    SectionReader reader(section);
+    const std::optional<base::RootPath> path = absolute_path(reader.required("path"));
+    if (!path)
+        reader.refuse("path", "an absolute path such as /var/db/NAME");
+    prepare.path = *path;
+    prepare.command = read_command(reader, "command", values).value_or(std::vector<std::string>{});
+    prepare.user = read_account(reader, "user").value_or("");
+    prepare.group = read_account(reader, "group").value_or("");
+    prepare.working_directory = read_directory(reader).value_or(prepare.working_directory);
+    prepare.environment = read_environment(reader);
+    prepare.timeout = reader.duration("timeout", milliseconds(100), hours(24)).value_or(prepare.timeout);
+    reader.finish();
+    if (prepare.command.empty())
+        for (const Setting& setting : section.settings)
+            if (setting.key == "directory" || setting.key == "environment" || setting.key == "timeout")
+                reader.fail(setting.key, "found it alone", "beside command");
+    return prepare;
+}
+
 Service read_service(const Section& section, const std::string& recipe_name, const Values& values) {
     Service service;
     service.name = section.name.empty() ? recipe_name : section.name;
@@ -141,12 +174,7 @@ Service read_service(const Section& section, const std::string& recipe_name, con
     service.command = *read_command(reader, "command", values);
     service.user = read_account(reader, "user").value_or(service.user);
     service.group = read_account(reader, "group").value_or(service.group);
-    if (const auto directory = reader.text("directory")) {
-        if (!absolute_path(*directory))
-            reader.refuse("directory",
-                          "an absolute path such as /var/db, without \"..\" and a slash at the end");
-        service.working_directory = *directory;
-    }
+    service.working_directory = read_directory(reader).value_or(service.working_directory);
     service.environment = read_environment(reader);
     service.secrets = read_secrets(reader);
     service.stop_signal = read_signal(reader, "stop-signal").value_or(service.stop_signal);

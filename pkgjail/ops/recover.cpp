@@ -7,6 +7,7 @@
 
 #include "pkgjail/ops/clone.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/restore.hpp"
@@ -84,6 +85,7 @@ std::vector<catalog::Jail> noted_jails(Session& session) {
 void recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
+    undo_dead_preparations(session); // before a jail is started on what they left
     for (const catalog::Jail& noted : noted_jails(session)) {
         const auto lock = base::Lock::try_take(context.layout.jail_lock(noted.name),
                                                base::LockMode::exclusive, "recover " + noted.name);

@@ -9,6 +9,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -94,6 +95,7 @@ class Restore {
         try {
             base::step("restore.committed");
             confine::release_disk(context_.layout.snapshot_data(aside_.id));
+            forget_preparation(context_, jail_); // a snapshot may be older than the first start
             write_record(session_, jail_.id);
         } catch (const Error& error) {
             context_.reporter.warn(error.what()); // the next command writes it; the service comes first

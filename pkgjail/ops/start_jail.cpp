@@ -13,6 +13,7 @@
 #include "pkgjail/ops/host_names.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/secrets.hpp"
@@ -105,6 +106,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
             context_.reporter.warn(fmt::format("jail {}: {}", jail.name, note));
     write_host_names(context_, session.catalog(), jail, *recipe);
     write_resolv(context_, jail, *recipe);
+    prepare_jail(context_, jail, service);
     quiet_ = service.health.quiet;
 
     context_.reporter.doing("start " + jail.name);

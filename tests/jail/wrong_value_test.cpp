@@ -115,9 +115,16 @@ void check_every_key(const std::string& name, const std::string& page, const std
     }
 }
 
-const std::vector<std::string> good_recipe = {
-    "[recipe]",      "summary = a test", "package = test", "[service]", "command = /usr/pkg/bin/test",
-    "[file /etc/x]", "source = x.in"};
+const std::vector<std::string> good_recipe = {"[recipe]",
+                                              "summary = a test",
+                                              "package = test",
+                                              "[service]",
+                                              "command = /usr/pkg/bin/test",
+                                              "[file /etc/x]",
+                                              "source = x.in",
+                                              "[prepare]",
+                                              "path = /var/db/x",
+                                              "command = /usr/pkg/bin/prepare"};
 void read_recipe(const std::filesystem::path& directory, const std::string& text) {
     jail::parse_recipe(text, directory / "x.recipe", directory);
 }
@@ -159,8 +166,9 @@ TEST_CASE("every wrong value in a declared jail is named with file, line, key an
 TEST_CASE("every wrong value in a recipe is named with file, line, key and what is allowed",
           "[jail][recipe]") {
     check_cases("wrong-recipe.txt", good_recipe, read_recipe);
-    check_every_key("wrong-recipe.txt", "pkgjail-recipe.5", good_recipe, read_recipe,
-                    {"[recipe]", "[service]", "[network]", "[health]", "[data]", "[file /etc/x]"});
+    check_every_key(
+        "wrong-recipe.txt", "pkgjail-recipe.5", good_recipe, read_recipe,
+        {"[recipe]", "[service]", "[network]", "[health]", "[data]", "[prepare]", "[file /etc/x]"});
 }
 
 TEST_CASE("every wrong value in a limit template is named with file, line, key and what is allowed",
