@@ -1,4 +1,5 @@
 // The table of commands. A new verb is a row here, a file cmd_VERB.cpp and a manual page.
+#include "pkgjail/cli/cmd_recipe.hpp"
 #include "pkgjail/cli/command.hpp"
 
 namespace pkgjail::cli {
@@ -68,7 +69,8 @@ void all_option(po::options_description& options) {
 }
 void start_options(po::options_description& options) {
     all_option(options);
-    options.add_options()("wanted", "every jail that is meant to run, as when the host is started");
+    options.add_options()("wanted", "every jail that is meant to run, as when the host is started")(
+        "prepare", "begin anew where the directory of its data is empty, although it had data");
 }
 void stop_options(po::options_description& options) {
     all_option(options);
@@ -90,6 +92,12 @@ void upgrade_options(po::options_description& options) {
     options.add_options()("package", po::value<std::vector<std::string>>()->value_name("PKG"),
                           "only this package and what it needs; may be repeated")(
         "check", "only say what there is to do; exit status 2 when there is something");
+}
+void recipe_options(po::options_description& options) {
+    options.add_options()("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
+                          "show: with another value; may be repeated")(
+        "from-package", po::value<std::string>()->value_name("PKG"),
+        "show: the beginning of a recipe, from the rc.d script of an installed package");
 }
 void history_options(po::options_description& options) {
     options.add_options()("acts", "who did what to the jail, instead of its generations")(
@@ -466,6 +474,13 @@ const std::vector<Command>& commands() {
          {"action", "file"},
          false,
          cmd_catalog},
+        {"recipe",
+         "list | show NAME [--set KEY=VALUE]… | check [NAME|FILE…]",
+         "recipes: which there are, what they come to, whether they are good",
+         recipe_options,
+         {"action", "recipe…"},
+         false,
+         cmd_recipe},
         {"doctor",
          "[--escape [--profile P]]",
          "check this host and the state",

@@ -232,6 +232,11 @@ class Completer {
                 result_.also_files = WordKind::file;
             if (verb == "files")
                 add_kind(WordKind::jail, begin_);
+        } else if (name == "recipe…") {
+            if (free_.front() != "list")
+                add_kind(WordKind::recipe, begin_);
+            if (free_.front() == "check")
+                result_.also_files = WordKind::file;
         } else if (name == "limit=value…") {
             add_kind(WordKind::limit, begin_);
         } else if (name == "file" || name == "path") {

@@ -21,6 +21,7 @@
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/recipes.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -198,6 +199,11 @@ class Install {
             return;
         const MadeImage made = image({});
         place(jail, made);
+        if (!recipe_ && !request_.without_recipe && !subject_.wishes.empty())
+            if (const std::string advice =
+                    advice_without_recipe(context_, subject_.wishes.front(), jail.name);
+                !advice.empty())
+                context_.reporter.warn(advice);
         if (request_.start && recipe_ && !recipe_->services.empty()) {
             result_.status = start_jail(session_, jail);
             result_.started = true;
