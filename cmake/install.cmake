@@ -11,6 +11,7 @@ install(FILES etc/pkgjail.conf etc/repositories.conf DESTINATION ${CMAKE_INSTALL
 # Alerts, a scrape configuration and a dashboard to copy from.
 install(FILES etc/prometheus/pkgjail.rules.yml etc/prometheus/scrape.yml etc/grafana/pkgjail.json
         DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
 # Where the shells look for completion.
 install(FILES etc/completion/pkgjail.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME pkgjail)
 install(FILES etc/completion/_pkgjail DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
