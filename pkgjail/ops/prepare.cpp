@@ -272,6 +272,11 @@ void prepare_jail(const Context& context, const catalog::Jail& jail,
 
     confine::JailSpec spec = service.spec;
     spec.handle = temporary_handle("prepare");
+    if (spec.private_network) { // which is the service's to have, later
+        spec.private_network.reset();
+        spec.network = jail::NetworkMode::none;
+        spec.claims.clear();
+    }
     spec.command = prepare.command;
     spec.identity = identity;
     spec.working_directory = prepare.working_directory;
