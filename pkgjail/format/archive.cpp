@@ -13,6 +13,7 @@
 #include "pkgjail/format/archive_decoder.hpp"
 #include "pkgjail/format/archive_tar.hpp"
 #include "pkgjail/format/package_members.hpp"
+#include "pkgjail/format/read_ahead.hpp"
 #include "pkgjail/format/text_lines.hpp"
 
 namespace pkgjail::format {
@@ -36,14 +37,17 @@ const std::string* PackageMetadata::member(const std::string& name) const {
 }
 
 struct ArchiveReader::State {
-    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_)
+    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_, Ahead read_ahead)
         : name(std::move(name_)), limits(limits_), source(fd, name),
-          decoder(source, name, limits.max_unpacked_bytes), tar(decoder, name, limits.max_members) {}
+          decoder(source, name, limits.max_unpacked_bytes),
+          tar(read_ahead == Ahead::yes ? static_cast<ByteSource&>(queue.emplace(decoder)) : decoder, name,
+              limits.max_members) {}
 
     const std::string name;
     const ArchiveLimits limits;
     PackageSource source;
     ArchiveDecoder decoder;
+    std::optional<ReadAhead> queue;
     TarReader tar;
     PackageMetadata metadata;
 
@@ -243,8 +247,8 @@ struct ArchiveReader::State {
     }
 };
 
-ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits)
-    : state_(new State(fd, std::move(name), limits)) {
+ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits, Ahead ahead)
+    : state_(new State(fd, std::move(name), limits, ahead)) {
     state_->read_metadata();
 }
 ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;

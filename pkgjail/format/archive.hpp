@@ -74,7 +74,9 @@ class ArchiveReader {
     /// bytes, +CONTENTS, +COMMENT, +DESC and +BUILD_INFO present. Error{trust} when a signed package is not
     /// what was signed. `name` is for messages. The descriptor is read from its present position, stays the
     /// caller's and must outlive the reader.
-    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {});
+    /// With `Ahead::yes` a thread decompresses ahead of who reads; for those who read it all.
+    enum class Ahead { no, yes };
+    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {}, Ahead ahead = Ahead::no);
     ArchiveReader(ArchiveReader&&) noexcept;
     ArchiveReader& operator=(ArchiveReader&&) noexcept;
     ~ArchiveReader();

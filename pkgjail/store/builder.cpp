@@ -1,6 +1,10 @@
 #include "pkgjail/store/builder.hpp"
 
+#include <algorithm>
 #include <mutex>
+#include <utility>
+
+#include <sys/stat.h>
 
 #include <fmt/core.h>
 
@@ -51,7 +55,9 @@ class Build {
             top().make_directory(Staging::unpack_directory(i), 0700);
         std::mutex lock;
         std::uint64_t bytes_done = 0;
-        in_parallel(request_.packages.size(), [&](std::size_t i) {
+        const std::vector<std::size_t> order = largest_first();
+        in_parallel(order.size(), [&](std::size_t place) {
+            const std::size_t i = order[place];
             const BuildPackage& package = request_.packages[i];
             const auto advance = [&](std::uint64_t bytes) {
                 if (!hooks_.progress)
@@ -123,6 +129,21 @@ class Build {
 
   private:
     const Tree& top() const { return staging_.top(); }
+
+    /// So that no processor is left with a large one alone at the end.
+    std::vector<std::size_t> largest_first() const {
+        std::vector<std::pair<off_t, std::size_t>> sizes;
+        for (std::size_t i = 0; i < request_.packages.size(); ++i) {
+            struct stat status {};
+            const bool is_known = ::fstat(request_.packages[i].archive, &status) == 0;
+            sizes.emplace_back(is_known ? -status.st_size : 0, i);
+        }
+        std::sort(sizes.begin(), sizes.end());
+        std::vector<std::size_t> order;
+        for (const auto& [size, i] : sizes)
+            order.push_back(i);
+        return order;
+    }
     void add_warnings(const std::vector<std::string>& warnings) {
         result_.warnings.insert(result_.warnings.end(), warnings.begin(), warnings.end());
     }
