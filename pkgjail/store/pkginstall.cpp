@@ -167,16 +167,17 @@ class PkgInstall::Stage {
     std::optional<RootPath> plain_place(const std::string& text) const {
         constexpr std::string_view plain =
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+@%=,:-";
-        if (text.empty() || text.find_first_not_of(plain) != std::string::npos || text.ends_with('/') ||
-            (text + "/").find("/./") != std::string::npos || (text + "/").find("/../") != std::string::npos ||
-            text.starts_with("./") || text.starts_with("../") || text == "." || text == ".." ||
-            text.find("//") != std::string::npos || text.size() > 1024)
+        if (text.empty() || text.size() > 1024 || text.find_first_not_of(plain) != std::string::npos)
             return std::nullopt;
-        const RootPath path = absolute(text);
-        for (const std::string& component : path.components())
-            if (component == pkgname_ || component.starts_with('+') ||
-                component.size() > RootPath::max_component)
+        for (std::size_t at = text.front() == '/' ? 1 : 0; at <= text.size();) {
+            const std::size_t end = std::min(text.find('/', at), text.size());
+            const std::string component = text.substr(at, end - at);
+            if (component.empty() || component == "." || component == ".." || component == pkgname_ ||
+                component.starts_with('+') || component.size() > RootPath::max_component)
                 return std::nullopt;
+            at = end + 1;
+        }
+        const RootPath path = absolute(text);
         return place_of(path);
     }
 

@@ -104,6 +104,7 @@ TEST_CASE("a stage that asks for something unusual is run, the other one is not"
     CHECK(calls("DIR: etc//x m\n") == "PRE-INSTALL");
     CHECK(calls("DIR: etc/x/ m\n") == "PRE-INSTALL");
     CHECK(calls("DIR: etc/$x m\n") == "PRE-INSTALL");
+    CHECK(calls("DIR: etc/" + std::string(300, 'x') + " m\n") == "PRE-INSTALL");
     // What could be mistaken for a token.
     CHECK(calls("DIR: etc/svc-1.0/x m\n") == "PRE-INSTALL");
     // A file where a directory is wanted, links, an owner that nobody is.
@@ -139,8 +140,8 @@ TEST_CASE("pkgjail.conf can have every script run, or none", "[store][pkginstall
     SECTION("none: only packages that need none are installed") {
         at_work.defaults.run_scripts = false;
         CHECK(at_work.outcome([&] { at_work.build({known}); }) == "built");
-        CHECK(at_work.outcome([&] { at_work.build({own}); })
-                  .find("own-1.0: has installation scripts") != std::string::npos);
+        CHECK(at_work.outcome([&] { at_work.build({own}); }).find("own-1.0: has installation scripts") !=
+              std::string::npos);
         CHECK(at_work.outcome([&] { at_work.build({with_data("odd-1.0", "DIR: /var/run/x m\n")}); })
                   .find("odd-1.0: has installation scripts") != std::string::npos);
         CHECK(at_work.scripts.calls.empty());
