@@ -23,6 +23,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/jail_process.hpp"
@@ -190,7 +191,7 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     const HostPath bundle = bundle_directory(run_directory);
     base::make_directories(runtime_.state_root(), 0700);
     base::make_directories(bundle, 0700);
-    base::write_file_atomically(bundle / "config.json", oci_config(with_own_sources(spec, bundle), host_));
+    write_bundle_file(bundle / "config.json", oci_config(with_own_sources(spec, bundle), host_));
     const HeldPorts held = ports_to_hold(spec, host_.port_guard);
     write_held_ports(bundle, held);
     base::step("confine.bundle_written");
@@ -243,7 +244,7 @@ base::ProcessId OciDriver::finish_create(const JailSpec& spec, const HostPath& r
         throw Error(ErrorKind::system, runtime_.name(),
                     "create: the first process of jail " + spec.jail + " is not there");
     const nlohmann::json record{{"pid", process->pid}, {"start", process->start}};
-    base::write_file_atomically(bundle / "process.json", record.dump());
+    write_bundle_file(bundle / "process.json", record.dump());
 
     // Removal and limits rely on the control groups, so a runtime that puts the jail elsewhere is not used.
     if (host_.one_user)

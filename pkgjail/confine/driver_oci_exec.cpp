@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
 #include "pkgjail/confine/driver_oci_parts.hpp"
 #include "pkgjail/confine/jail_process.hpp"
@@ -54,7 +55,7 @@ HostPath OciDriver::prepare_exec(const JailSpec& spec, const HostPath& run_direc
                          path == request.environment.end() ? "" : path->second, spec.jail);
 
     HostPath file = bundle_directory(run_directory) / ("exec-" + base::random_hex(8) + ".json");
-    base::write_file_atomically(file, description);
+    write_bundle_file(file, description);
     return file;
 }
 
@@ -145,7 +146,7 @@ bool OciDriver::refuses_ports(const JailSpec& spec, const HostPath& run_director
     ExecRequest request;
     request.command = entrance.trial();
     const HostPath file = bundle_directory(run_directory) / ("exec-" + base::random_hex(8) + ".json");
-    base::write_file_atomically(file, oci_process(spec, request, host_));
+    write_bundle_file(file, oci_process(spec, request, host_));
     const auto outcome = runtime_.call(exec_arguments(file, entrance, spec.handle),
                                        bundle_directory(run_directory), {}, runtime_patience, entrance);
     ::unlink(file.c_str());

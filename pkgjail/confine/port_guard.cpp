@@ -18,6 +18,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/enter_failure.h"
 #include "pkgjail/confine/helper.hpp"
 
@@ -116,7 +117,7 @@ void write_held_ports(const HostPath& bundle, const HeldPorts& held) {
                               {"ports", held.ports},
                               {"why", held.why},
                               {"no_abstract_sockets", held.no_abstract_sockets}};
-    base::write_file_atomically(bundle / "ports.json", json.dump());
+    write_bundle_file(bundle / "ports.json", json.dump());
 }
 
 std::optional<HeldPorts> read_held_ports(const HostPath& bundle) {
