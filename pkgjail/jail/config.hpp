@@ -80,9 +80,9 @@ struct Config {
     std::string prefix = "/usr/pkg";
     std::string base = "host"; ///< or the absolute path of a directory unpacked from system sets
     std::vector<base::HostPath> allow_mounts; ///< what lies in one of them may be mounted into jails
-    unsigned parallel = 4;     ///< jails that are started or stopped at the same time
-    AddressPool network_pool;  ///< addresses of private networks
-    std::string runtime;       ///< empty: the first that works; else the path of an OCI runtime
+    unsigned parallel = 4;                    ///< jails that are started or stopped at the same time
+    AddressPool network_pool;                 ///< addresses of private networks
+    std::string runtime; ///< empty: the first that works; else the path of an OCI runtime
     SetidPolicy setid = SetidPolicy::strip;
     /// Whether packages' +INSTALL scripts run (confined). No: packages that need one run are refused.
     bool scripts = true;

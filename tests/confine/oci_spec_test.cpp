@@ -246,8 +246,7 @@ TEST_CASE("the filter is written in the runtime's words for the native architect
         {"names", {"ioctl"}},
         {"action", "SCMP_ACT_ERRNO"},
         {"errnoRet", 1},
-        {"args",
-         {{{"index", 1}, {"value", 0xffffffff}, {"valueTwo", 0x5412}, {"op", "SCMP_CMP_MASKED_EQ"}}}}};
+        {"args", {{{"index", 1}, {"value", 0xffff}, {"valueTwo", 0x5412}, {"op", "SCMP_CMP_MASKED_EQ"}}}}};
     CHECK(std::count(rules.begin(), rules.end(), typed) == 1);
     for (const auto& rule : rules)
         CHECK((rule.at("action") == "SCMP_ACT_ALLOW") != rule.contains("errnoRet"));

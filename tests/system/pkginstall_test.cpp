@@ -108,7 +108,8 @@ struct Result {
 };
 
 /// What comes of it: the manifest's whole text, or the failure; and which stages were run.
-Result build(confine::Driver& driver, const Kind& kind, const std::string& templates, bool run_known_scripts) {
+Result build(confine::Driver& driver, const Kind& kind, const std::string& templates,
+             bool run_known_scripts) {
     StoreFixture at_work;
     at_work.defaults.base = store::host_base();
     at_work.defaults.setid = jail::SetidPolicy::keep;
