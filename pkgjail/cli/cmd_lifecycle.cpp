@@ -1,4 +1,7 @@
 // start, stop, restart, reload, destroy: over several jails.
+#include <optional>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
@@ -33,20 +36,73 @@ void tell(Environment& environment, JailResults& results, const ops::LifecycleRe
         result.because.empty() ? "" : fmt::format(", because {} {} it", result.because, relation)));
 }
 
-int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
-         const char* done, const char* already) {
-    return for_each_jail(environment, named_jails(environment), [&](const std::string& jail) {
-        const ops::LifecycleResult result = operation(environment.context(), jail);
-        if (environment.context().dry_run)
-            environment.say(fmt::format("jail {}: would be {}\n", jail, result.changed ? done : already));
-        else
-            environment.say(fmt::format("jail {}: {}\n", jail, result.changed ? done : already));
-        Json json = {{"changed", result.changed}};
-        json.update(status_json(result.status));
-        return json;
-    });
+/// "JAIL/SERVICE" as its two parts; nullopt for a jail.
+std::optional<std::pair<std::string, std::string>> service_of(const std::string& name) {
+    const std::size_t slash = name.find('/');
+    if (slash == std::string::npos)
+        return std::nullopt;
+    return std::pair(name.substr(0, slash), name.substr(slash + 1));
 }
 
+/// One service of several; what is said and what the document has.
+Json ask_service(Environment& environment, const std::pair<std::string, std::string>& name,
+                 supervise::ServiceVerb verb, const char* done, const char* already) {
+    const auto& [jail, service] = name;
+    if (jail.empty() || service.empty() || service.find_first_of("/ \n") != std::string::npos)
+        throw base::Error(base::ErrorKind::usage, environment.verb(),
+                          fmt::format("found \"{}/{}\", allowed: JAIL or JAIL/SERVICE", jail, service));
+    const ops::LifecycleResult result = ops::ask_service(environment.context(), jail, service, verb);
+    environment.say(fmt::format("service {}/{}: {}{}\n", jail, service,
+                                environment.context().dry_run ? "would be " : "",
+                                result.changed ? done : already));
+    Json json = {{"service", service}, {"changed", result.changed}};
+    json.update(status_json(result.status));
+    return json;
+}
+
+/// Takes the services out of `names` and does it to them.
+void ask_services(Environment& environment, std::vector<std::string>& names, JailResults& results,
+                  supervise::ServiceVerb verb, const char* done, const char* already) {
+    for (const std::string& name : std::exchange(names, {})) {
+        const auto service = service_of(name);
+        if (!service) {
+            names.push_back(name);
+            continue;
+        }
+        try {
+            results.done(service->first, ask_service(environment, *service, verb, done, already));
+        } catch (const base::Error& error) {
+            results.failed(service->first, error);
+        }
+    }
+}
+
+Json each_one(Environment& environment,
+              ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
+              const std::string& jail, const char* done, const char* already) {
+    const ops::LifecycleResult result = operation(environment.context(), jail);
+    environment.say(fmt::format("jail {}: {}{}\n", jail, environment.context().dry_run ? "would be " : "",
+                                result.changed ? done : already));
+    Json json = {{"changed", result.changed}};
+    json.update(status_json(result.status));
+    return json;
+}
+
+int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
+         const char* done, const char* already, std::optional<supervise::ServiceVerb> verb = {}) {
+    std::vector<std::string> names = named_jails(environment);
+    JailResults results(environment);
+    if (verb)
+        ask_services(environment, names, results, *verb, done, already);
+    for (const std::string& jail : names) {
+        try {
+            results.done(jail, each_one(environment, operation, jail, done, already));
+        } catch (const base::Error& error) {
+            results.failed(jail, error);
+        }
+    }
+    return results.finish();
+}
 } // namespace
 
 int cmd_start(Environment& environment) {
@@ -65,15 +121,18 @@ int cmd_start(Environment& environment) {
             ops::prepare_anew(environment.context(), name);
     }
     JailResults results(environment);
+    ask_services(environment, names, results, supervise::ServiceVerb::start, "started", "running already");
     ops::start(environment.context(), names, [&](const ops::LifecycleResult& result) {
         tell(environment, results, result, "started", "running already", "requires");
     });
     return results.finish();
 }
 int cmd_stop(Environment& environment) {
+    std::vector<std::string> names = named_jails(environment);
     JailResults results(environment);
+    ask_services(environment, names, results, supervise::ServiceVerb::stop, "stopped", "not running");
     ops::stop(
-        environment.context(), named_jails(environment), environment.has("dependents"),
+        environment.context(), names, environment.has("dependents"),
         [&](const ops::LifecycleResult& result) {
             tell(environment, results, result, "stopped", "not running", "is required by");
         },
@@ -81,10 +140,10 @@ int cmd_stop(Environment& environment) {
     return results.finish();
 }
 int cmd_restart(Environment& environment) {
-    return each(environment, ops::restart, "restarted", "restarted");
+    return each(environment, ops::restart, "restarted", "restarted", supervise::ServiceVerb::restart);
 }
 int cmd_reload(Environment& environment) {
-    return each(environment, ops::reload, "reloaded", "reloaded");
+    return each(environment, ops::reload, "reloaded", "reloaded", supervise::ServiceVerb::reload);
 }
 
 int cmd_reset_failed(Environment& environment) {

@@ -118,6 +118,7 @@ Json status_json(const ServiceStatus& status) {
     return {{"state", supervise::state_name(status.state)},
             {"reason", status.reason},
             {"pid", status.service ? Json(status.service->pid) : Json(nullptr)},
+            {"followed_pid", status.followed ? Json(status.followed->pid) : Json(nullptr)},
             {"supervisor_pid", status.supervisor ? Json(status.supervisor->pid) : Json(nullptr)},
             {"started_at", time_or_null(status.started_at)},
             {"ready_at", time_or_null(status.ready_at)},

@@ -1,5 +1,8 @@
 #include "pkgjail/confine/driver.hpp"
 
+#include <algorithm>
+#include <csignal>
+
 #ifdef __linux__
 #include <cerrno>
 
@@ -7,6 +10,8 @@
 #endif
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/process_facts.hpp"
+#include "pkgjail/confine/hold.h"
 
 namespace pkgjail::confine {
 
@@ -32,6 +37,39 @@ base::ProcessId Driver::spawn(const JailSpec& spec, const base::HostPath&, const
                               const Streams&) {
     throw base::Error(base::ErrorKind::configuration, spec.jail,
                       "has several services, which " + info().name + " cannot run in one jail");
+}
+
+std::optional<base::ProcessId> Driver::process_inside(const std::string& handle,
+                                                      const base::HostPath& run_directory,
+                                                      pid_t inner_pid) const {
+    const auto is_member = [&](pid_t pid) {
+        const auto members = processes(handle, run_directory);
+        return std::find(members.begin(), members.end(), pid) != members.end();
+    };
+    for (const pid_t pid : processes(handle, run_directory)) {
+        const auto facts = base::describe_process(pid);
+        if (!facts || facts->inner_pid != inner_pid)
+            continue;
+        const auto process = base::identify_process(pid);
+        // Looked at again: the number may have become somebody else's before the process was identified.
+        const auto again = base::describe_process(pid);
+        if (process && again && again->inner_pid == inner_pid && is_member(pid))
+            return process;
+    }
+    return std::nullopt;
+}
+
+base::Tree Driver::open_root(const std::string& handle, const base::HostPath&) const {
+    throw base::Error(base::ErrorKind::configuration, handle,
+                      "driver " + info().name + " cannot look at files as a jail sees them");
+}
+
+bool Driver::tell_service(const base::ProcessId& first, pid_t inner_pid) const {
+    if (!base::is_alive(first))
+        return false;
+    union sigval value {};
+    value.sival_int = static_cast<int>(inner_pid);
+    return ::sigqueue(first.pid, HOLD_SIGNAL, value) == 0;
 }
 
 #ifdef __linux__

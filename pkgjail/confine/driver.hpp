@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/confine/spec.hpp"
 
 namespace pkgjail::confine {
@@ -110,6 +111,15 @@ class Driver {
     /// Puts the secrets of `spec` as they are now into a jail that is made; create() has done so already.
     /// Throws what reading them throws, and Error{configuration} where the driver has no means for it.
     virtual void put_secrets(const JailSpec& spec, const base::HostPath& run_directory);
+
+    /// The process of a jail that has this number in the jail's own view; nullopt when the jail has none.
+    virtual std::optional<base::ProcessId>
+    process_inside(const std::string& handle, const base::HostPath& run_directory, pid_t inner_pid) const;
+    /// The root of a jail that runs as its processes see it. Error{conflict} when it does not run.
+    virtual base::Tree open_root(const std::string& handle, const base::HostPath& run_directory) const;
+    /// Tells the first process of a jail that `holds` which process its service is, so that it ends with that
+    /// one and with its exit status. False when the first process is gone.
+    virtual bool tell_service(const base::ProcessId& first, pid_t inner_pid) const;
 
     /// Reads every wanted limit back from the kernel.
     virtual std::vector<jail::LimitReading> read_limits(const JailSpec& spec,

@@ -170,6 +170,7 @@ base::ProcessId KmodDriver::create(const JailSpec& spec, const HostPath& run_dir
         host_->close_directory(request.root);
         base::step("confine.created");
         EntryPlan plan = plan_of(spec, ref);
+        plan.holds = spec.holds;
         plan.streams[0] = streams.input;
         plan.streams[1] = streams.output;
         plan.streams[2] = streams.error;
@@ -308,6 +309,11 @@ base::Exit KmodDriver::exec(const JailSpec& spec, const HostPath&, const ExecReq
     if (terminal)
         terminal->connect(STDIN_FILENO, STDOUT_FILENO);
     return entrant->wait();
+}
+
+base::Tree KmodDriver::open_root(const std::string& handle, const HostPath&) const {
+    running(handle);
+    return base::Tree::open(place_of(handle) / place_root);
 }
 
 std::vector<jail::LimitReading> KmodDriver::read_limits(const JailSpec& spec,

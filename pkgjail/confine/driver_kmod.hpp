@@ -44,6 +44,7 @@ class KmodDriver final : public Driver {
                     const ExecRequest& request) override;
     base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
                           const ExecRequest& request, const Streams& streams) override;
+    base::Tree open_root(const std::string& handle, const base::HostPath& run_directory) const override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
     /// What the module holds changes at once. Limits of single processes are set process by process; one that

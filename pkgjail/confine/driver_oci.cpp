@@ -186,33 +186,47 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     check_spec(spec);
     if (host_.one_user)
         check_ports_of_user(spec);
+    const auto enter = spec.holds ? find_enter() : std::nullopt;
+    if (spec.holds && !enter)
+        throw Error(
+            ErrorKind::configuration, spec.jail,
+            "its service goes into the background, for which pkgjail-enter is needed, and that is not "
+            "installed");
     remove(spec.handle, run_directory);
     check_mount_points(spec);
     const HostPath bundle = bundle_directory(run_directory);
     base::make_directories(runtime_.state_root(), 0700);
     base::make_directories(bundle, 0700);
-    write_bundle_file(bundle / "config.json", oci_config(with_own_sources(spec, bundle), host_));
     const HeldPorts held = ports_to_hold(spec, host_.port_guard);
+    auto entrance =
+        enter ? Entrance::holding(*enter, held) : Entrance::around_runtime(host_.port_guard, held);
+    JailSpec described = with_own_sources(spec, bundle);
+    if (spec.holds)
+        described.command = entrance.command(spec.command);
+    write_bundle_file(bundle / "config.json", oci_config(described, host_));
     write_held_ports(bundle, held);
     base::step("confine.bundle_written");
     if (!spec.storage.empty())
         set_disk_limit(spec.storage, wanted_disk(spec));
     try {
-        auto entrance = Entrance::around_runtime(host_.port_guard, held);
         OciRuntime::Outcome outcome;
         {
             const CgroupParentHold hold(host_.one_user ? std::vector<CgroupHierarchy>{} : hierarchies_);
+            std::vector<std::string> arguments{"create", "--bundle", bundle.string(), "--pid-file",
+                                               (bundle / "pid").string()};
+            for (const auto& option : entrance.runtime_options())
+                arguments.push_back(option);
+            arguments.push_back(spec.handle);
             const auto make = [&] {
-                outcome = runtime_.call({"create", "--bundle", bundle.string(), "--pid-file",
-                                         (bundle / "pid").string(), spec.handle},
-                                        bundle, streams, runtime_patience, entrance);
+                outcome = runtime_.call(arguments, bundle, streams, runtime_patience, entrance);
             };
             if (has_own_sources(spec))
                 run_with_own_sources(spec, bundle, make);
             else
                 make();
         }
-        entrance.check(spec.jail, spec.command.front());
+        if (!spec.holds || !outcome.exit.success())
+            entrance.check(spec.jail, spec.command.front(), true);
         if (!outcome.exit.success())
             throw explain_runtime_failure(runtime_, "create", outcome, spec.jail, spec.command.front(),
                                           spec.working_directory);
@@ -222,6 +236,8 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
             networks_.bring_up(spec, first);
         if (!spec.secrets.empty())
             put_secrets(spec, run_directory);
+        if (spec.holds)
+            entering_.insert_or_assign(spec.handle, std::move(entrance));
         return first;
     } catch (...) {
         // What create failed for is what the caller must hear; if clearing away fails as well, the next
@@ -290,9 +306,15 @@ void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
     if (!outcome.exit.success())
         throw explain_runtime_failure(runtime_, "start", outcome, spec.jail, spec.command.front(),
                                       spec.working_directory);
+    if (const auto found = entering_.find(spec.handle); found != entering_.end()) {
+        Entrance entrance = std::move(found->second);
+        entering_.erase(found);
+        entrance.check(spec.jail, spec.command.front());
+    }
 }
 
 void OciDriver::remove(const std::string& handle, const HostPath& run_directory) {
+    entering_.erase(handle);
     const auto cgroup = members_of(handle, run_directory);
     const HostPath known = runtime_.state_root() / handle;
     const HostPath bundle = bundle_directory(run_directory);
@@ -351,6 +373,16 @@ void OciDriver::resume(const std::string& handle, const HostPath& run_directory)
 
 std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath& run_directory) const {
     return members_of(handle, run_directory).processes();
+}
+
+base::Tree OciDriver::open_root(const std::string& handle, const HostPath& run_directory) const {
+    const auto first = first_process(run_directory);
+    if (!first)
+        throw not_running(handle);
+    base::Tree root(base::open_file(fmt::format("/proc/{}/root", first->pid), O_PATH | O_DIRECTORY), handle);
+    if (!base::is_alive(*first)) // it may have been the root of whoever has its number now
+        throw not_running(handle);
+    return root;
 }
 
 namespace {

@@ -10,6 +10,7 @@
 // Clearing a jail away needs none of them: its control groups have its name.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "pkgjail/confine/cgroup.hpp"
@@ -48,6 +49,7 @@ class OciDriver final : public Driver {
                     const ExecRequest& request) override;
     base::ProcessId spawn(const JailSpec& spec, const base::HostPath& run_directory,
                           const ExecRequest& request, const Streams& streams) override;
+    base::Tree open_root(const std::string& handle, const base::HostPath& run_directory) const override;
     std::vector<jail::LimitReading> read_limits(const JailSpec& spec,
                                                 const base::HostPath& run_directory) const override;
     void set_limits(const JailSpec& spec, const base::HostPath& run_directory) override;
@@ -77,6 +79,7 @@ class OciDriver final : public Driver {
     OciHost host_;
     std::vector<CgroupHierarchy> hierarchies_;
     DriverInfo info_;
+    std::map<std::string, Entrance> entering_; ///< of jails that hold, between create and start
 };
 
 /// Where bundles lie in a jail's run directory.

@@ -2,7 +2,7 @@
  * pkgjail-enter: becomes another program, held to some TCP ports by Landlock. Linux only; linked statically,
  * because it also runs inside jails, from a sealed copy in memory and on whatever libraries are there.
  *
- *     pkgjail-enter [-k FD,FD...] [-c FD]... [-r FD] [-a] [-b PORT,PORT...] [-t PORT | -- PROGRAM ARG...]
+ *     pkgjail-enter [-k FD,FD...] [-c FD]... [-r FD] [-a] [-b PORT,PORT...] [-t PORT | [-w] -- PROGRAM ARG...]
  *
  *     -k  moves these descriptors to 3, 4, ... and marks none of them close-on-exec
  *     -c  marks a descriptor close-on-exec
@@ -10,6 +10,7 @@
  *     -a  with the -b that follows: from here on abstract sockets can only be reached where their maker came from here
  *     -b  from here on only these TCP ports can be bound; 0 is a port that the kernel chooses
  *     -t  runs nothing, but tries to bind PORT: exits 0 when the kernel refuses that, 1 when it does not
+ *     -w  PROGRAM becomes a child instead, and this process stays; see hold.h
  *
  * A PROGRAM without a slash is looked for in PATH, and nothing is ever given to a shell. Everything that it
  * may become is decided by who calls it; it has no powers of its own.
@@ -29,6 +30,7 @@
 #include <unistd.h>
 
 #include "pkgjail/confine/enter_failure.h"
+#include "pkgjail/confine/hold.h"
 
 /* Of linux/landlock.h, whose older editions have no ports. */
 #define NR_CREATE_RULESET 444
@@ -170,15 +172,33 @@ become(char **argv)
 	fail(ENTER_EXEC);
 }
 
+static _Noreturn void
+stay_with(char **argv)
+{
+	pid_t child;
+
+	hold_prepare();
+	child = fork();
+	if (child < 0)
+		fail(ENTER_EXEC);
+	if (child == 0) {
+		signal(HOLD_SIGNAL, SIG_DFL);
+		become(argv);
+	}
+	for (int fd = 3; fd < 16; fd++)
+		close(fd); /* the end of these tells that PROGRAM runs */
+	_exit(hold_jail(child));
+}
+
 int
 main(int argc, char **argv)
 {
 	char *end;
-	int option;
+	int option, stay = 0;
 
 	opterr = 0; /* standard error is the service's */
 
-	while ((option = getopt(argc, argv, "+k:c:r:ab:t:")) != -1)
+	while ((option = getopt(argc, argv, "+k:c:r:ab:t:w")) != -1)
 		switch (option) {
 		case 'k':
 			keep(optarg);
@@ -197,6 +217,9 @@ main(int argc, char **argv)
 			break;
 		case 't':
 			return try_to_bind((uint16_t)number(optarg, &end));
+		case 'w':
+			stay = 1;
+			break;
 		default:
 			errno = EINVAL;
 			fail(ENTER_USAGE);
@@ -205,5 +228,7 @@ main(int argc, char **argv)
 		errno = EINVAL;
 		fail(ENTER_USAGE);
 	}
+	if (stay)
+		stay_with(argv + optind);
 	become(argv + optind);
 }

@@ -45,6 +45,7 @@ struct EntryPlan {
     std::string working_directory;
     std::vector<std::string> command;
     std::vector<std::string> environment; ///< NAME=value
+    bool holds = false;                   ///< as JailSpec::holds
     std::vector<std::string> programs;    ///< files to try, in order; the first that is there is run
 };
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pkgjail/confine/hold.h"
 #include "pkgjail/confine/kmod_process.hpp"
 
 namespace pkgjail::confine {
@@ -116,7 +117,19 @@ int SystemEntryCalls::may_execute(const std::string& program) noexcept {
     return result(::access(program.c_str(), X_OK));
 }
 
-int SystemEntryCalls::execute(const std::string& program, const EntryPlan&) noexcept {
+int SystemEntryCalls::execute(const std::string& program, const EntryPlan& plan) noexcept {
+    if (plan.holds) {
+        hold_prepare();
+        const pid_t child = ::fork();
+        if (child < 0)
+            return errno;
+        if (child > 0) {
+            // The child's copy of the report ends with its exec, or tells why there was none.
+            close_from(3);
+            ::_exit(hold_jail(child));
+        }
+        static_cast<void>(::signal(HOLD_SIGNAL, SIG_DFL));
+    }
     ::execve(program.c_str(), argv_.data(), environment_.data());
     return errno;
 }

@@ -72,6 +72,15 @@ base::Fd sealed_copy(const HostPath& program) {
 
 } // namespace
 
+std::optional<HostPath> find_enter() {
+    const HostPath here = base::own_program().parent_path();
+    const HostPath above = here.parent_path();
+    for (const HostPath& directory : {here, above / "libexec", above / "bin"})
+        if (::access((directory / program_name).c_str(), X_OK) == 0)
+            return directory / program_name;
+    return std::nullopt;
+}
+
 PortGuard find_port_guard() {
     PortGuard guard;
     const long abi = landlock_abi();
@@ -166,6 +175,21 @@ Entrance Entrance::inside(const PortGuard& guard, const HeldPorts& held) {
     return entrance;
 }
 
+Entrance Entrance::holding(const HostPath& program, const HeldPorts& held) {
+    Entrance entrance;
+    entrance.program_ = sealed_copy(program);
+    entrance.report_ = base::make_pipe();
+    entrance.keep_ = {entrance.program_.get(), entrance.report_.write_end.get()};
+    entrance.before_ = {program.string(), "-k", fmt::format("{},{}", entrance.keep_[0], entrance.keep_[1]),
+                        "-r", "4"};
+    if (held.held)
+        for (const std::string& word : hold_words(held))
+            entrance.before_.push_back(word);
+    entrance.before_.emplace_back("--");
+    entrance.inside_ = {"/proc/self/fd/3", "-c", "3", "-c", "4", "-r", "4", "-w"};
+    return entrance;
+}
+
 std::vector<std::string> Entrance::runtime_options() const {
     if (inside_.empty())
         return {};
@@ -187,7 +211,7 @@ std::vector<std::string> Entrance::trial() const {
     return words;
 }
 
-void Entrance::check(const std::string& jail, const std::string& program) {
+void Entrance::check(const std::string& jail, const std::string& program, bool of_runtime) {
     if (!report_.read_end)
         return;
     report_.write_end.reset();
@@ -202,7 +226,7 @@ void Entrance::check(const std::string& jail, const std::string& program) {
         return;
     switch (failure.stage) {
     case ENTER_EXEC:
-        if (inside_.empty())
+        if (inside_.empty() || of_runtime)
             throw base::system_error(failure.error, "OCI runtime", "exec");
         if (failure.error == ENOENT || failure.error == ENOTDIR)
             throw Error(ErrorKind::not_found, program, "no such program in jail " + jail);

@@ -27,6 +27,9 @@ struct PortGuard {
 /// kernel without it, for tests.
 PortGuard find_port_guard();
 
+/// pkgjail-enter; nullopt where it is not installed.
+std::optional<base::HostPath> find_enter();
+
 /// What was done for one jail, kept beside its bundle for those who add processes and those who ask.
 struct HeldPorts {
     bool held = false;
@@ -51,17 +54,22 @@ class Entrance {
     /// Within the jail; `runtime` only carries program and report in, as its descriptors 3 and 4.
     static Entrance inside(const PortGuard& guard, const HeldPorts& held);
 
+    /// For a jail whose first process stays when the command goes into the background (JailSpec::holds): both
+    /// of the above in one. `program` is pkgjail-enter.
+    static Entrance holding(const base::HostPath& program, const HeldPorts& held);
+
     const std::vector<std::string>& before() const { return before_; } ///< the runtime's argv
     const std::vector<int>& keep() const { return keep_; }
-    std::vector<std::string> runtime_options() const; ///< of its `exec`
+    std::vector<std::string> runtime_options() const; ///< of its `exec` or `create`
     /// The command as the runtime is to run it.
     std::vector<std::string> command(const std::vector<std::string>& wanted) const;
     /// In place of a command: tries to bind a port that is not held; exits 0 when that is refused.
     std::vector<std::string> trial() const;
 
-    /// To be called when the runtime has ended. Error{not_found} or {denied} for a program that the jail does
-    /// not have or may not run, Error{system} for the rest.
-    void check(const std::string& jail, const std::string& program);
+    /// To be called when the runtime has ended, of a `create` whose command is inside only when that failed:
+    /// then `of_runtime` is true, and the command's turn comes after `start`. Error{not_found} or {denied}
+    /// for a program that the jail does not have or may not run, Error{system} for the rest.
+    void check(const std::string& jail, const std::string& program, bool of_runtime = false);
 
   private:
     std::vector<std::string> before_;

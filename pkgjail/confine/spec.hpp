@@ -70,6 +70,9 @@ struct JailSpec {
     std::map<std::string, std::string> environment; ///< the whole of it
     std::string working_directory = "/";
     Identity identity;
+    /// The command may go into the background: the jail's first process is then one of pkgjail's own, which
+    /// has the command as its child and stays (hold.h). Driver::tell_service() says for whom.
+    bool holds = false;
     jail::Limits limits;
     jail::Profile profile = jail::Profile::high;
     jail::NetworkMode network = jail::NetworkMode::host;

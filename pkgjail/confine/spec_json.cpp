@@ -137,6 +137,7 @@ std::string to_json(const JailSpec& spec) {
     json["working_directory"] = spec.working_directory;
     json["identity"] = {
         {"uid", spec.identity.uid}, {"gid", spec.identity.gid}, {"groups", spec.identity.groups}};
+    json["holds"] = spec.holds;
     json["limits"] = limits_to_json(spec.limits);
     json["profile"] = jail::profile_name(spec.profile);
     json["network"] = jail::network_mode_name(spec.network);
@@ -180,6 +181,7 @@ JailSpec spec_from_json(std::string_view text) {
         spec.identity.uid = identity.at("uid").get<std::uint32_t>();
         spec.identity.gid = identity.at("gid").get<std::uint32_t>();
         spec.identity.groups = identity.at("groups").get<std::vector<std::uint32_t>>();
+        spec.holds = json.value("holds", false);
         spec.limits = limits_from_json(json.at("limits"));
         spec.profile = profile_from(json.at("profile").get<std::string>());
         spec.network = network_mode_from(json.at("network").get<std::string>());

@@ -97,6 +97,30 @@ void read_log(const Section& section, Config& config) {
     reader.finish();
 }
 
+void read_notify(const Section& section, Notify& notify) {
+    SectionReader reader(section);
+    if (auto words = reader.command("command")) {
+        if (const auto program = absolute_path(words->front()); !program || program->is_root())
+            reader.refuse("command", "a program of the host by its absolute path, and words for it");
+        notify.command = std::move(*words);
+    }
+    std::vector<NotifyEvent> events;
+    for (const Setting& setting : reader.list("event")) {
+        std::string names;
+        const auto before = events.size();
+        for (const NotifyEvent event : all_notify_events) {
+            names += (names.empty() ? "" : ", ") + std::string(notify_event_name(event));
+            if (setting.value == notify_event_name(event))
+                events.push_back(event);
+        }
+        if (events.size() == before)
+            throw wrong_value(setting, names);
+    }
+    if (!events.empty())
+        notify.events = std::move(events);
+    reader.finish();
+}
+
 void read_generations(const Section& section, KeepingConfig& keeping) {
     SectionReader reader(section);
     keeping.generations =
@@ -138,10 +162,10 @@ void read_network(const Section& section, NetworkConfig& network) {
 void parse_config(std::string_view text, std::string_view file, Config& config) {
     const std::vector<Section> sections = parse_sections(text, file);
     for (const Section& section : sections)
-        check_kind(
-            section,
-            {"pkgjail", "packages", "log", "generations", "cache", "network", "vulnerabilities", "ignore"},
-            {"ignore"});
+        check_kind(section,
+                   {"pkgjail", "packages", "log", "notify", "generations", "cache", "network",
+                    "vulnerabilities", "ignore"},
+                   {"ignore"});
     check_once(sections);
     for (const Section& section : sections) {
         if (section.kind == "pkgjail")
@@ -150,6 +174,8 @@ void parse_config(std::string_view text, std::string_view file, Config& config) 
             read_packages(section, config);
         else if (section.kind == "log")
             read_log(section, config);
+        else if (section.kind == "notify")
+            read_notify(section, config.notify);
         else if (section.kind == "generations")
             read_generations(section, config.keeping);
         else if (section.kind == "cache")

@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/network.hpp"
+#include "pkgjail/jail/notify.hpp"
 #include "pkgjail/jail/vulnerability_config.hpp"
 
 namespace pkgjail::jail {
@@ -93,6 +94,7 @@ struct Config {
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
     std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: jails' records do not go there
+    Notify notify;
     KeepingConfig keeping;
     NetworkConfig network;
     VulnerabilityConfig vulnerabilities;

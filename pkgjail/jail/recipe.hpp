@@ -76,6 +76,12 @@ struct Service {
     int stop_signal = 15;
     std::chrono::milliseconds stop_timeout{10'000}; ///< then SIGKILL
     int reload_signal = 0;                          ///< 0: reload is not possible
+    /// Path inside the jail where the command, which then may go into the background, writes the number of
+    /// the process that is the service; empty: the command stays and is the service.
+    std::string pid_file;
+    /// Services that must be ready before this one is started; rendering fills it: those named by `after`,
+    /// else the one before it in the recipe. Empty for the first only.
+    std::vector<std::string> after;
     Restart restart;
     Health health; ///< its own [health NAME]; that of a recipe's first service is RenderedRecipe::health too
 };
@@ -119,7 +125,7 @@ struct RenderedRecipe {
     std::map<std::string, std::string> limit_overrides; ///< for override_limit()
     Profile profile = Profile::high;
     std::map<std::string, std::string> set; ///< effective values
-    std::vector<Service> services;          ///< in the order in which they are started
+    std::vector<Service> services; ///< each after those that it waits for; the jail begins with the first
     NetworkMode network = NetworkMode::host;
     std::vector<PortClaim> claims;      ///< with a private network: ports of the jail's own
     std::vector<PublishedPort> publish; ///< with a private network only

@@ -11,6 +11,7 @@
 #include "pkgjail/jail/preparation.hpp"
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/jail/render_parts.hpp"
+#include "pkgjail/jail/service_order.hpp"
 #include "pkgjail/jail/suggest.hpp"
 
 namespace pkgjail::jail {
@@ -249,7 +250,8 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
     std::size_t next_file = 0;
     std::vector<std::pair<Section, Health>> healths;
     std::optional<Section> preparation;
-    std::set<std::string> names; // two that were written differently may have become one
+    std::map<std::string, Position> after; // where each service says what it waits for
+    std::set<std::string> names;           // two that were written differently may have become one
     const auto check_once = [&](const Section& section, const std::string& name) {
         if (!names.insert(name).second)
             throw base::Error(base::ErrorKind::configuration, section.where.str(),
@@ -266,6 +268,10 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
         else if (section.kind == "service") {
             result.services.push_back(read_service(section, recipe.name, scene.values));
             check_once(section, "the service " + result.services.back().name);
+            Position& where = after[result.services.back().name] = section.where;
+            for (const Setting& setting : section.settings)
+                if (setting.key == "after")
+                    where = setting.where;
         } else if (section.kind == "network")
             read_network(section, result);
         else if (section.kind == "data")
@@ -282,6 +288,7 @@ RenderedRecipe render_scene(const Recipe& recipe, const Scene& scene, RenderedRe
     }
     give_health(healths, result);
     check_secrets(result);
+    result.services = order_services(std::move(result.services), after);
     if (preparation)
         finish_preparation(*preparation, result, *prepare);
     return result;

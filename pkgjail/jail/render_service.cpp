@@ -181,6 +181,16 @@ Service read_service(const Section& section, const std::string& recipe_name, con
     service.stop_timeout =
         reader.duration("stop-timeout", milliseconds(100), hours(24)).value_or(service.stop_timeout);
     service.reload_signal = read_signal(reader, "reload-signal").value_or(service.reload_signal);
+    if (const auto file = reader.text("pid-file")) {
+        if (const auto path = absolute_path(*file); !path || path->is_root())
+            reader.refuse("pid-file", "the absolute path of a file in the jail: /var/run/NAME.pid");
+        service.pid_file = *file;
+    }
+    for (const Setting& setting : reader.list("after")) {
+        if (std::find(service.after.begin(), service.after.end(), setting.value) != service.after.end())
+            throw wrong_value(setting, "each service once");
+        service.after.push_back(setting.value);
+    }
     service.restart = read_restart(reader);
     reader.finish();
     return service;

@@ -85,6 +85,36 @@ LifecycleResult reload(const Context& context, const std::string& name) {
     return {name, true, status_of(context, jail), {}, {}};
 }
 
+LifecycleResult ask_service(const Context& context, const std::string& name, const std::string& service,
+                            supervise::ServiceVerb verb) {
+    using supervise::ServiceVerb;
+    const char* word = verb == ServiceVerb::start     ? "start"
+                       : verb == ServiceVerb::stop    ? "stop"
+                       : verb == ServiceVerb::restart ? "restart"
+                                                      : "reload";
+    Session session(context, word, name + "/" + service);
+    const auto lock = session.lock_jail(name);
+    const catalog::Jail jail = require_jail(session.catalog(), name);
+    LifecycleResult result{name, true, status_of(context, jail), {}, {}};
+    if (verb == ServiceVerb::stop && !is_running(result.status)) {
+        result.changed = false;
+    } else if (!context.dry_run) {
+        if (!is_running(result.status))
+            throw Error(ErrorKind::conflict, name, "does not run, and its services only with it",
+                        "pkgjail start " + name);
+        std::chrono::milliseconds patience = std::chrono::seconds(10);
+        if (const auto recipe = rendered_recipe(context, jail))
+            for (const jail::Service& one : recipe->services)
+                if (one.name == service)
+                    patience += one.stop_timeout + one.health.grace + one.health.timeout * 2;
+        result.changed = supervise::ask_service(context.layout.run(jail.id), service, verb, patience);
+        base::step("service.asked");
+    }
+    result.status = status_of(context, jail);
+    session.finish();
+    return result;
+}
+
 LifecycleResult destroy(const Context& context, const std::string& name, bool with_data) {
     Session session(context, "destroy", name);
     const auto lock = session.lock_jail(name);

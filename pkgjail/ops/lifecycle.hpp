@@ -9,6 +9,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
 
@@ -38,6 +39,11 @@ LifecycleResult restart(const Context& context, const std::string& jail);
 /// A failed service counts as stopped, and is not meant to run any more.
 LifecycleResult reset_failed(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);
+/// The same of one of several services of a jail that runs; the others go on. `changed` is false where it was
+/// so already. Error{conflict} for the first service, with which the jail ends, for one that is not there and
+/// for a jail that does not run (which is no error of stop); Error{unhealthy} when it does not get ready.
+LifecycleResult ask_service(const Context& context, const std::string& jail, const std::string& service,
+                            supervise::ServiceVerb verb);
 /// Stops it, removes its root and configuration, forgets it in the catalog; its data stays unless
 /// `with_data`. Images that nothing refers to any more go as well. Asks first when data is to be removed.
 /// A jail with snapshots is Error{conflict} without `with_data`; with it they go as well. So is a jail that

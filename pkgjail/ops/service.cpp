@@ -178,6 +178,7 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
     supervised.spec.identity = store::find_identity(
         Tree::open(context.layout.jail_config(jail.id, jail.current)), service.user, service.group);
     supervised.service = service;
+    supervised.spec.holds = !service.pid_file.empty();
     supervised.health = recipe->health;
     for (std::size_t i = 1; i < recipe->services.size(); ++i) {
         supervise::FurtherServiceSpec further;
@@ -195,6 +196,7 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
     supervised.log_max_bytes = context.config.log_max_bytes;
     supervised.log_files = context.config.log_files;
     supervised.syslog_facility = context.config.syslog_facility;
+    supervised.notify = context.config.notify;
     return supervised;
 }
 

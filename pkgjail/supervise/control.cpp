@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/peer.hpp"
@@ -17,23 +20,51 @@ namespace pkgjail::supervise {
 
 namespace {
 
-std::optional<ControlVerb> find_verb(std::string_view word) {
-    if (word == "stop")
-        return ControlVerb::stop;
-    if (word == "reload")
-        return ControlVerb::reload;
-    if (word == "limits")
-        return ControlVerb::limits;
-    if (word == "wait")
-        return ControlVerb::wait;
-    return std::nullopt;
-}
+/// The words of the conversation: which of them take a service, and which need one.
+constexpr struct {
+    std::string_view word;
+    ControlVerb verb;
+    bool takes_service;
+    bool needs_service;
+} words[] = {{"version", ControlVerb::version, false, false}, {"stop", ControlVerb::stop, true, false},
+             {"reload", ControlVerb::reload, true, false},    {"limits", ControlVerb::limits, false, false},
+             {"wait", ControlVerb::wait, false, false},       {"start", ControlVerb::start, true, true},
+             {"restart", ControlVerb::restart, true, true}};
 
 bool would_block(int error_number) {
     return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
 }
 
 } // namespace
+
+ParsedRequest parse_control_request(std::string_view line) {
+    std::vector<std::string> parts;
+    for (std::size_t begin = 0; begin <= line.size();) {
+        const std::size_t end = std::min(line.find(' ', begin), line.size());
+        parts.emplace_back(line.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    int asked = lowest_control_version;
+    const std::string& first = parts.front();
+    const auto [end, error] = std::from_chars(first.data(), first.data() + first.size(), asked);
+    if (error == std::errc() && end == first.data() + first.size()) {
+        if (asked < lowest_control_version || asked > control_version)
+            return {std::nullopt,
+                    fmt::format("error this supervisor speaks version {} to {}, and was asked in {}",
+                                lowest_control_version, control_version, asked)};
+        parts.erase(parts.begin());
+    }
+    for (const auto& known : words) {
+        if (parts.empty() || parts.front() != known.word)
+            continue;
+        const bool takes_service = known.takes_service && asked > lowest_control_version;
+        if (parts.size() > (takes_service ? 2u : 1u) || (parts.size() == 1 && known.needs_service) ||
+            parts.back().empty())
+            break;
+        return {ControlRequest{known.verb, parts.size() == 2 ? parts[1] : std::string()}, {}};
+    }
+    return {std::nullopt, "error unknown request"};
+}
 
 ControlServer::ControlServer(const base::HostPath& run_directory) : path_(control_path(run_directory)) {
     ControlAddress address(run_directory);
@@ -143,19 +174,22 @@ void ControlServer::read_request(Peer& peer, const Handler& handle) {
         send_line(peer, "error one request a connection");
         return;
     }
-    std::optional<ControlVerb> verb = find_verb(std::string_view(peer.request).substr(0, newline));
-    if (!verb) {
-        send_line(peer, "error unknown request");
+    const ParsedRequest parsed = parse_control_request(std::string_view(peer.request).substr(0, newline));
+    if (!parsed.request) {
+        send_line(peer, parsed.refusal);
         return;
     }
+    const ControlRequest& request = *parsed.request;
     peer.request = std::string();
-    std::optional<std::string> answer = handle(*verb);
+    std::optional<std::string> answer = request.verb == ControlVerb::version
+                                            ? fmt::format("ok {} {}", lowest_control_version, control_version)
+                                            : handle(request);
     if (!answer) {
         peer.stage = Peer::Stage::waiting;
         return;
     }
     send_line(peer, *answer);
-    if (*verb == ControlVerb::stop)
+    if (request.verb == ControlVerb::stop && request.service.empty())
         peer.stage = Peer::Stage::held;
 }
 

@@ -1,10 +1,15 @@
-// RUN/control: the supervisor's unix socket, mode 0600. A peer sends one word and a newline and gets one line
-// back:
+// RUN/control: the supervisor's unix socket, mode 0600. A peer sends one line and gets one line back:
 //
-//     stop      "ok"; the connection then stays open until the supervisor has ended, so its end is the news
-//     reload    "ok" or "error TEXT"
-//     limits    the limits in RUN/service.json are put in force: "ok", or "error TEXT" and all is as before
-//     wait      "ok STATE" as soon as the service is ready, failed or told to stop
+//     version        "ok LOWEST HIGHEST": the versions of this conversation that the supervisor speaks
+//     stop           "ok"; the connection then stays open until the supervisor has ended, so its end is the
+//     news reload [NAME]  "ok" or "error TEXT"; with NAME one of several services limits         the limits
+//     in RUN/service.json are put in force: "ok", or "error TEXT" and all is as before wait           "ok
+//     STATE" as soon as the service is ready, failed or told to stop start NAME     one of the further
+//     services: "ok", "ok already", or "error TEXT" stop NAME, restart NAME    likewise
+//
+// From version 2 on whoever asks puts the version that it speaks in front: "2 stop". A line without one is of
+// version 1, which has no `version` (its supervisors answer "error unknown request"), no `start`, no
+// `restart` and no NAME. Versions only add to those before, as long as the lowest stays the same.
 //
 // Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are,
 // requests are bounded in size and time, and none can hold up the loop.
@@ -24,13 +29,27 @@
 
 namespace pkgjail::supervise {
 
-enum class ControlVerb { stop, reload, limits, wait };
+inline constexpr int lowest_control_version = 1;
+inline constexpr int control_version = 2;
+
+enum class ControlVerb { version, stop, reload, limits, wait, start, restart };
+
+struct ControlRequest {
+    ControlVerb verb = ControlVerb::version;
+    std::string service; ///< empty: the jail as a whole
+};
+/// What a line asks; the text of the answer when it asks nothing that can be done.
+struct ParsedRequest {
+    std::optional<ControlRequest> request;
+    std::string refusal; ///< "error unknown request"
+};
+ParsedRequest parse_control_request(std::string_view line);
 
 /// The supervisor's side. Everything here is non-blocking.
 class ControlServer {
   public:
     static constexpr std::size_t most_peers = 16;
-    static constexpr std::size_t longest_request = 64;
+    static constexpr std::size_t longest_request = 160;
     static constexpr std::chrono::milliseconds request_patience{5'000};
 
     /// Replaces the socket that a dead supervisor left; the caller holds the supervisor's lock. Throws
@@ -45,7 +64,7 @@ class ControlServer {
     std::optional<base::SteadyTime> next_deadline() const;
     /// Accepts, reads, answers. `handle` gives the line to send, or nullopt for an answer at
     /// answer_waiting().
-    using Handler = std::function<std::optional<std::string>(ControlVerb verb)>;
+    using Handler = std::function<std::optional<std::string>(const ControlRequest& request)>;
     void serve(const Handler& handle) noexcept;
     /// Sends `line` to everybody who waits.
     void answer_waiting(std::string_view line) noexcept;
@@ -71,11 +90,13 @@ class ControlServer {
 /// The other side, used by launch.cpp.
 class ControlClient {
   public:
-    /// nullopt when nobody listens there. Error{busy} when the supervisor does not take connections,
-    /// Error{denied}.
+    /// Agrees on a version first. nullopt when nobody listens there. Error{busy} when the supervisor does not
+    /// take connections, Error{denied}; Error{conflict} when it is of a pkgjail so much newer that it speaks
+    /// no version of ours.
     static std::optional<ControlClient> connect(const base::HostPath& run_directory);
-    /// False when the supervisor has gone.
-    bool send(std::string_view verb);
+    /// In the version that both sides speak; what needs a newer one than the supervisor's is
+    /// Error{conflict}. False when the supervisor has gone.
+    bool send(std::string_view request);
     /// One line without its newline; nullopt when the connection ended before or `deadline` passed.
     std::optional<std::string> read_line(base::SteadyTime deadline);
     /// Waits for the other end to be gone; false when `deadline` passed.
@@ -83,11 +104,14 @@ class ControlClient {
 
   private:
     explicit ControlClient(base::Fd fd) : fd_(std::move(fd)) {}
+    static std::optional<ControlClient> open(const base::HostPath& run_directory);
+    bool send_line(std::string text);
     /// Reads some; false when `deadline` passed. Sets ended_.
     bool receive(base::SteadyTime deadline);
     base::Fd fd_;
     std::string received_;
     bool ended_ = false;
+    int version_ = lowest_control_version; ///< that both sides speak
 };
 
 } // namespace pkgjail::supervise

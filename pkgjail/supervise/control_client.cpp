@@ -1,11 +1,14 @@
 // The asking side of the control socket.
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <thread>
 
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/supervise/control.hpp"
@@ -17,10 +20,11 @@ namespace {
 
 constexpr std::size_t longest_answer = 4096;
 constexpr std::chrono::milliseconds connect_patience(5'000);
+constexpr std::chrono::milliseconds version_patience(5'000);
 
 } // namespace
 
-std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory) {
+std::optional<ControlClient> ControlClient::open(const base::HostPath& run_directory) {
     std::string name = control_path(run_directory).string();
     if (::access(run_directory.c_str(), F_OK) != 0 && errno == ENOENT)
         return std::nullopt;
@@ -42,8 +46,46 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
     }
 }
 
-bool ControlClient::send(std::string_view verb) {
-    std::string text(verb);
+std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory) {
+    int version = lowest_control_version;
+    if (auto asking = open(run_directory); !asking) {
+        return std::nullopt;
+    } else if (asking->send_line("version")) {
+        // No answer is for whoever asks the real question to judge, and an error is a supervisor of
+        // version 1.
+        const std::string answer =
+            asking->read_line(base::steady_now() + version_patience).value_or("error no answer");
+        int lowest = 0, highest = 0;
+        if (std::sscanf(answer.c_str(), "ok %d %d", &lowest, &highest) == 2) {
+            if (lowest > control_version)
+                throw base::Error(
+                    base::ErrorKind::conflict, control_path(run_directory).string(),
+                    fmt::format("its supervisor is of a newer pkgjail: it speaks version {} to {} of "
+                                "their conversation, this one {} to {}",
+                                lowest, highest, lowest_control_version, control_version),
+                    "use that pkgjail, or stop the jail with it first");
+            version = std::max(std::min(highest, control_version), lowest_control_version);
+        }
+    }
+    auto client = open(run_directory);
+    if (client)
+        client->version_ = version;
+    return client;
+}
+
+bool ControlClient::send(std::string_view request) {
+    if (version_ == lowest_control_version) {
+        const bool has_service = request.find(' ') != std::string_view::npos;
+        if (has_service)
+            throw base::Error(base::ErrorKind::conflict, std::string(request),
+                              "its supervisor is of an older pkgjail and does not know single services",
+                              "pkgjail restart JAIL gives the jail a new one");
+        return send_line(std::string(request));
+    }
+    return send_line(fmt::format("{} {}", version_, request));
+}
+
+bool ControlClient::send_line(std::string text) {
     text += '\n';
     ssize_t sent = 0;
     do

@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/supervise/attempt.hpp"
+#include "pkgjail/supervise/pid_file.hpp"
 #include "pkgjail/supervise/service_keeper.hpp"
 
 namespace pkgjail::supervise {
@@ -25,6 +26,8 @@ confine::JailSpec spec_of(const FurtherServiceSpec& what, const confine::JailSpe
     spec.identity = what.identity;
     return spec;
 }
+
+constexpr const char* by_operator = "stopped by operator";
 
 /// Only a group of its own: killing any other would hit somebody else.
 void kill_group(pid_t pid) noexcept {
@@ -52,8 +55,12 @@ void FurtherService::note(const std::string& text) {
     around_.log.append({base::wall_now(), "sup", part_.name + ": " + text});
 }
 
+void FurtherService::tell(jail::NotifyEvent event, const std::string& reason) {
+    around_.tell({event, part_.name, reason, part_.restarts});
+}
+
 void FurtherService::clear_timers() {
-    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_})
+    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_, &look_at_})
         timer->reset();
 }
 
@@ -66,6 +73,10 @@ void FurtherService::start() {
         ++part_.restarts;
     enter(ServiceState::starting, part_.restarts == 0 ? "launched" : "restarted after " + part_.reason);
     part_.last_probe.clear();
+    followed_.reset();
+    last_refusal_ = "is not there";
+    look_pause_ = ProbeCount::first_pause;
+    started_at_ = base::wall_now();
     spec_ = spec_of(what_, around_.spec); // limits may have changed since
     try {
         output_.open(spec_.identity);
@@ -84,12 +95,52 @@ void FurtherService::start() {
         return;
     }
     running_ = true;
+    command_ = part_.process->pid;
     started_ = base::steady_now();
     note(fmt::format("started as process {}", part_.process->pid));
-    if (what_.service.health.probe)
-        next_probe_at_ = started_ + probe_count_.pause();
+    if (what_.service.pid_file.empty())
+        await_ready();
     else
-        settled_at_ = started_ + ServiceKeeper::settling;
+        look_at_ = started_ + look_pause_;
+}
+
+void FurtherService::await_ready() {
+    const base::SteadyTime now = base::steady_now();
+    if (what_.service.health.probe)
+        next_probe_at_ = now + probe_count_.pause();
+    else
+        settled_at_ = now + ServiceKeeper::settling;
+}
+
+void FurtherService::look_for_process() {
+    if (!running_ || ending_ != Ending::none || !around_.first)
+        return;
+    const std::string& file = what_.service.pid_file;
+    const PidFileAnswer answer = look_at_pid_file(around_.driver, spec_.handle, around_.run_directory, file,
+                                                  *around_.first, started_at_);
+    const base::SteadyTime now = base::steady_now();
+    if (answer.process) {
+        followed_.emplace(*answer.process);
+        part_.process = answer.process;
+        changed_ = true;
+        note(fmt::format("follows process {} ({} inside), which {} names", answer.process->pid,
+                         answer.inner_pid, file));
+        await_ready();
+        return;
+    }
+    last_refusal_ = answer.refusal;
+    const std::string why = fmt::format("pid file {} {}", file, last_refusal_);
+    if (now - started_ >= what_.service.health.grace) {
+        const std::string reason =
+            fmt::format("not ready within {}: {}", show_duration(what_.service.health.grace), why);
+        note(reason);
+        end(Ending::not_ready, reason);
+        return;
+    }
+    if (part_.reason != why)
+        enter(ServiceState::starting, why);
+    look_pause_ = std::min(look_pause_ * 2, ProbeCount::longest_pause);
+    look_at_ = now + look_pause_;
 }
 
 void FurtherService::begin_stop() {
@@ -110,17 +161,60 @@ void FurtherService::jail_gone() {
     probe_.reset();
     output_.finish();
     running_ = ever_ready_ = false;
+    command_ = -1;
+    followed_.reset();
     ending_ = Ending::none;
     part_.process.reset();
-    enter(ServiceState::stopped, "waits for its turn");
+    enter(ServiceState::stopped, set_aside_ ? by_operator : "waits for its turn");
 }
 
 bool FurtherService::reload() {
-    if (what_.service.reload_signal == 0 || !running_ || ending_ != Ending::none ||
+    if (what_.service.reload_signal == 0 || !running_ || !part_.process || ending_ != Ending::none ||
         !base::send_signal(*part_.process, what_.service.reload_signal))
         return false;
     note("told to reload (signal " + std::to_string(what_.service.reload_signal) + ")");
     return true;
+}
+
+std::string FurtherService::ask(ControlVerb verb) {
+    const bool up = running_ && ending_ == Ending::none;
+    switch (verb) {
+    case ControlVerb::reload:
+        if (what_.service.reload_signal == 0)
+            return "error the service has no reload signal";
+        return reload() ? "ok" : "error the service does not run";
+    case ControlVerb::start:
+        if (up)
+            return "ok already";
+        break;
+    case ControlVerb::restart:
+        break;
+    case ControlVerb::stop: {
+        const bool was_down = set_aside_ && !running_;
+        set_aside_ = true;
+        if (running_)
+            end(Ending::by_request, by_operator);
+        else if (!was_down) {
+            clear_timers();
+            enter(ServiceState::stopped, by_operator);
+        }
+        return was_down ? "ok already" : "ok";
+    }
+    case ControlVerb::version:
+    case ControlVerb::limits:
+    case ControlVerb::wait:
+        return "error unknown request";
+    }
+    set_aside_ = false;
+    budget_.refill();
+    note(verb == ControlVerb::start ? "started by operator" : "restarted by operator");
+    if (running_) {
+        end(Ending::restart, "restarted by operator");
+    } else {
+        clear_timers();
+        enter(ServiceState::stopped, "waits for its turn"); // which the keeper gives it
+    }
+    return "ok";
 }
 
 /// Asks its process to end, and sets the time when it is not asked any more.
@@ -131,22 +225,42 @@ void FurtherService::end(Ending ending, const std::string& reason) {
     clear_timers();
     if (ending == Ending::by_request)
         enter(ServiceState::stopping, reason);
+    if (!part_.process) { // its command is gone, and nobody knows which process it left
+        ended(part_.last_exit, false);
+        return;
+    }
     kill_at_ = base::steady_now() + what_.service.stop_timeout;
     base::send_signal(*part_.process, what_.service.stop_signal); // gone already: its exit is on its way
 }
 
+void FurtherService::kill() {
+    if (part_.process->pid == command_) {
+        kill_group(command_);
+    } else {
+        // The group of a process that is no child of ours is not killed by its number, which may have become
+        // somebody else's.
+        for (const pid_t pid : around_.driver.processes(spec_.handle, around_.run_directory)) {
+            const auto member = base::identify_process(pid);
+            if (member && ::getpgid(pid) == part_.process->pid)
+                base::send_signal(*member, SIGKILL);
+        }
+    }
+    base::send_signal(*part_.process, SIGKILL);
+}
+
 bool FurtherService::owns(pid_t pid) const {
-    return (running_ && part_.process && part_.process->pid == pid) || (probe_ && probe_->pid() == pid);
+    return command_ == pid || (probe_ && probe_->pid() == pid);
 }
 
 void FurtherService::about_to_be_reaped(pid_t pid) noexcept {
-    if (running_ && part_.process && part_.process->pid == pid)
+    // What goes into the background may not have left the group yet.
+    if (command_ == pid && what_.service.pid_file.empty())
         kill_group(pid);
 }
 
 bool FurtherService::reaped(pid_t pid, const base::Exit& exit) {
     if (!probe_ || probe_->pid() != pid) {
-        ended(exit);
+        command_ended(exit);
         return false;
     }
     const bool hung = probe_->timed_out() && what_.service.health.probe->kind == jail::Probe::Kind::command;
@@ -154,10 +268,28 @@ bool FurtherService::reaped(pid_t pid, const base::Exit& exit) {
     return hung;
 }
 
-void FurtherService::ended(const base::Exit& exit) {
+void FurtherService::command_ended(const base::Exit& exit) {
+    const bool is_service = !followed_ || followed_->process().pid == command_;
+    command_ = -1;
+    if (!what_.service.pid_file.empty()) {
+        if (!is_service || !running_)
+            return; // it has gone into the background, and its service lives on
+        if (!followed_ && exit.success() && ending_ == Ending::none) {
+            part_.process.reset(); // look_for_process() goes on until the grace is over
+            part_.last_exit = exit.describe();
+            changed_ = true;
+            return;
+        }
+    }
+    ended(exit.describe(), exit.success());
+}
+
+void FurtherService::ended(const std::string& how, bool success) {
     running_ = false;
+    const bool was_followed = followed_.has_value();
+    followed_.reset();
     part_.process.reset();
-    part_.last_exit = exit.describe();
+    part_.last_exit = how;
     changed_ = true;
     const bool was_starting = part_.state == ServiceState::starting;
     clear_timers();
@@ -171,14 +303,18 @@ void FurtherService::ended(const base::Exit& exit) {
     case Ending::given_up:
         fail(ending_reason_);
         break;
+    case Ending::restart:
+        ending_ = Ending::none;
+        enter(ServiceState::stopped, "waits for its turn");
+        break;
     case Ending::not_ready:
         restart_or_fail(ending_reason_, true);
         break;
     case Ending::none:
-        if (was_starting && exit.success())
+        if (was_starting && success && !was_followed)
             restart_or_fail(in_the_background, false);
         else
-            restart_or_fail(part_.last_exit, !exit.success());
+            restart_or_fail(part_.last_exit, !success);
         break;
     }
 }
@@ -193,18 +329,22 @@ void FurtherService::restart_or_fail(const std::string& reason, bool failure) {
     restart_at_ = base::steady_now() + *verdict.again_in;
     enter(ServiceState::backoff, verdict.reason);
     note(fmt::format("will be started again in {}", show_duration(*verdict.again_in)));
+    tell(jail::NotifyEvent::restart, verdict.reason);
 }
 
 void FurtherService::fail(const std::string& reason) {
     clear_timers();
     enter(ServiceState::failed, reason);
     note("failed: " + reason);
+    tell(jail::NotifyEvent::failed, reason);
 }
 
 void FurtherService::become_ready(const std::string& why) {
     settled_at_.reset();
     note((was_ready_ ? "ready again: " : "ready: ") + why);
     was_ready_ = ever_ready_ = true;
+    if (part_.state == ServiceState::unhealthy)
+        tell(jail::NotifyEvent::well, why);
     enter(ServiceState::ready, why);
 }
 
@@ -242,8 +382,10 @@ void FurtherService::probe_ended(const base::Exit& exit) {
         break;
     }
     const std::string reason = "probe: " + result.detail;
-    if (part_.state == ServiceState::ready)
+    if (part_.state == ServiceState::ready) {
         note(fmt::format("unhealthy after {} failed probes: {}", probe_count_.failures(), result.detail));
+        tell(jail::NotifyEvent::unhealthy, reason);
+    }
     if (part_.state == ServiceState::ready || part_.reason != reason)
         enter(ServiceState::unhealthy, reason);
     if (health.on_failure == jail::Health::OnFailure::restart)
@@ -255,6 +397,8 @@ void FurtherService::probe_ended(const base::Exit& exit) {
 void FurtherService::add_descriptors(std::vector<struct pollfd>& waiting) const {
     waiting.push_back({output_.output_fd(), POLLIN, 0});
     waiting.push_back({output_.error_fd(), POLLIN, 0});
+    if (followed_)
+        waiting.push_back({followed_->fd(), POLLIN, 0});
     if (probe_) {
         waiting.push_back({probe_->output_fd(), POLLIN, 0});
         waiting.push_back({probe_->result_fd(), POLLIN, 0});
@@ -270,6 +414,7 @@ std::optional<base::SteadyTime> FurtherService::next_deadline() const {
     consider(settled_at_);
     consider(restart_at_);
     consider(kill_at_);
+    consider(look_at_);
     if (!probe_)
         consider(next_probe_at_);
     else if (!probe_->timed_out())
@@ -292,11 +437,15 @@ void FurtherService::handle_timers(base::SteadyTime now) {
     };
     if (probe_ && !probe_->timed_out() && now >= probe_->deadline())
         probe_->time_out();
+    if (followed_ && followed_->process().pid != command_ && followed_->is_over())
+        ended(fmt::format("an unknown status (nobody saw the end of process {})", followed_->process().pid),
+              false);
+    if (is_over(look_at_))
+        look_for_process();
     if (is_over(kill_at_)) {
         note(fmt::format("did not end within {} of signal {}: killed",
                          show_duration(what_.service.stop_timeout), what_.service.stop_signal));
-        kill_group(part_.process->pid);
-        base::send_signal(*part_.process, SIGKILL);
+        kill();
     }
     if (is_over(restart_at_))
         start();

@@ -12,6 +12,9 @@
 #include <poll.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/process_watch.hpp"
+#include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/notifier.hpp"
 #include "pkgjail/supervise/output.hpp"
 #include "pkgjail/supervise/probe_count.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
@@ -27,9 +30,11 @@ class FurtherService {
         confine::Driver& driver;
         const confine::JailSpec& spec;
         const base::HostPath& run_directory;
+        const std::optional<base::ProcessId>& first; ///< the jail's first process, while it runs
         ServiceLog& log;
         bool attended; ///< as SupervisedService::attended
         std::function<void()> in_child;
+        std::function<void(const Notice& notice)> tell; ///< the operator
     };
     FurtherService(const FurtherServiceSpec& what, Surroundings around);
 
@@ -37,6 +42,7 @@ class FurtherService {
     /// Whether part() is another one than at the last call.
     bool take_changed() { return std::exchange(changed_, false); }
     bool is_running() const { return running_; }
+    const std::string& name() const { return part_.name; }
 
     /// stopped, backoff → starting. A start that fails is a state, no exception.
     void start();
@@ -46,6 +52,13 @@ class FurtherService {
     void jail_gone();
     /// Sends the reload signal; false where it has none or does not run.
     bool reload();
+    /// What the operator asks of this one alone; the answer of the control socket. One that was stopped so
+    /// stays down until it is started so, or the jail is.
+    std::string ask(ControlVerb verb);
+    bool is_set_aside() const { return set_aside_; }
+    /// Services that have to be ready before it is started.
+    const std::vector<std::string>& after() const { return what_.service.after; }
+    bool was_ready() const { return ever_ready_; } ///< since the jail's present start
 
     bool owns(pid_t pid) const;
     /// Kills what the process has left in its group; while the kernel still keeps its number for it.
@@ -61,14 +74,19 @@ class FurtherService {
     void handle_timers(base::SteadyTime now);
 
   private:
-    enum class Ending { none, by_request, not_ready, given_up };
+    enum class Ending { none, by_request, not_ready, given_up, restart };
 
     void enter(ServiceState state, std::string reason);
     void note(const std::string& text);
+    void tell(jail::NotifyEvent event, const std::string& reason);
     void clear_timers();
     void end(Ending ending, const std::string& reason);
+    void kill(); ///< with what is in its process group
     void become_ready(const std::string& why);
-    void ended(const base::Exit& exit);
+    void command_ended(const base::Exit& exit);
+    void ended(const std::string& how, bool success);
+    void await_ready();
+    void look_for_process(); ///< at the pid file
     void restart_or_fail(const std::string& reason, bool failure);
     void fail(const std::string& reason);
     void start_probe();
@@ -84,9 +102,16 @@ class FurtherService {
 
     Ending ending_ = Ending::none;
     std::string ending_reason_;
-    bool running_ = false;
+    bool running_ = false;    ///< its command, or the process that the pid file names
+    bool set_aside_ = false;  ///< stopped by the operator, alone
     bool was_ready_ = false;  ///< since its present start
     bool ever_ready_ = false; ///< since the jail's present start
+
+    pid_t command_ = -1; ///< child of ours that was not waited for; -1: none
+    base::WallTime started_at_;
+    std::optional<base::ProcessWatch> followed_;
+    std::string last_refusal_; ///< of the pid file
+    std::chrono::milliseconds look_pause_{0};
 
     std::unique_ptr<ProbeProcess> probe_;
     ProbeCount probe_count_;
@@ -95,6 +120,7 @@ class FurtherService {
     std::optional<base::SteadyTime> next_probe_at_;
     std::optional<base::SteadyTime> restart_at_;
     std::optional<base::SteadyTime> kill_at_;
+    std::optional<base::SteadyTime> look_at_;
 };
 
 } // namespace pkgjail::supervise

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
@@ -143,8 +145,9 @@ void stop_unsupervised(const base::HostPath& run_directory, const SupervisedServ
     RecordedStatus recorded;
     recorded.boot = base::boot_id();
     recorded.status = status;
-    if (status.service && base::is_alive(*status.service) &&
-        base::send_signal(*status.service, service.service.stop_signal)) {
+    const std::optional<base::ProcessId> asked = status.followed ? status.followed : status.service;
+    if (status.service && base::is_alive(*status.service) && base::is_alive(*asked) &&
+        base::send_signal(*asked, service.service.stop_signal)) {
         base::SteadyTime deadline = base::steady_now() + service.service.stop_timeout;
         while (base::is_alive(*status.service) && base::steady_now() < deadline)
             std::this_thread::sleep_for(milliseconds(10));
@@ -295,6 +298,60 @@ void reload(const base::HostPath& run_directory) {
     throw Error(ErrorKind::conflict, run_directory.string(),
                 "has no supervisor that answers; the service is " + std::string(state_name(status.state)) +
                     (status.reason.empty() ? "" : ": " + status.reason));
+}
+
+namespace {
+
+std::string_view word_of(ServiceVerb verb) {
+    switch (verb) {
+    case ServiceVerb::start:
+        return "start";
+    case ServiceVerb::stop:
+        return "stop";
+    case ServiceVerb::restart:
+        return "restart";
+    case ServiceVerb::reload:
+        break;
+    }
+    return "reload";
+}
+
+/// The state of one service, as the file has it now; nullopt for the first one and where nobody supervises.
+std::optional<ServicePart> part_of(const ServiceStatus& status, const std::string& service) {
+    for (const ServicePart& part : status.further)
+        if (part.name == service)
+            return part;
+    return std::nullopt;
+}
+
+} // namespace
+
+bool ask_service(const base::HostPath& run_directory, const std::string& service, ServiceVerb verb,
+                 milliseconds patience) {
+    const std::optional<std::string> answer = ask(run_directory, std::string(word_of(verb)) + " " + service);
+    constexpr std::string_view error = "error ";
+    if (answer && answer->starts_with(error))
+        throw Error(ErrorKind::conflict, "service " + service, answer->substr(error.size()));
+    if (!answer || !answer->starts_with("ok")) {
+        const ServiceStatus status = read_status(run_directory);
+        throw Error(ErrorKind::conflict, "service " + service,
+                    fmt::format("the jail has no supervisor that answers; it is {}{}{}",
+                                state_name(status.state), status.reason.empty() ? "" : ": ", status.reason));
+    }
+    const bool changed = *answer == "ok";
+    if (verb == ServiceVerb::reload)
+        return changed;
+    const ServiceState wanted = verb == ServiceVerb::stop ? ServiceState::stopped : ServiceState::ready;
+    for (const base::SteadyTime deadline = base::steady_now() + patience;;) {
+        const ServiceStatus status = read_status(run_directory);
+        const std::optional<ServicePart> part = part_of(status, service);
+        if (!part || part->state == wanted)
+            return changed;
+        if (part->state == ServiceState::failed || base::steady_now() >= deadline)
+            throw Error(ErrorKind::unhealthy, "service " + service,
+                        fmt::format("is {}: {}", state_name(part->state), part->reason));
+        std::this_thread::sleep_for(milliseconds(10));
+    }
 }
 
 bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits) {

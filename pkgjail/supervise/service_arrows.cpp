@@ -57,8 +57,13 @@ void ServiceKeeper::note(std::string text) noexcept {
     }
 }
 
+void ServiceKeeper::tell(jail::NotifyEvent event, const std::string& reason) {
+    notifier_.tell({event, service_.service.name, reason, status_.restarts});
+}
+
 void ServiceKeeper::clear_timers() {
-    for (auto* timer : {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_, &watch_at_})
+    for (auto* timer :
+         {&settled_at_, &next_probe_at_, &restart_at_, &kill_at_, &watch_at_, &look_at_, &gone_at_})
         timer->reset();
 }
 
@@ -74,6 +79,10 @@ void ServiceKeeper::start_service() {
         ++status_.restarts;
     enter(ServiceState::starting, status_.restarts == 0 ? "launched" : "restarted after " + status_.reason);
     status_.service.reset();
+    status_.followed.reset();
+    followed_.reset();
+    last_refusal_ = "is not there";
+    look_pause_ = ProbeCount::first_pause;
     status_.started_at = base::wall_now();
     status_.ready_at.reset();
     status_.last_probe.clear();
@@ -102,11 +111,19 @@ void ServiceKeeper::start_service() {
     note(fmt::format("started as process {}", status_.service->pid));
     if (!service_.spec.limits.wanted.empty())
         watch_at_ = started_ + LimitWatch::interval;
-    if (service_.health.probe)
-        next_probe_at_ = started_ + probe_count_.pause();
+    if (service_.service.pid_file.empty())
+        await_ready();
     else
-        settled_at_ = started_ + settling;
+        look_at_ = started_ + look_pause_;
     return_free_memory();
+}
+
+void ServiceKeeper::await_ready() {
+    const base::SteadyTime now = base::steady_now();
+    if (service_.health.probe)
+        next_probe_at_ = now + probe_count_.pause();
+    else
+        settled_at_ = now + settling;
 }
 
 void ServiceKeeper::create_jail() {
@@ -142,6 +159,7 @@ void ServiceKeeper::become_ready(const std::string& why) {
     settled_at_.reset();
     if (!first_well_ && !further_.empty())
         note(service_.service.name + ": ready: " + why);
+    const bool was_ill = status_.state == ServiceState::unhealthy && !first_well_;
     first_well_ = true;
     first_why_ = why;
     if (!further_are_ready())
@@ -154,6 +172,8 @@ void ServiceKeeper::become_ready(const std::string& why) {
         note("ready again: " + why);
     }
     ever_ready_ = true;
+    if (was_ill)
+        tell(jail::NotifyEvent::well, why);
     enter(ServiceState::ready, why);
     return_free_memory();
 }
@@ -207,8 +227,16 @@ void ServiceKeeper::signal_service() {
     auto deadline = kill_at_;
     clear_timers();
     kill_at_ = deadline.value_or(base::steady_now() + service_.service.stop_timeout);
-    // Gone already: its exit is on its way to the loop.
-    base::send_signal(*status_.service, service_.service.stop_signal);
+    // Nobody knows yet who the service is: then all of them are asked. The first one does not listen.
+    if (!service_.service.pid_file.empty() && !followed_) {
+        try {
+            driver_.signal_all(service_.spec.handle, run_directory_, service_.service.stop_signal);
+        } catch (const base::Error&) {
+            // Gone already: its exit is on its way to the loop.
+        }
+        return;
+    }
+    base::send_signal(service_process(), service_.service.stop_signal); // gone already: as above
 }
 
 void ServiceKeeper::kill_service() {
@@ -224,8 +252,12 @@ void ServiceKeeper::kill_service() {
 // starting, ready, unhealthy, stopping → backoff, failed, stopped: the first process has ended
 
 void ServiceKeeper::service_ended(const base::Exit& exit) {
+    service_over(exit.describe(), exit.success());
+}
+
+void ServiceKeeper::service_over(const std::string& how, bool success) {
     running_ = false;
-    status_.last_exit = exit.describe();
+    status_.last_exit = how;
     changed_ = true;
     bool was_starting = status_.state == ServiceState::starting;
     clear_timers();
@@ -235,6 +267,9 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
     driver_.remove(service_.spec.handle, run_directory_);
     forget_further();
     status_.service.reset();
+    status_.followed.reset();
+    const bool was_followed = followed_.has_value();
+    followed_.reset();
     output_.finish();
     note("ended with " + status_.last_exit);
 
@@ -251,10 +286,12 @@ void ServiceKeeper::service_ended(const base::Exit& exit) {
     case Ending::none:
         // The usual cause of a quick and clean end is a program that goes into the background, out of our
         // sight.
-        if (was_starting && exit.success())
+        if (was_starting && success && !service_.service.pid_file.empty() && !was_followed)
+            restart_or_fail(left_no_process(service_.service.pid_file, last_refusal_), false);
+        else if (was_starting && success)
             restart_or_fail(in_the_background, false);
         else
-            restart_or_fail(status_.last_exit, !exit.success());
+            restart_or_fail(status_.last_exit, !success);
         break;
     }
 }
@@ -269,12 +306,14 @@ void ServiceKeeper::restart_or_fail(const std::string& reason, bool failure) {
     restart_at_ = base::steady_now() + *verdict.again_in;
     enter(ServiceState::backoff, verdict.reason);
     note(fmt::format("will be started again in {}", show_duration(*verdict.again_in)));
+    tell(jail::NotifyEvent::restart, verdict.reason);
 }
 
 void ServiceKeeper::fail(const std::string& reason) {
     clear_timers();
     enter(ServiceState::failed, reason);
     note("failed: " + reason);
+    tell(jail::NotifyEvent::failed, reason);
     over_ = true;
     exit_status_ = 1;
 }
@@ -361,8 +400,10 @@ void ServiceKeeper::probe_ended(const base::Exit& exit) {
         break;
     }
     const std::string reason = "probe: " + result.detail;
-    if (status_.state == ServiceState::ready)
+    if (status_.state == ServiceState::ready) {
         note(fmt::format("unhealthy after {} failed probes: {}", probe_count_.failures(), result.detail));
+        tell(jail::NotifyEvent::unhealthy, reason);
+    }
     if (status_.state == ServiceState::ready || status_.reason != reason)
         enter(ServiceState::unhealthy, reason);
     first_well_ = false;

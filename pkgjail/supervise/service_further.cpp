@@ -9,8 +9,18 @@
 namespace pkgjail::supervise {
 
 bool ServiceKeeper::further_are_ready() const {
-    return std::all_of(further_.begin(), further_.end(),
-                       [](const auto& further) { return further->part().state == ServiceState::ready; });
+    return std::all_of(further_.begin(), further_.end(), [](const auto& further) {
+        return further->is_set_aside() || further->part().state == ServiceState::ready;
+    });
+}
+
+bool ServiceKeeper::is_its_turn(const FurtherService& further) const {
+    return std::all_of(further.after().begin(), further.after().end(), [this](const std::string& name) {
+        for (const auto& other : further_)
+            if (other->name() == name)
+                return other->was_ready() || other->is_set_aside();
+        return first_well_ || status_.ready_at.has_value();
+    });
 }
 
 /// Called in every round of the loop.
@@ -29,13 +39,14 @@ void ServiceKeeper::watch_further() {
     }
     const FurtherService* ill = nullptr; // the first that is not ready
     for (const auto& further : further_) {
-        if (further->part().state == ServiceState::ready)
+        if (further->part().state == ServiceState::ready || further->is_set_aside())
             continue;
-        ill = further.get();
-        // Each waits until those before it are ready for the first time; later on each lives its own life.
-        if (further->part().state == ServiceState::stopped && (first_well_ || status_.ready_at))
+        if (ill == nullptr)
+            ill = further.get();
+        // Each waits until those that it comes after are ready for the first time; later on each lives its
+        // own life.
+        if (further->part().state == ServiceState::stopped && is_its_turn(*further))
             further->start();
-        break;
     }
     if (ill == nullptr) {
         if (first_well_ && status_.state != ServiceState::ready)
@@ -76,6 +87,39 @@ void ServiceKeeper::forget_further() {
         further->jail_gone();
 }
 
+std::string ServiceKeeper::ask_service(const ControlRequest& request) {
+    if (request.service == service_.service.name) {
+        switch (request.verb) {
+        case ControlVerb::start:
+            return running_ ? "ok already" : "error the jail's first service does not run";
+        case ControlVerb::reload:
+            if (service_.service.reload_signal == 0)
+                return "error the service has no reload signal";
+            if (!running_ || ending_ != Ending::none ||
+                !base::send_signal(service_process(), service_.service.reload_signal))
+                return "error the service does not run";
+            note(fmt::format("told to reload (signal {})", service_.service.reload_signal));
+            return "ok";
+        default:
+            return "error it is the jail's first service, with which the jail ends: stop or restart the jail";
+        }
+    }
+    const auto found = std::find_if(further_.begin(), further_.end(),
+                                    [&](const auto& further) { return further->name() == request.service; });
+    if (found == further_.end()) {
+        std::string names = service_.service.name;
+        for (const auto& further : further_)
+            names += ", " + further->name();
+        return fmt::format("error no service \"{}\", there are: {}", request.service, names);
+    }
+    if (ending_ != Ending::none)
+        return "error the jail is being stopped";
+    const std::string answer = (*found)->ask(request.verb);
+    watch_further();
+    save(); // whoever asked may look next
+    return answer;
+}
+
 std::string ServiceKeeper::reload() {
     if (running_ && !service_.spec.secrets.empty())
         try {
@@ -86,7 +130,7 @@ std::string ServiceKeeper::reload() {
     bool possible = service_.service.reload_signal != 0;
     bool told = false;
     if (possible && running_ && ending_ == Ending::none &&
-        base::send_signal(*status_.service, service_.service.reload_signal)) {
+        base::send_signal(service_process(), service_.service.reload_signal)) {
         note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
         told = true;
     }

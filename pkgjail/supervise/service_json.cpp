@@ -69,6 +69,8 @@ Json service_to_json(const jail::Service& service) {
             {"stop_signal", service.stop_signal},
             {"stop_timeout", service.stop_timeout.count()},
             {"reload_signal", service.reload_signal},
+            {"pid_file", service.pid_file},
+            {"after", service.after},
             {"restart",
              {{"policy", name_of(policies, restart.policy)},
               {"backoff", restart.backoff.count()},
@@ -88,6 +90,8 @@ jail::Service service_part(const Json& json) {
     service.stop_signal = json.at("stop_signal").get<int>();
     service.stop_timeout = duration(json, "stop_timeout");
     service.reload_signal = json.at("reload_signal").get<int>();
+    service.pid_file = json.value("pid_file", std::string());
+    service.after = json.value("after", std::vector<std::string>());
     const Json& restart = json.at("restart");
     service.restart.policy = value_of(policies, restart.at("policy").get<std::string>());
     service.restart.backoff = duration(restart, "backoff");
@@ -147,6 +151,9 @@ std::string to_json(const SupervisedService& service) {
                   {"log_files", service.log_files},
                   {"syslog_facility", service.syslog_facility.value_or(-1)},
                   {"attended", service.attended}};
+        json["notify"]["command"] = service.notify.command;
+        for (const jail::NotifyEvent event : service.notify.events)
+            json["notify"]["events"].push_back(jail::notify_event_name(event));
         for (const FurtherServiceSpec& further : service.further)
             json["further"].push_back({{"service", service_to_json(further.service)},
                                        {"health", health_to_json(further.service.health)},
@@ -176,6 +183,9 @@ SupervisedService service_from_json(std::string_view text) {
             further.service.health = health_part(part.at("health"));
             further.identity = confine::spec_from_json(part.at("identity").dump()).identity;
             further.environment = part.at("environment").get<std::map<std::string, std::string>>();
+            if (further.service.after.empty())
+                further.service.after = {service.further.empty() ? service.service.name
+                                                                 : service.further.back().service.name};
             service.further.push_back(std::move(further));
         }
         service.state_directory = json.at("state_directory").get<std::string>();
@@ -186,6 +196,13 @@ SupervisedService service_from_json(std::string_view text) {
         if (const int facility = json.value("syslog_facility", -1); facility >= 0)
             service.syslog_facility = facility;
         service.attended = json.at("attended").get<bool>();
+        if (const auto notify = json.find("notify"); notify != json.end()) {
+            service.notify = {notify->at("command").get<std::vector<std::string>>(), {}};
+            for (const std::string& word : notify->value("events", std::vector<std::string>()))
+                for (const jail::NotifyEvent event : jail::all_notify_events)
+                    if (word == jail::notify_event_name(event))
+                        service.notify.events.push_back(event);
+        }
         return service;
     } catch (const Json::exception& error) {
         throw Error(ErrorKind::corrupt, "service description", error.what());

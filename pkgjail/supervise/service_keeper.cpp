@@ -20,6 +20,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+/// So soon the first process of a jail ends after the service that it was told of, if it saw its end.
+constexpr milliseconds first_process_patience(500);
+
 base::Exit exit_of(int wait_status) {
     bool signalled = WIFSIGNALED(wait_status);
     return {signalled, signalled ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status)};
@@ -37,6 +40,7 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
                : std::nullopt),
       output_(log_, service_.further.empty() ? std::string() : service_.service.name),
       budget_(service_.service.restart), control_(run_directory_), disk_watch_(service_.spec.storage),
+      notifier_(service_.notify, service_.spec.jail, [this](std::string text) { note(std::move(text)); }),
       probe_count_(service_.health) {
     recorded_.boot = base::boot_id();
     status_.sums.ended = carried_over(run_directory_);
@@ -46,8 +50,10 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
     status_.driver = driver_.info().detail;
     for (const FurtherServiceSpec& further : service_.further) {
         further_.push_back(std::make_unique<FurtherService>(
-            further, FurtherService::Surroundings{driver_, service_.spec, run_directory_, log_,
-                                                  service_.attended, [this] { close_copies_in_child(); }}));
+            further,
+            FurtherService::Surroundings{driver_, service_.spec, run_directory_, status_.service, log_,
+                                         service_.attended, [this] { close_copies_in_child(); },
+                                         [this](const Notice& notice) { notifier_.tell(notice); }}));
         status_.further.push_back(further_.back()->part());
     }
     write_state(run_directory_, recorded_);
@@ -81,6 +87,7 @@ int ServiceKeeper::run() noexcept {
         if (changed_)
             ::usleep(100'000);
     }
+    notifier_.finish();
     log_.flush();
     tell_waiting();
     return exit_status_;
@@ -95,12 +102,15 @@ std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
     consider(settled_at_);
     consider(restart_at_);
     consider(kill_at_);
+    consider(look_at_);
+    consider(gone_at_);
     consider(save_at_);
     consider(watch_at_);
     if (!probe_)
         consider(next_probe_at_);
     else if (!probe_->timed_out())
         consider(probe_->deadline());
+    consider(notifier_.next_deadline());
     for (const auto& further : further_)
         consider(further->next_deadline());
     return next;
@@ -116,6 +126,8 @@ void ServiceKeeper::wait_for_events() {
         waiting_.push_back({probe_->output_fd(), POLLIN, 0});
         waiting_.push_back({probe_->result_fd(), POLLIN, 0});
     }
+    if (followed_ && !gone_at_)
+        waiting_.push_back({followed_->fd(), POLLIN, 0});
     for (const auto& further : further_)
         further->add_descriptors(waiting_);
     waiting_.push_back({disk_watch_.fd(), POLLIN, 0});
@@ -137,12 +149,14 @@ void ServiceKeeper::handle_events() {
     // First the pipe is emptied, then children are looked for: one that ends in between wakes the loop again.
     int asked = signals_.take();
     reap();
+    if (running_ && !gone_at_ && followed_is_over())
+        gone_at_ = base::steady_now() + first_process_patience;
     if (probe_)
         probe_->read();
     measured_disk();
     if (asked != 0)
         begin_stop("its supervisor was told to end (signal " + std::to_string(asked) + ")");
-    control_.serve([this](ControlVerb verb) { return handle_request(verb); });
+    control_.serve([this](const ControlRequest& request) { return handle_request(request); });
     // In a flood the count changes all the time; the file follows once a second.
     if (log_.dropped() != status_.log_records_dropped ||
         log_.syslog_dropped() != status_.syslog_records_dropped) {
@@ -165,6 +179,10 @@ void ServiceKeeper::handle_timers() {
     is_over(save_at_); // the next turn of the loop saves
     if (probe_ && !probe_->timed_out() && now >= probe_->deadline())
         probe_->time_out();
+    if (is_over(look_at_))
+        look_for_service();
+    if (is_over(gone_at_))
+        followed_has_ended();
     if (is_over(kill_at_))
         kill_service();
     if (is_over(restart_at_))
@@ -175,6 +193,7 @@ void ServiceKeeper::handle_timers() {
         start_probe();
     if (is_over(watch_at_))
         watch_limits();
+    notifier_.handle_timers(now);
     for (const auto& further : further_)
         further->handle_timers(now);
 }
@@ -199,6 +218,8 @@ void ServiceKeeper::reap() {
             service_ended(exit_of(wait_status));
         else if (probe_ && pid == probe_->pid())
             probe_ended(exit_of(wait_status));
+        else if (notifier_.owns(pid))
+            notifier_.reaped(exit_of(wait_status));
         else if (adopting_ && running_)
             kill_adopted(driver_, service_.spec, run_directory_, own_processes());
     }
@@ -238,8 +259,10 @@ void ServiceKeeper::count_run() noexcept {
     changed_ = true;
 }
 
-std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
-    switch (verb) {
+std::optional<std::string> ServiceKeeper::handle_request(const ControlRequest& request) {
+    if (!request.service.empty())
+        return ask_service(request);
+    switch (request.verb) {
     case ControlVerb::stop:
         begin_stop("stopped by operator");
         save(); // whoever asked may look next
@@ -253,6 +276,10 @@ std::optional<std::string> ServiceKeeper::handle_request(ControlVerb verb) {
         if (settled() && !changed_)
             return "ok " + std::string(state_name(status_.state));
         return std::nullopt;
+    case ControlVerb::version:
+    case ControlVerb::start:
+    case ControlVerb::restart:
+        break;
     }
     return "error unknown request";
 }

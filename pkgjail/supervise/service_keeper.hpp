@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/process_watch.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/disk_watch.hpp"
 #include "pkgjail/supervise/further_service.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
+#include "pkgjail/supervise/notifier.hpp"
 #include "pkgjail/supervise/output.hpp"
 #include "pkgjail/supervise/probe_count.hpp"
 #include "pkgjail/supervise/probe_process.hpp"
@@ -25,7 +27,10 @@
 namespace pkgjail::supervise {
 
 /// What is said of a service that ended at once with status 0.
-inline constexpr const char* in_the_background = "ended with exit status 0: it must stay in the foreground";
+inline constexpr const char* in_the_background =
+    "ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file";
+/// And of one whose pid file helps nobody.
+std::string left_no_process(const std::string& pid_file, const std::string& refusal);
 
 class ServiceKeeper {
   public:
@@ -48,7 +53,7 @@ class ServiceKeeper {
     void handle_events();
     void handle_timers();
     void reap();
-    std::optional<std::string> handle_request(ControlVerb verb);
+    std::optional<std::string> handle_request(const ControlRequest& request);
     std::optional<base::SteadyTime> next_deadline() const;
     void save() noexcept;
     void tell_waiting() noexcept;
@@ -63,6 +68,12 @@ class ServiceKeeper {
     void watch_disk();
     void measured_disk();
     void service_ended(const base::Exit& exit);
+    void service_over(const std::string& how, bool success);
+    void await_ready();
+    void look_for_service(); ///< at the pid file
+    bool followed_is_over() const;
+    void followed_has_ended();
+    const base::ProcessId& service_process() const; ///< the followed one, else the first
     void restart_or_fail(const std::string& reason, bool failure);
     void become_ready(const std::string& why);
     void give_up_start(const std::string& why);
@@ -77,9 +88,11 @@ class ServiceKeeper {
     // The further services (service_further.cpp)
     void watch_further();
     bool further_are_ready() const;
+    bool is_its_turn(const FurtherService& further) const;
     bool stop_next_further();
     void forget_further();
     std::string reload();
+    std::string ask_service(const ControlRequest& request); ///< one of several
 
     // Probes
     void start_probe();
@@ -89,6 +102,7 @@ class ServiceKeeper {
     // Small things
     void enter(ServiceState state, std::string reason);
     void note(std::string text) noexcept;
+    void tell(jail::NotifyEvent event, const std::string& reason);
     void clear_timers();
     /// Before the jail is removed, and with it the kernel's figures.
     void count_run() noexcept;
@@ -124,8 +138,13 @@ class ServiceKeeper {
     bool over_ = false;
     int exit_status_ = 0;
 
+    std::optional<base::ProcessWatch> followed_; ///< the process that the pid file names
+    std::string last_refusal_;                   ///< why it names none
+    std::chrono::milliseconds look_pause_{0};
+
     LimitWatch limit_watch_;
     DiskWatch disk_watch_;
+    Notifier notifier_;
     std::vector<std::unique_ptr<FurtherService>> further_;
 
     std::unique_ptr<ProbeProcess> probe_;
@@ -138,6 +157,8 @@ class ServiceKeeper {
     std::optional<base::SteadyTime> next_probe_at_;
     std::optional<base::SteadyTime> restart_at_;
     std::optional<base::SteadyTime> kill_at_;
+    std::optional<base::SteadyTime> look_at_; ///< at the pid file
+    std::optional<base::SteadyTime> gone_at_; ///< the followed process is gone: so long the first may take
     std::optional<base::SteadyTime> save_at_;
     std::optional<base::SteadyTime> watch_at_;
 

@@ -49,8 +49,10 @@ void ServiceKeeper::watch_limits() {
     } catch (const base::Error&) {
         return; // it is ending; the loop hears of it
     }
-    for (const std::string& event : limit_watch_.look(usage, base::steady_now()))
+    for (const std::string& event : limit_watch_.look(usage, base::steady_now())) {
         note(event);
+        tell(jail::NotifyEvent::limit, event);
+    }
     watch_disk();
 }
 
@@ -75,8 +77,10 @@ void ServiceKeeper::watch_disk() {
             disk_watch_.begin_if_due(base::steady_now(), [this] { close_copies_in_child(); });
         else if (const auto used = confine::counted_disk_use(service_.spec.storage))
             for (const std::string& event :
-                 limit_watch_.look_at_disk(*used, *disk->effective, base::steady_now()))
+                 limit_watch_.look_at_disk(*used, *disk->effective, base::steady_now())) {
                 note(event);
+                tell(jail::NotifyEvent::limit, event);
+            }
     } catch (const base::Error& error) {
         note(std::string("limit disk: ") + error.what());
     }
@@ -88,8 +92,10 @@ void ServiceKeeper::measured_disk() {
     const jail::LimitReading* disk = disk_reading(status_);
     if (!used || disk == nullptr || !disk->effective || !running_)
         return;
-    for (const std::string& event : limit_watch_.look_at_disk(*used, *disk->effective, base::steady_now()))
+    for (const std::string& event : limit_watch_.look_at_disk(*used, *disk->effective, base::steady_now())) {
         note(event);
+        tell(jail::NotifyEvent::limit, event);
+    }
     if (*used < confine::too_much_disk(*disk->effective) || ending_ != Ending::none)
         return;
     ending_ = Ending::given_up;

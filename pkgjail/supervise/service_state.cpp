@@ -32,8 +32,10 @@ ServiceStatus judge(ServiceStatus recorded, const KernelView& kernel) {
     auto becomes = [&](ServiceState state, std::string reason) {
         status.state = state;
         status.reason = std::move(reason);
-        if (state == ServiceState::stopped || state == ServiceState::failed)
+        if (state == ServiceState::stopped || state == ServiceState::failed) {
             status.service.reset();
+            status.followed.reset();
+        }
         if (!kernel.lock_held || !kernel.supervisor_alive) {
             status.supervisor.reset();
             status.further.clear(); // nobody has looked at them since

@@ -57,7 +57,8 @@ struct ServiceStatus {
     std::string reason; ///< why it is in this state: "exit status 1", "probe: connection refused", "stopped
                         ///< by operator", "supervisor was killed"
     std::optional<base::ProcessId> supervisor;
-    std::optional<base::ProcessId> service; ///< the jail's first process
+    std::optional<base::ProcessId> service;  ///< the jail's first process
+    std::optional<base::ProcessId> followed; ///< the service itself where a pid file names it
     std::optional<base::WallTime> started_at;
     std::optional<base::WallTime> ready_at;
     std::uint64_t restarts = 0; ///< by the supervisor since it was launched

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/boot.hpp"
@@ -192,6 +193,7 @@ std::string to_json(const RecordedStatus& recorded) {
     }
     put(json, "supervisor", status.supervisor);
     put(json, "service", status.service);
+    put(json, "followed", status.followed);
     put(json, "started_at", status.started_at);
     put(json, "ready_at", status.ready_at);
     json["limits"] = Json::array();
@@ -205,7 +207,8 @@ RecordedStatus status_from_json(std::string_view text) {
     try {
         const Json json = Json::parse(text);
         if (json.at("format").get<int>() != format_number)
-            throw damaged("is of another format");
+            throw damaged(fmt::format("is of format {}, this pkgjail reads format {}",
+                                      json.at("format").get<int>(), format_number));
         RecordedStatus recorded;
         recorded.boot = json.at("boot").get<std::string>();
         ServiceStatus& status = recorded.status;
@@ -213,6 +216,7 @@ RecordedStatus status_from_json(std::string_view text) {
         status.reason = json.at("reason").get<std::string>();
         status.supervisor = process_at(json, "supervisor");
         status.service = process_at(json, "service");
+        status.followed = process_at(json, "followed");
         status.started_at = time_at(json, "started_at");
         status.ready_at = time_at(json, "ready_at");
         status.restarts = json.at("restarts").get<std::uint64_t>();

@@ -14,6 +14,7 @@
 
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/jail/notify.hpp"
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
@@ -38,6 +39,7 @@ struct SupervisedService {
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;
     std::optional<int> syslog_facility; ///< as in <syslog.h>; unset: nothing goes there
+    jail::Notify notify;
     /// Somebody waits for the first start: an end before the service has ever been ready is final, whatever
     /// the restart policy says.
     bool attended = false;
@@ -67,6 +69,13 @@ bool reset_failed(const base::HostPath& run_directory);
 /// Sends the reload signal to the first process of the service, and of each of several that has one.
 /// Error{conflict} when it is not running or has none.
 void reload(const base::HostPath& run_directory);
+/// What is asked of one of several services, by its name.
+enum class ServiceVerb { start, stop, restart, reload };
+/// Returns when it is done: ready, stopped, told. False when it was so already. Error{conflict} when the jail
+/// has no supervisor, or the supervisor says that it cannot be; Error{unhealthy} when the service did not get
+/// there within `patience`, or failed.
+bool ask_service(const base::HostPath& run_directory, const std::string& service, ServiceVerb verb,
+                 std::chrono::milliseconds patience);
 /// Puts other limits in force for the service that runs, and for its restarts. Nothing runs: false, and
 /// nothing is done. Error{denied} when the kernel refuses one, with the former limits in force again;
 /// Error{conflict} when the service has lost its supervisor.

@@ -52,7 +52,8 @@ TEST_CASE("a request that is none is refused and changes nothing", "[supervise][
 
     CHECK(ask(web.run(), "") == "error unknown request");
     CHECK(ask(web.run(), "STOP") == "error unknown request");
-    CHECK(ask(web.run(), "stop now") == "error unknown request");
+    CHECK(ask(web.run(), "stop now") == "error no service \"now\", there are: test");
+    CHECK(ask(web.run(), "wait now") == "error unknown request");
     CHECK(ask(web.run(), std::string("sto\0p", 5)) == "error unknown request");
     CHECK(ask(web.run(), "\xff\xfe\x1b[2J") == "error unknown request");
     CHECK(ask(web.run(), std::string(64, 'x')) == "error unknown request");
@@ -161,6 +162,6 @@ TEST_CASE("a run directory with a long path has a control socket all the same", 
     REQUIRE(client);
     REQUIRE(client->send("wait"));
     for (int turn = 0; turn < 2; ++turn) // accepted in the first, read in the second
-        server.serve([](supervise::ControlVerb) { return "ok"; });
+        server.serve([](const supervise::ControlRequest&) { return "ok"; });
     CHECK(client->read_line(soon()) == "ok");
 }

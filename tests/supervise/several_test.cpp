@@ -1,6 +1,7 @@
 // Several services in one jail: whose turn it is, whose end is whose, and what a reader sees.
 #include <csignal>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/supervise/service_json.hpp"
 #include "supervised.hpp"
 #include "support/catch.hpp"
@@ -162,6 +163,105 @@ TEST_CASE("a further service that never reads its signals is killed with its chi
     CHECK_THAT(web.notes(), ContainsSubstring("one: did not end within 200 ms of signal 15: killed\n"));
     CHECK_THAT(web.output(),
                ContainsSubstring("test/out: bye\n")); // it was asked after that, and had its time
+}
+
+TEST_CASE("services that wait for the same one start at the same time, and others when theirs are ready",
+          "[supervise][services]") {
+    Supervised web(stays);
+    add(web, "slow", stays).service.health.probe = command_probe("test -e \"$DIR/slow\"");
+    add(web, "quick", stays).service.after = {"test"};
+    add(web, "last", stays).service.after = {"slow", "quick"};
+    web.begin();
+
+    ServiceStatus status = web.wait_for([](const ServiceStatus& now) {
+        return now.further.size() == 3 && now.further[1].state == ServiceState::ready;
+    });
+    CHECK(show_all(status) == "starting; slow starting; quick ready; last stopped");
+    base::write_file_atomically(web.file("slow"), "");
+
+    CHECK(show_all(supervise::wait_until_settled(web.run(), test::patience)) ==
+          "ready; slow ready; quick ready; last ready");
+    web.stop();
+}
+
+TEST_CASE("one of several services is stopped, started and restarted while the others go on",
+          "[supervise][services]") {
+    using supervise::ServiceVerb;
+    Supervised web("echo first; " + stays);
+    add(web, "one", "echo one; " + stays).service.reload_signal = SIGWINCH;
+    const ServiceStatus before = web.settle();
+    REQUIRE(show_all(before) == "ready; one ready");
+    const auto ask = [&](const std::string& name, ServiceVerb verb) -> std::string {
+        try {
+            return supervise::ask_service(web.run(), name, verb, test::patience) ? "done" : "already";
+        } catch (const base::Error& error) {
+            return error.object() + ": " + error.cause();
+        }
+    };
+
+    CHECK(ask("one", ServiceVerb::stop) == "done");
+    CHECK(ask("one", ServiceVerb::stop) == "already");
+    CHECK(show_all(web.status()) == "ready; one stopped");
+    CHECK(web.status().further[0].reason == "stopped by operator");
+    CHECK(ask("one", ServiceVerb::reload) == "service one: the service does not run");
+    CHECK(ask("one", ServiceVerb::start) == "done");
+    CHECK(ask("one", ServiceVerb::start) == "already");
+    const ServiceStatus started = web.wait_for(ServiceState::ready);
+    CHECK(show_all(started) == "ready; one ready");
+    CHECK(ask("one", ServiceVerb::restart) == "done");
+    const ServiceStatus after = web.wait_for(
+        [&](const ServiceStatus& now) { return now.further[0].process != started.further[0].process; });
+    CHECK(after.service == before.service);
+    CHECK(after.further[0].restarts == 0); // by the supervisor
+    CHECK(ask("one", ServiceVerb::reload) == "done");
+
+    CHECK(ask("test", ServiceVerb::start) == "already");
+    CHECK(ask("test", ServiceVerb::stop) ==
+          "service test: it is the jail's first service, with which the jail "
+          "ends: stop or restart the jail");
+    CHECK(ask("test", ServiceVerb::reload) == "service test: the service has no reload signal");
+    CHECK(ask("two", ServiceVerb::start) == "service two: no service \"two\", there are: test, one");
+    web.stop();
+    CHECK(web.output() == "test/out: first\none/out: one\none/out: bye\none/out: one\none/out: bye\n"
+                          "one/out: one\none/out: bye\ntest/out: bye\n");
+    CHECK(ask("one", ServiceVerb::start) ==
+          "service one: the jail has no supervisor that answers; it is stopped: stopped by operator");
+}
+
+TEST_CASE("a service that the operator stopped stays down when the jail's first one is restarted",
+          "[supervise][services]") {
+    Supervised web("while :; do sleep 0.02; test -e \"$DIR/end\" && rm \"$DIR/end\" && exit 3; done");
+    add(web, "one", stays);
+    add(web, "two", stays);
+    REQUIRE(show_all(web.settle()) == "ready; one ready; two ready");
+    REQUIRE(supervise::ask_service(web.run(), "one", supervise::ServiceVerb::stop, test::patience));
+
+    base::write_file_atomically(web.file("end"), "");
+    const ServiceStatus after = web.wait_for(
+        [](const ServiceStatus& now) { return now.restarts == 1 && now.state == ServiceState::ready; });
+
+    CHECK(show_all(after) == "ready; one stopped; two ready");
+    CHECK(supervise::ask_service(web.run(), "one", supervise::ServiceVerb::start, test::patience));
+    CHECK(show_all(web.wait_for(ServiceState::ready)) == "ready; one ready; two ready");
+    web.stop();
+}
+
+TEST_CASE("a service that was given up has all its restarts again when the operator starts it",
+          "[supervise][services]") {
+    Supervised web(stays);
+    add(web, "one", "test -e \"$DIR/well\" || { sleep 0.35; exit 4; }; " + stays);
+    web.begin();
+    web.wait_for([](const ServiceStatus& now) {
+        return now.further.size() == 1 && now.further[0].state == ServiceState::failed;
+    });
+    CHECK_THROWS_AS(supervise::ask_service(web.run(), "one", supervise::ServiceVerb::reload, 1s),
+                    base::Error);
+
+    base::write_file_atomically(web.file("well"), "");
+    CHECK(supervise::ask_service(web.run(), "one", supervise::ServiceVerb::start, test::patience));
+
+    CHECK(show_all(web.wait_for(ServiceState::ready)) == "ready; one ready");
+    web.stop();
 }
 
 TEST_CASE("reload reaches the services that have a reload signal", "[supervise][services]") {

@@ -189,12 +189,15 @@ TEST_CASE("the restart policy decides what an end means", "[supervise][state]") 
     };
     const Row rows[] = {
         {Policy::never, "exit 1", "failed: exit status 1"},
-        {Policy::never, "exit 0", "failed: ended with exit status 0: it must stay in the foreground"},
-        {Policy::on_failure, "exit 0", "failed: ended with exit status 0: it must stay in the foreground"},
+        {Policy::never, "exit 0",
+         "failed: ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file"},
+        {Policy::on_failure, "exit 0",
+         "failed: ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file"},
         {Policy::on_failure, "kill -9 $$",
          "failed: signal 9 (Killed) (given up after 2 restarts within 60 s)"},
         {Policy::always, "exit 0",
-         "failed: ended with exit status 0: it must stay in the foreground (given up after 2 restarts within "
+         "failed: ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file "
+         "(given up after 2 restarts within "
          "60 s)"},
     };
     for (const Row& row : rows) {
@@ -221,7 +224,8 @@ TEST_CASE("what a service leaves in the background ends with its first process",
 
     ServiceStatus status = web.settle();
 
-    CHECK(show(status) == "failed: ended with exit status 0: it must stay in the foreground");
+    CHECK(show(status) ==
+          "failed: ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file");
     pid_t background = static_cast<pid_t>(std::stol(base::read_file(web.file("background"))));
     CHECK(test::wait_until([&] { return !base::identify_process(background); }));
 }

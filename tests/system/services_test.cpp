@@ -1,60 +1,22 @@
 // Several services in one real jail, and services that behave badly.
 #include <csignal>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
-#include <fmt/format.h>
-
-#include "system/support.hpp"
+#include "system/services.hpp"
 
 using namespace pkgjail;
 using namespace std::chrono_literals;
 using test::CommandResult;
 using test::Host;
-
-namespace {
-
-const std::string stays = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
-
-std::string service(const std::string& name, const std::string& script, const std::string& more = {}) {
-    return fmt::format("[service{}]\ncommand = /bin/sh -c \"{}\"\nstop-timeout = 1s\n{}",
-                       name.empty() ? "" : " " + name, script, more);
-}
-
-void write_recipe(const Host& host, const std::string& services) {
-    host.write_config("recipes.d/test.recipe", "[recipe]\nsummary = a test\npackage = tree\n" + services);
-}
-
-CommandResult install(const Host& host) {
-    return host.run({"install", "tree", "-j", "test", "--recipe", "test"});
-}
-
-nlohmann::json status(const Host& host) {
-    return host.run({"status", "test", "--json"}).json()["jails"][0];
-}
-
-bool wait_for(const std::function<bool()>& what) {
-    for (int round = 0; round < 600; ++round, std::this_thread::sleep_for(50ms))
-        if (what())
-            return true;
-    return false;
-}
-
-std::string logged(const Host& host) {
-    return host.run({"logs", "test", "--lines", "0"}).out;
-}
-
-/// A line of /proc/PID/status.
-std::string of_process(int pid, const std::string& key) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-    for (std::string line; std::getline(file, line);)
-        if (line.starts_with(key + ":\t"))
-            return line.substr(key.size() + 2);
-    return {};
-}
-
-} // namespace
+using test::install;
+using test::logged;
+using test::of_process;
+using test::service;
+using test::status;
+using test::stays;
+using test::wait_for;
+using test::write_recipe;
 
 TEST_CASE("several services share one jail and are confined alike", "[system][root][services]") {
     if (!test::can_run_jails())
@@ -127,14 +89,7 @@ TEST_CASE("a service that puts itself into the background is told so and leaves 
 
     CHECK(result.status == 4);
     CHECK_THAT(result.err, ContainsSubstring("ended with exit status 0: it must stay in the foreground"));
-    std::string left;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        std::ifstream file(entry.path() / "cmdline");
-        std::string text((std::istreambuf_iterator<char>(file)), {});
-        if (text == std::string("sleep\0004321\0", 11))
-            left += entry.path().string() + " ";
-    }
-    CHECK(left.empty());
+    CHECK(test::running("sleep 4321").empty());
 }
 
 TEST_CASE("services that never read their signals are killed with all they have started",

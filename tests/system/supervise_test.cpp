@@ -190,7 +190,8 @@ TEST_CASE("a service that goes into the background ends with its jail, and it is
         return;
     SupervisedJail web("sleep 1000 & exit 0");
 
-    CHECK(show(web.launch()) == "failed: ended with exit status 0: it must stay in the foreground");
+    CHECK(show(web.launch()) ==
+          "failed: ended with exit status 0: it must stay in the foreground, or its recipe name a pid-file");
     CHECK_FALSE(test::system_driver()->exists(web.service.spec.handle, web.run()));
 }
 
