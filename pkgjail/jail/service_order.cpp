@@ -35,7 +35,7 @@ class Order {
     [[noreturn]] void fail(const Service& service, const std::string& found,
                            const std::string& allowed) const {
         throw base::Error(base::ErrorKind::configuration, where_.at(service.name).str(),
-                          fmt::format("after: found \"{}\", allowed: {}", found, allowed));
+                          fmt::format("found \"{}\", allowed: {}", found, allowed));
     }
 
     void check_names() const {

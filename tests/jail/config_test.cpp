@@ -81,9 +81,10 @@ TEST_CASE("a section of pkgjail.conf stands once, and nothing stands before the 
 
     CHECK(reading("[log]\nfiles = 1\n[network]\n[log]\n") ==
           file + ":4: found [log] a second time, first in line 1, allowed: once");
-    CHECK(reading("state = /x\n") == file + ":1: state: found before the first section, allowed: below one "
-                                            "of [pkgjail], [packages], [log], [generations], [cache], "
-                                            "[network], [vulnerabilities], [ignore NAME]");
+    CHECK(reading("state = /x\n") == file +
+                                         ":1: state: found before the first section, allowed: below one "
+                                         "of [pkgjail], [packages], [log], [notify], [generations], [cache], "
+                                         "[network], [vulnerabilities], [ignore NAME]");
 }
 
 TEST_CASE("repositories are asked by priority, then in the order of the file", "[jail][config]") {

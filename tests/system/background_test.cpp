@@ -76,7 +76,7 @@ TEST_CASE("a pid file that lies is refused with the reason, and nothing is left"
         {"sleep 4322 & echo 99999 > /var/run/x.pid", "names process 99999, which is not in the jail"},
         {"sleep 4322 & echo -- -1 > /var/run/x.pid", "holds \"--\", which is no process"},
         {"sleep 4322 & echo 7 > /var/run/y; ln -s y /var/run/x.pid", "is a symbolic link"},
-        {"sleep 4322 & mkfifo /var/run/x.pid", "is not a regular file"},
+        {"sleep 4322 & mkfifo /var/run/x.pid", "is neither a file nor a directory"},
         {"sleep 4322 & mkdir /var/run/x.pid", "is not a regular file"},
         {"sleep 4322 & yes | head -c 100 > /var/run/x.pid", "is longer than 64 bytes"},
     }));
