@@ -44,7 +44,7 @@ TEST_CASE("services are started in the order of the file, unless they say what t
 TEST_CASE("services that wait for themselves, for nobody, or before the first are refused",
           "[jail][services]") {
     CHECK(order({{"a", {}}, {"b", {"c"}}, {"c", {"d"}}, {"d", {"b"}}}) ==
-          "x.recipe:4: after: found \"b -> c -> d -> b\", allowed: services that do not wait for themselves");
+          "x.recipe:2: after: found \"b -> c -> d -> b\", allowed: services that do not wait for themselves");
     CHECK(order({{"a", {}}, {"b", {"b"}}}) ==
           "x.recipe:2: after: found \"b -> b\", allowed: services that do not wait for themselves");
     CHECK(order({{"a", {"b"}}, {"b", {}}}) == "x.recipe:1: after: found \"b\", allowed: nothing in the first "
