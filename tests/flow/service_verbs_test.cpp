@@ -1,5 +1,5 @@
-// start, stop, restart and reload of one of several services: what is refused, and what there is nothing to do
-// for.
+// start, stop, restart and reload of one of several services: what is refused, and what there is nothing to
+// do for.
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "support/catch.hpp"
