@@ -149,9 +149,11 @@ std::string generation_text(const ops::HistoryEntry& entry, const Screen& screen
         text += line(printable(generation.outcome));
     for (const std::string& change : entry.changes)
         text += line(printable(change));
-    for (const auto& [proof, pkgnames] : entry.trust)
-        text +=
-            line(fmt::format("believed: {} {}", jail::counted(pkgnames.size(), "package"), printable(proof)));
+    for (const auto& [proof, pkgnames] : entry.trust) {
+        const std::string packages = jail::counted(pkgnames.size(), "package");
+        text += line(proof == "none" ? "not authenticated: " + packages
+                                     : fmt::format("believed: {}, {}", packages, printable(proof)));
+    }
     if (const std::string files = files_text(entry.files); !files.empty())
         text += line("files: " + files);
     if (const std::string configuration = configuration_text(generation); !configuration.empty())

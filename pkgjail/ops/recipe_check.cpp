@@ -148,8 +148,9 @@ class Check {
                  "claim = tcp:${port} in [network]; a jail can listen on no other ports");
         for (std::size_t nth = 0; const jail::Setting* claim = setting("network", "claim", nth); ++nth) {
             const std::size_t colon = claim->value.rfind(':');
-            const std::string port =
-                colon == std::string::npos ? claim->value : claim->value.substr(colon + 1);
+            if (colon == std::string::npos)
+                continue; // the whole claim is given by the operator, as the command then is
+            const std::string port = claim->value.substr(colon + 1);
             if (!port.empty() && !is_mentioned(port))
                 find(claim->where.str(),
                      fmt::format("found port {}, which neither a command nor a file of the recipe mentions",

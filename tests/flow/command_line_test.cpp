@@ -34,11 +34,12 @@ TEST_CASE("a command line that cannot be understood is refused with what is allo
                 "pkgjail: install: --set: found \"=80\", allowed: KEY=VALUE\n");
     check_fails(host, {"install", "web", "--set", "port=1", "--set", "port=2"}, 64,
                 "pkgjail: install: --set: port is given twice\n");
-    check_fails(host, {"install", "web", "-j", "a", "-j", "b"}, 64,
-                "pkgjail: install: --jail: given more than once\n"
-                "hint: pkgjail install PKG|FILE…|--locked FILE [-j JAIL] [--recipe R] [--limits TEMPLATE] "
-                "[--limit L=V]… [--set K=V]… [--network MODE] [--publish PORT]… [--nat YES|NO] "
-                "[--resolv WHICH] [--no-start]\n");
+    check_fails(
+        host, {"install", "web", "-j", "a", "-j", "b"}, 64,
+        "pkgjail: install: --jail: given more than once\n"
+        "hint: pkgjail install PKG|FILE…|--locked FILE [-j JAIL] [--recipe R] [--limits TEMPLATE] "
+        "[--limit L=V]… [--set K=V]… [--network MODE] [--publish PORT]… [--nat YES|NO] "
+        "[--resolv WHICH] [--volume V:PATH]… [--mount HOSTPATH:PATH]… [--secret NAME=FILE]… [--no-start]\n");
     check_fails(host, {"--wait", "soon", "list"}, 64,
                 "pkgjail: list: --wait: found \"soon\", allowed: seconds, or a duration such as 30s, 5m\n");
     check_fails(host, {"logs", "--lines", "-3"}, 64,

@@ -316,6 +316,7 @@ TEST_CASE("history tells what each generation changed", "[flow][history]") {
 
     CHECK_THAT(text, ContainsSubstring("upgrade web\n"
                                        "      web-1.0 -> web-2.0\n"
+                                       "      not authenticated: 1 package\n"
                                        "      files: "));
     CHECK_THAT(text, ContainsSubstring("\n      configuration: 2 open conflicts\n"));
     CHECK(generations[0]["configuration"].is_null());

@@ -135,7 +135,7 @@ TEST_CASE("a repository that was made and signed here is installed from, over fi
         CHECK(repository["problem"] == "");
         const auto lock = nlohmann::json::parse(host.run({"lock", "web"}).out);
         CHECK(lock["packages"][0]["trust"] == proof);
-        CHECK_THAT(host.run({"history", "web"}).out, ContainsSubstring("believed: 2 packages " + proof));
+        CHECK_THAT(host.run({"history", "web"}).out, ContainsSubstring("believed: 2 packages, " + proof));
         CHECK(host.run({"history", "web", "--json"}).json()["generations"][0]["trust"][proof].size() == 2);
         CHECK(host.run({"info", "web", "--json"}).json()["package"]["trust"] == "index-signed");
         CHECK_THAT(host.run({"repo", "list"}).out,
@@ -471,7 +471,7 @@ TEST_CASE("a pinned index is taken and no other", "[flow][trust][attack]") {
     pin("pin = sha256:" + std::string(64, '0') + "\npin = sha256:" + sha256 + "\n");
     REQUIRE(shop.host().run({"install", "web"}).status == 0);
     CHECK_THAT(shop.host().run({"history", "web"}).out,
-               ContainsSubstring("believed: 1 package pinned: index sha256:" + sha256));
+               ContainsSubstring("believed: 1 package, pinned: index sha256:" + sha256));
 
     shop.offer({package("web-1.1"), package("tool-1.0")});
     CHECK(shop.host().run({"update"}).out == "demo: nothing new (1 package)\n");
@@ -507,5 +507,5 @@ TEST_CASE("without a pin a pinned repository gives packages to a lock file only"
     const CommandResult locked = host.run({"install", "--locked", lock});
     INFO(locked.err);
     CHECK(locked.status == 0);
-    CHECK_THAT(host.run({"history", "web"}).out, ContainsSubstring("believed: 1 package pinned: lock file"));
+    CHECK_THAT(host.run({"history", "web"}).out, ContainsSubstring("believed: 1 package, pinned: lock file"));
 }

@@ -55,7 +55,7 @@ class SigningShop {
         INFO(result.err);
         REQUIRE(result.status == 0);
         const std::string jail = fmt::format("web{}", count_);
-        CHECK_THAT(host().run({"history", jail}).out, ContainsSubstring("believed: 1 package " + proof));
+        CHECK_THAT(host().run({"history", jail}).out, ContainsSubstring("believed: 1 package, " + proof));
         REQUIRE(host().run({"destroy", jail, "--with-data", "-y"}).status == 0);
     }
     const Host& host() const { return shop_.host(); }

@@ -49,13 +49,15 @@ TEST_CASE("recipe list tells of every recipe, and of one that cannot be read", "
 
     REQUIRE(listed.status == 0);
     std::string text;
-    for (const auto& one : listed.json()["recipes"])
+    const nlohmann::json document = listed.json();
+    for (const auto& one : document["recipes"])
         for (const char* name : {"mine", "broken", "nginx"})
             if (one["recipe"] == name)
                 text += std::string(name) + ": " + one["summary"].get<std::string>() +
                         (one["error"].is_null() ? "" : " (an error)") + "\n";
     CHECK(text == "broken:  (an error)\nmine: a thing\nnginx: HTTP and reverse proxy server\n");
-    CHECK_THAT(host.run({"recipe", "list"}).out, ContainsSubstring("postgresql  -      PostgreSQL database"));
+    CHECK_THAT(host.run({"recipe", "list"}).out,
+               ContainsSubstring("postgresql     -      PostgreSQL database"));
 }
 
 TEST_CASE("recipe show fills in what a jail would have", "[flow][recipe]") {
