@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 
 namespace pkgjail::catalog {
 namespace {
@@ -85,6 +86,8 @@ bool never_changes(const std::string& path) {
     return ::stat((path + "-wal").c_str(), &wal) != 0 && errno == ENOENT;
 }
 
+constexpr std::uint64_t little_room = 4u << 20;
+
 } // namespace
 
 Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseconds patience)
@@ -109,6 +112,11 @@ Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseco
             open_to_read(patience);
         } else {
             open(name_, SQLITE_OPEN_READWRITE, patience);
+            // SQLite's index of the WAL is a mapped file with holes, and a full file system has no block for
+            // one: that would be a SIGBUS in the middle of a commit. So with little room it stays in memory,
+            // at the price of having the catalog alone.
+            if (base::free_bytes(name_) < little_room)
+                execute("PRAGMA locking_mode = EXCLUSIVE");
             int keep_wal = 1;
             sqlite3_file_control(handle_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
             execute("PRAGMA synchronous = FULL");

@@ -80,7 +80,7 @@ void check_held(const Host& host, const std::string& mechanism) {
     CHECK(disk(host, "nginx")["effective"] == 40 * mib);
     const std::string more = write(host, "nginx", 5, "more");
     CHECK((more.find("exceeded") != std::string::npos || more.find("No space left") != std::string::npos));
-    well(host, {"exec", "nginx", "rm", "/var/fill", "/var/more"});
+    well(host, {"exec", "nginx", "rm", "-f", "/var/fill", "/var/more"});
 
     // It is the jail's own: another one is not held to it, and a restored one is.
     well(host, {"snapshot", "nginx", "small"});
@@ -200,7 +200,7 @@ TEST_CASE("where nothing counts, disk is measured, told, and a service far beyon
     const CommandResult refused = host.run({"start", "nginx"});
     CHECK(refused.status == 6);
     CHECK_THAT(refused.err, ContainsSubstring("a quarter more than its limit of 32M, and would be ended"));
-    well(host, {"exec", "nginx", "rm", "/var/fill"});
+    well(host, {"exec", "nginx", "rm", "-f", "/var/fill"});
     well(host, {"start", "nginx"});
     write(host, "nginx", 48);
     CHECK(host.run({"restart", "nginx"}).status == 6); // before it is stopped
