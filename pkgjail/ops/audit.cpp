@@ -31,7 +31,7 @@ void require_url(const Context& context) {
 class Audit {
   public:
     Audit(const Context& context, catalog::Catalog& catalog, bool current_only)
-        : catalog_(catalog), jails_(catalog), images_(catalog), snapshots_(catalog),
+        : jails_(catalog), images_(catalog), snapshots_(catalog),
           check_(context.config.vulnerabilities, catalog), current_only_(current_only) {
         if (!check_.list()) {
             require_url(context);
@@ -94,7 +94,6 @@ class Audit {
         return place->second;
     }
 
-    catalog::Catalog& catalog_;
     catalog::Jails jails_;
     catalog::Images images_;
     catalog::Snapshots snapshots_;

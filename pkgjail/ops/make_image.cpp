@@ -125,7 +125,7 @@ class Obtaining {
   public:
     Obtaining(Session& session, const std::map<std::string, base::HostPath>& local,
               const std::map<std::string, std::string>& known, Digests digests)
-        : session_(session), context_(session.context()), local_(local), known_(known), digests_(digests),
+        : context_(session.context()), local_(local), known_(known), digests_(digests),
           packages_(session.catalog()), images_(session.catalog()), cache_(context_.layout.cache()),
           trust_(session) {}
 
@@ -297,7 +297,6 @@ class Obtaining {
         result.archives.push_back(std::move(archive));
     }
 
-    Session& session_;
     const Context& context_;
     const std::map<std::string, base::HostPath>& local_;
     const std::map<std::string, std::string>& known_;

@@ -118,7 +118,7 @@ class Run {
   public:
     Run(const Context& context, const catalog::Jail& jail, confine::JailSpec spec,
         std::chrono::milliseconds timeout)
-        : context_(context), spec_(std::move(spec)), run_(context.layout.run(spec_.handle)),
+        : spec_(std::move(spec)), run_(context.layout.run(spec_.handle)),
           driver_(confine::open_driver(context.layout.state(), context.config.runtime)),
           log_(context.layout.log(jail.name), context.config.log_max_bytes, context.config.log_files),
           timeout_(timeout) {}
@@ -202,7 +202,6 @@ class Run {
         }
     }
 
-    const Context& context_;
     confine::JailSpec spec_;
     base::HostPath run_;
     std::unique_ptr<confine::Driver> driver_;
