@@ -236,7 +236,7 @@ TEST_CASE("scripts of packages without a runtime are not skipped but refused", "
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    host.write_config("pkgjail.conf", "[pkgjail]\nruntime = /bin/false\n");
+    host.write_config("pkgjail.conf", "[pkgjail]\nruntime = /bin/false\n[packages]\ninstall-scripts = run\n");
 
     const CommandResult result = host.run({"install", "nginx", "--no-start"});
 
