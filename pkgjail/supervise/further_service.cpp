@@ -223,7 +223,7 @@ void FurtherService::end(Ending ending, const std::string& reason) {
     ending_reason_ = reason;
     probe_.reset();
     clear_timers();
-    if (ending == Ending::by_request)
+    if (ending == Ending::by_request || ending == Ending::restart) // whoever asked waits for what comes after
         enter(ServiceState::stopping, reason);
     if (!part_.process) { // its command is gone, and nobody knows which process it left
         ended(part_.last_exit, false);
