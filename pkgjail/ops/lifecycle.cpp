@@ -1,9 +1,12 @@
 #include "pkgjail/ops/lifecycle.hpp"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/requirements.hpp"
@@ -27,6 +30,22 @@ namespace {
 
 ServiceStatus status_of(const Context& context, const catalog::Jail& jail) {
     return supervise::read_status(context.layout.run(jail.id));
+}
+
+/// What runs counts as well: the recipe may have been changed since the start.
+void require_service_of(const jail::RenderedRecipe& recipe, const ServiceStatus& status,
+                        const std::string& jail, const std::string& service) {
+    std::vector<std::string> names;
+    for (const jail::Service& one : recipe.services)
+        names.push_back(one.name);
+    for (const supervise::ServicePart& part : status.further)
+        if (std::find(names.begin(), names.end(), part.name) == names.end())
+            names.push_back(part.name);
+    if (std::find(names.begin(), names.end(), service) == names.end())
+        throw Error(
+            ErrorKind::not_found, jail + "/" + service,
+            fmt::format("the jail has no service of this name, there are: {}", jail::enumerate(names)),
+            jail::did_you_mean(service, names));
 }
 
 } // namespace
@@ -103,10 +122,12 @@ LifecycleResult ask_service(const Context& context, const std::string& name, con
             throw Error(ErrorKind::conflict, name, "does not run, and its services only with it",
                         "pkgjail start " + name);
         std::chrono::milliseconds patience = std::chrono::seconds(10);
-        if (const auto recipe = rendered_recipe(context, jail))
+        if (const auto recipe = rendered_recipe(context, jail)) {
+            require_service_of(*recipe, result.status, name, service);
             for (const jail::Service& one : recipe->services)
                 if (one.name == service)
                     patience += one.stop_timeout + one.health.grace + one.health.timeout * 2;
+        }
         result.changed = supervise::ask_service(context.layout.run(jail.id), service, verb, patience);
         base::step("service.asked");
     }

@@ -58,6 +58,46 @@ TEST_CASE("several services share one jail and are confined alike", "[system][ro
     CHECK(of_process(worker, "Pid").empty());
 }
 
+TEST_CASE("one of several services is stopped, started, restarted and reloaded, and the jail goes on",
+          "[system][root][services]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    write_recipe(host, service("main", stays) +
+                           service("worker", "trap 'echo again' HUP; " + stays, "reload-signal = HUP\n"));
+    REQUIRE(install(host).status == 0);
+    const int main = status(host)["pid"], worker = status(host)["further"][0]["pid"];
+    const auto ask = [&](const std::string& verb, const std::string& service = "test/worker") {
+        const CommandResult result = host.run({verb, service});
+        INFO(result.out << result.err);
+        return result.status;
+    };
+
+    CHECK(ask("reload") == 0);
+    CHECK(wait_for([&] { return logged(host).find(" worker/out again\n") != std::string::npos; }));
+    CHECK(status(host)["further"][0]["pid"] == worker);
+    CHECK(ask("restart") == 0);
+    const int second = status(host)["further"][0]["pid"];
+    CHECK(second != worker);
+    for (int time = 0; time < 2; ++time) {
+        CHECK(ask("stop") == 0);
+        CHECK(status(host)["further"][0]["state"] == "stopped");
+        CHECK(of_process(second, "Pid").empty());
+    }
+    for (int time = 0; time < 2; ++time) {
+        CHECK(ask("start") == 0);
+        CHECK(status(host)["further"][0]["state"] == "ready");
+    }
+    CHECK(status(host)["pid"] == main);
+
+    const CommandResult unknown = host.run({"restart", "test/wrker"});
+    CHECK(unknown.status == 5);
+    CHECK(unknown.err ==
+          "pkgjail: restart: test/wrker: the jail has no service of this name, there are: main, "
+          "worker\nhint: did you mean \"worker\"?\n");
+    CHECK(ask("stop", "test/main") == 6); // with it the jail would end
+}
+
 TEST_CASE("a further service that does not start fails the jail's start, and says so",
           "[system][root][services]") {
     if (!test::can_run_jails())
