@@ -109,6 +109,9 @@ Usage JailCgroup::usage() const {
         usage.memory_limit_hits =
             v2 ? read_key(directory / "memory.events", "max") : read_number(directory / "memory.failcnt");
         usage.memory_kills = read_key(directory / (v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
+        // There are kernels that kill without having counted a hit.
+        if (usage.memory_limit_hits && usage.memory_kills)
+            usage.memory_limit_hits = std::max(*usage.memory_limit_hits, *usage.memory_kills);
     }
     if (const auto group = group_with("pids")) {
         usage.processes = read_number(group->directory / "pids.current");

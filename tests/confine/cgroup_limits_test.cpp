@@ -98,3 +98,13 @@ TEST_CASE("a limit without a controller here is passed over", "[confine][cgroup]
     CHECK_FALSE(group.cgroup().set_limit(LimitKind::files, 100, "", true));
     CHECK_FALSE(JailCgroup({}, "/web").set_limit(LimitKind::cpu, 50, "", true));
 }
+
+TEST_CASE("what the kernel killed for want of memory has met the limit", "[confine][cgroup][limits]") {
+    const Group group(false);
+    group.put("memory.failcnt", "0\n");
+    group.put("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+    CHECK(group.cgroup().usage().memory_limit_hits == 2u);
+
+    group.put("memory.failcnt", "7\n");
+    CHECK(group.cgroup().usage().memory_limit_hits == 7u);
+}
