@@ -280,23 +280,20 @@ void OciDriver::enter_network(const JailSpec& spec, const HostPath& run_director
     const auto first = first_process(run_directory);
     if (!first)
         throw not_running(spec.jail);
-    if (host_.one_user) { // the network belongs to the jail's own user namespace
-        const base::Fd users = base::open_file(fmt::format("/proc/{}/ns/user", first->pid), O_RDONLY);
-        if (::setns(users.get(), CLONE_NEWUSER) != 0)
-            throw base::system_error(errno, spec.jail, "enter its user namespace");
-    }
+    std::optional<base::Fd> users;
+    if (host_.one_user) // the network belongs to the jail's own user namespace
+        users = base::open_file(fmt::format("/proc/{}/ns/user", first->pid), O_RDONLY);
     const base::Fd network = base::open_file(fmt::format("/proc/{}/ns/net", first->pid), O_RDONLY);
+    if (!base::is_alive(*first)) // both may belong to whoever has its number now
+        throw not_running(spec.jail);
+    if (users && ::setns(users->get(), CLONE_NEWUSER) != 0)
+        throw base::system_error(errno, spec.jail, "enter its user namespace");
     if (::setns(network.get(), CLONE_NEWNET) != 0)
         throw base::system_error(errno, spec.jail, "enter its network");
 }
 
 void OciDriver::put_secrets(const JailSpec& spec, const HostPath& run_directory) {
-    const auto first = first_process(run_directory);
-    if (!first)
-        throw not_running(spec.handle);
-    write_secrets(spec,
-                  base::Tree(base::open_file(fmt::format("/proc/{}/root", first->pid), O_PATH | O_DIRECTORY),
-                             "root of jail " + spec.jail));
+    write_secrets(spec, open_root(spec.handle, run_directory));
 }
 
 void OciDriver::start(const JailSpec& spec, const HostPath& run_directory) {
