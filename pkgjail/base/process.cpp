@@ -8,17 +8,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #endif
 
 #include <fmt/format.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/descriptors.hpp"
 #include "pkgjail/base/error.hpp"
 
 namespace pkgjail::base {
@@ -73,20 +72,6 @@ Fd above_standard(const Fd& fd) {
     if (copy < 0)
         throw system_error(errno, "descriptor", "dup");
     return Fd(copy);
-}
-
-void close_between(unsigned first, unsigned last) {
-    if (first > last)
-        return;
-#if defined(__linux__) && defined(SYS_close_range)
-    if (::syscall(SYS_close_range, first, last, 0) == 0)
-        return;
-#endif
-    struct rlimit limit {};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max > (1u << 20))
-        limit.rlim_max = 1u << 20;
-    for (unsigned number = first; number <= last && number < limit.rlim_max; ++number)
-        ::close(static_cast<int>(number));
 }
 
 /// The child, until exec: only calls that are safe after fork in a program with threads.

@@ -23,6 +23,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/descriptors.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/printable.hpp"
@@ -80,12 +81,18 @@ void reap(pid_t pid) {
 class HostSide {
   public:
     HostSide() {
-        // A process that waits, with this program's own name.
+        // A process that waits, with this program's own name, for as long as this one lives: it sees the
+        // pipe's end. It holds no descriptor besides, or a lock of ours would outlive us with it.
+        auto alive = base::make_pipe();
         victim_ = ::fork();
         if (victim_ == 0) {
-            for (;;)
-                ::pause();
+            base::close_all_but(alive.read_end.get());
+            char nothing;
+            while (::read(alive.read_end.get(), &nothing, 1) < 0 && errno == EINTR)
+                continue;
+            ::_exit(0);
         }
+        alive_ = std::move(alive.write_end);
         segment_ = ::shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
         socket_name_ = "pkgjail-doctor-" + base::random_hex(8);
         listen();
@@ -146,6 +153,7 @@ class HostSide {
     }
 
     pid_t victim_ = -1;
+    base::Fd alive_; ///< the pipe at whose end the victim ends
     int segment_ = -1;
     int port_ = 0;
     std::string socket_name_;
@@ -406,14 +414,17 @@ class Escape {
     /// A process that does nothing but exchange the link and the directory, as fast as it can.
     void exchange_while(const std::function<void()>& act, const HostPath& aside) {
         const HostPath third = jail_.mount_point.string() + ".third";
+        const pid_t self = ::getpid();
         const pid_t other = ::fork();
         if (other == 0) {
+            base::close_all_but(-1);
             ::alarm(60);
-            for (;;) {
+            while (::getppid() == self) {
                 ::rename(jail_.mount_point.c_str(), third.c_str());
                 ::rename(aside.c_str(), jail_.mount_point.c_str());
                 ::rename(third.c_str(), aside.c_str());
             }
+            ::_exit(0);
         }
         act();
         if (other > 0) {
