@@ -48,12 +48,7 @@ void KeptJail::keep(unsigned number, const std::string& span) const {
 }
 
 std::string KeptJail::generations(const std::string& jail) const {
-    std::string text;
-    const nlohmann::json history = well(host(), {"history", jail, "--json"}).json();
-    for (const auto& generation : history["generations"])
-        text += (text.empty() ? "" : " ") + std::to_string(generation["generation"].get<int>()) +
-                (generation["current"] == true ? "*" : "");
-    return text;
+    return test::generations(host(), jail);
 }
 
 std::filesystem::path KeptJail::jail_directory(const std::string& jail) const {
@@ -71,20 +66,6 @@ std::string names_in(const std::filesystem::path& directory) {
     return text;
 }
 
-std::vector<std::string> steps_of(const Host& host, const std::vector<std::string>& command) {
-    const auto file = host.etc() / "steps";
-    std::filesystem::remove(file);
-    const CommandResult result = host.run(command, {{"PKGJAIL_STEP_LOG", file.string()}});
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    std::vector<std::string> steps;
-    std::ifstream lines(file);
-    for (std::string step; std::getline(lines, step);)
-        if (std::find(steps.begin(), steps.end(), step) == steps.end())
-            steps.push_back(step);
-    return steps;
-}
-
 std::uint64_t du_bytes(const std::filesystem::path& directory) {
     base::Command command;
     command.argv = {base::find_program("du").value_or("/usr/bin/du").string(), "-s", "-k",
@@ -94,19 +75,6 @@ std::uint64_t du_bytes(const std::filesystem::path& directory) {
     INFO(output.err);
     REQUIRE(output.exit.success());
     return std::stoull(output.out) * 1024;
-}
-
-CommandResult well(const Host& host, const std::vector<std::string>& command) {
-    CommandResult result = host.run(command);
-    INFO(fmt::format("{}", command.front()) << ": " << result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
-
-void check_sound(const Host& host) {
-    const CommandResult result = host.run({"catalog", "check"});
-    INFO(result.out << result.err);
-    CHECK(result.status == 0);
 }
 
 } // namespace pkgjail::test

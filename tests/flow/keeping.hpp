@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "flow/flow.hpp"
+#include "support/host_steps.hpp"
 
 namespace pkgjail::test {
 
@@ -28,13 +29,7 @@ class KeptJail {
 
 /// Names in a directory, in byte order, a blank between two.
 std::string names_in(const std::filesystem::path& directory);
-/// The steps that the command passes, each once, in order.
-std::vector<std::string> steps_of(const Host& host, const std::vector<std::string>& command);
 /// What `du -s` says of a directory, in bytes.
 std::uint64_t du_bytes(const std::filesystem::path& directory);
-/// Runs it and expects success.
-CommandResult well(const Host& host, const std::vector<std::string>& command);
-/// Expects that the catalog and the disk agree.
-void check_sound(const Host& host);
 
 } // namespace pkgjail::test

@@ -11,6 +11,7 @@
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
+#include "support/host_steps.hpp"
 
 using namespace pkgjail;
 using test::check_fails;
@@ -18,13 +19,6 @@ using test::CommandResult;
 using test::Host;
 
 namespace {
-
-CommandResult well(const Host& host, const std::vector<std::string>& arguments) {
-    CommandResult result = host.run(arguments);
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
 
 /// A jail without a service, with files as a real one has them.
 std::string record(const Host& host, const std::string& name) {

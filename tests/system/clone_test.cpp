@@ -2,6 +2,7 @@
 #include <fstream>
 #include <set>
 
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -9,10 +10,6 @@ using test::CommandResult;
 using test::Host;
 
 namespace {
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
-}
 
 std::string redis(const Host& host, const std::string& jail, const std::string& port,
                   std::vector<std::string> words) {
@@ -87,7 +84,7 @@ TEST_CASE("a clone that would take a port or a name of another is refused before
               .status == 0);
     CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "jails"),
                         std::filesystem::directory_iterator()) == 1);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
 }
 
 TEST_CASE("a clone has an identity of its own, and the operator's edits", "[system][clone][root]") {
@@ -116,7 +113,7 @@ TEST_CASE("a clone has an identity of its own, and the operator's edits", "[syst
 
     INFO(cloned.out << cloned.err);
     REQUIRE(cloned.status == 0);
-    CHECK(test::http_status(url(other)) == 200);
+    CHECK(test::http_status(test::url(other)) == 200);
     const auto clone = new_jail(host, {source}) / "config/1";
     CHECK(content(clone / "etc/hostname") == "web2\n");
     CHECK(content(clone / "etc/machine-id").size() == 33);
@@ -145,12 +142,7 @@ TEST_CASE("a clone killed at any step is a jail or nothing, and its source runs"
     const int other = test::free_port();
     const std::vector<std::string> clone = {"clone", "nginx", "web2", "--set",
                                             "port=" + std::to_string(other)};
-    const auto log = host.etc() / "steps";
-    REQUIRE(host.run(clone, {{"PKGJAIL_STEP_LOG", log.string()}}).status == 0);
-    std::set<std::string> steps;
-    std::ifstream lines(log);
-    for (std::string step; std::getline(lines, step);)
-        steps.insert(step);
+    const std::vector<std::string> steps = steps_of(host, clone);
     REQUIRE(steps.size() >= 10);
     REQUIRE(host.run({"destroy", "web2", "--with-data", "--yes"}).status == 0);
 
@@ -161,10 +153,10 @@ TEST_CASE("a clone killed at any step is a jail or nothing, and its source runs"
         const CommandResult next = host.run({"start", "nginx"});
         INFO(next.out << next.err);
         CHECK(next.status == 0);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         const int start = host.run({"start", "web2"}).status;
         CHECK((start == 0 || start == 5));
-        CHECK(test::http_status(url(other)) == (start == 0 ? 200 : 0));
+        CHECK(test::http_status(test::url(other)) == (start == 0 ? 200 : 0));
         CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "jails"),
                             std::filesystem::directory_iterator()) == (start == 0 ? 2 : 1));
         if (start == 0)
@@ -196,7 +188,7 @@ TEST_CASE("a renamed jail takes its log along, and is refused while it runs", "[
     CHECK_FALSE(std::filesystem::exists(host.state() / "log/nginx.log"));
     CHECK(host.run({"status", "nginx"}).status == 5);
     CHECK(host.run({"start", "web"}).status == 0);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK_THAT(content(new_jail(host, {}) / "jail.json"), ContainsSubstring("\"web\""));
 }
 

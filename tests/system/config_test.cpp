@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "system/support.hpp"
+#include "system/nginx.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -15,15 +15,8 @@ namespace {
 constexpr const char* conf = "/usr/pkg/etc/nginx/nginx.conf";
 constexpr const char* types = "/usr/pkg/etc/nginx/mime.types";
 
-CommandResult run(const Host& host, const std::vector<std::string>& arguments) {
-    CommandResult result = host.run(arguments);
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
-
 CommandResult inside(const Host& host, const std::string& script) {
-    return run(host, {"exec", "nginx", "/bin/sh", "-c", script});
+    return well(host, {"exec", "nginx", "/bin/sh", "-c", script});
 }
 
 /// The shipped recipe, which tests may change.
@@ -32,12 +25,6 @@ void take_over_recipe(const Host& host) {
     fs::create_directories(host.etc() / "recipes.d");
     fs::copy(shipped / "nginx.recipe", host.etc() / "recipes.d");
     fs::copy(shipped / "nginx", host.etc() / "recipes.d" / "nginx", fs::copy_options::recursive);
-}
-
-int install(const Host& host) {
-    const int port = test::free_port();
-    run(host, {"install", "nginx", "--set", "port=" + std::to_string(port)});
-    return port;
 }
 
 std::string open_conflicts(const Host& host) {
@@ -56,29 +43,30 @@ TEST_CASE("edits in a running jail survive an upgrade, and conflicts are settled
         return;
     const Host host(test::demo_repository("2026Q3"));
     take_over_recipe(host);
-    const int port = install(host);
-    CHECK(run(host, {"config", "nginx"}).out ==
+    const int port = test::nginx::install(host);
+    CHECK(well(host, {"config", "nginx"}).out ==
           "jail nginx: generation 1 has the configuration of image and recipe\n");
     inside(host, std::string("echo '# operator' >>") + conf + "; echo '# operator' >>" + types);
     std::ofstream(host.etc() / "recipes.d/nginx/nginx.conf.in", std::ios::app) << "# recipe\n";
     host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
                                                test::demo_repository("2026Q4").string() + "\ntrust = none\n");
-    run(host, {"update"});
+    well(host, {"update"});
 
-    run(host, {"upgrade", "nginx"});
+    well(host, {"upgrade", "nginx"});
 
     CHECK(open_conflicts(host) == std::string(types) + "\n" + conf + "\n");
     CHECK(inside(host, std::string("tail -n 1 ") + conf).out == "# operator\n");
-    CHECK_THAT(run(host, {"config", "nginx", "--diff"}).out, ContainsSubstring("\n-# recipe\n+# operator\n"));
+    CHECK_THAT(well(host, {"config", "nginx", "--diff"}).out,
+               ContainsSubstring("\n-# recipe\n+# operator\n"));
 
-    const CommandResult taken = run(host, {"config", "nginx", "--take", conf, "--keep", types});
+    const CommandResult taken = well(host, {"config", "nginx", "--take", conf, "--keep", types});
     CHECK_THAT(taken.out, ContainsSubstring("is running; pkgjail reload nginx or restart nginx"));
     CHECK(inside(host, std::string("tail -n 1 ") + conf).out == "# recipe\n");
     CHECK(inside(host, std::string("tail -n 1 ") + types).out == "# operator\n");
     CHECK(open_conflicts(host).empty());
-    run(host, {"reload", "nginx"});
+    well(host, {"reload", "nginx"});
     CHECK(test::http_status("http://127.0.0.1:" + std::to_string(port) + "/") == 200);
-    run(host, {"rollback", "nginx"});
+    well(host, {"rollback", "nginx"});
     CHECK(inside(host, std::string("tail -n 1 ") + conf).out == "# operator\n");
 }
 
@@ -86,21 +74,21 @@ TEST_CASE("root in a running jail cannot lead config and diff out of it", "[syst
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    install(host);
+    test::nginx::install(host);
     const fs::path canary = host.etc() / "canary";
     fs::create_directory(canary);
     std::ofstream(canary / "mime.types") << "canary";
     inside(host, std::string("rm ") + types + "; ln -s " + (canary / "mime.types").string() + " " + types +
                      "; rm " + conf + "; mkfifo " + conf + "; ln -s / /etc/out; printf x >\"/etc/a\033[2J\"");
 
-    const CommandResult shown = run(host, {"config", "nginx", "--diff"});
+    const CommandResult shown = well(host, {"config", "nginx", "--diff"});
 
     CHECK_THAT(shown.out, ContainsSubstring(std::string("M ") + conf + "  type: file, now a FIFO\n"));
     CHECK_THAT(shown.out, ContainsSubstring("A /etc/a\\x1b[2J  file\n"));
     CHECK_THAT(shown.out, ContainsSubstring("A /etc/out  symbolic link\n"));
     CHECK(shown.out.find("canary\n") == std::string::npos);
-    run(host, {"diff", "nginx"});
-    run(host, {"config", "nginx", "--take", conf, "--take", types});
+    well(host, {"diff", "nginx"});
+    well(host, {"config", "nginx", "--take", conf, "--take", types});
     CHECK(inside(host, std::string("test -f ") + conf + " -a ! -L " + types + " && echo plain").out ==
           "plain\n");
 
@@ -116,18 +104,18 @@ TEST_CASE("diff of a running jail shows what was changed in it, and nothing else
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    install(host);
-    CHECK(run(host, {"diff", "nginx", "--check"}).out ==
+    test::nginx::install(host);
+    CHECK(well(host, {"diff", "nginx", "--check"}).out ==
           "jail nginx: generation 1 and the jail as it is do not differ\n");
-    run(host, {"snapshot", "nginx", "before"});
+    well(host, {"snapshot", "nginx", "before"});
 
     inside(host, "echo intruder >/etc/cron.allow; chmod 0777 /usr/pkg/etc/nginx; echo x >/var/db/nginx/x");
 
-    CHECK(run(host, {"diff", "nginx"}).out == "jail nginx: generation 1 and the jail as it is\n"
-                                              "configuration\n"
-                                              "  A /etc/cron.allow  file\n"
-                                              "  M /usr/pkg/etc/nginx  mode: 0755, now 0777\n");
-    CHECK_THAT(run(host, {"diff", "nginx", "before"}).out,
+    CHECK(well(host, {"diff", "nginx"}).out == "jail nginx: generation 1 and the jail as it is\n"
+                                               "configuration\n"
+                                               "  A /etc/cron.allow  file\n"
+                                               "  M /usr/pkg/etc/nginx  mode: 0755, now 0777\n");
+    CHECK_THAT(well(host, {"diff", "nginx", "before"}).out,
                ContainsSubstring("data\n  A /var/db/nginx/x  file\n"));
     CHECK(host.run({"diff", "nginx", "before", "--check"}).status == 2);
 }

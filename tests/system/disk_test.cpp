@@ -5,6 +5,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/project_quota.hpp"
 #include "pkgjail/store/layout.hpp"
+#include "support/host_steps.hpp"
 #include "support/loop_mount.hpp"
 #include "system/support.hpp"
 
@@ -16,13 +17,6 @@ using test::LoopMount;
 namespace {
 
 constexpr std::uint64_t mib = 1u << 20;
-
-CommandResult well(const Host& host, const std::vector<std::string>& arguments) {
-    CommandResult result = host.run(arguments);
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
 
 nlohmann::json disk(const Host& host, const std::string& jail) {
     const auto all = host.run({"limits", jail, "--json"}).json();

@@ -11,6 +11,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/base/tree.hpp"
+#include "support/host_steps.hpp"
 #include "support/loop_mount.hpp"
 #include "system/support.hpp"
 
@@ -19,10 +20,6 @@ using test::CommandResult;
 using test::Host;
 
 namespace {
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
-}
 
 std::filesystem::path only_entry(const std::filesystem::path& directory) {
     std::filesystem::path found;
@@ -102,14 +99,6 @@ base::Output run_program(const std::string& program, std::vector<std::string> ar
     return base::run(command, std::chrono::seconds(120));
 }
 
-std::set<std::string> steps_in(const std::filesystem::path& log) {
-    std::set<std::string> steps;
-    std::ifstream lines(log);
-    for (std::string step; std::getline(lines, step);)
-        steps.insert(step);
-    return steps;
-}
-
 } // namespace
 
 TEST_CASE("an exported jail comes back on another file system with every file and attribute, and runs",
@@ -132,7 +121,7 @@ TEST_CASE("an exported jail comes back on another file system with every file an
 
     INFO(exported.out << exported.err);
     REQUIRE(exported.status == 0);
-    CHECK(test::http_status(url(port)) == 200); // it went on
+    CHECK(test::http_status(test::url(port)) == 200); // it went on
     CHECK((std::filesystem::status(file).permissions() & std::filesystem::perms::others_read) ==
           std::filesystem::perms::none);
     CHECK(host.run({"export", "nginx", file.string()}).status == 6);
@@ -156,7 +145,7 @@ TEST_CASE("an exported jail comes back on another file system with every file an
         CHECK(everything(only_entry(other.state() / "images") / part) ==
               everything(only_entry(host.state() / "images") / part));
     CHECK(other.run({"start", "nginx"}).status == 0);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(other.run({"verify"}).status == 0);
     CHECK(other.run({"doctor", "--json"}).status == 0);
 
@@ -279,9 +268,7 @@ TEST_CASE("an import killed at any step is a jail or nothing", "[system][export]
     REQUIRE(host.run({"export", "nginx", file.string()}).status == 0);
     const Host other;
     const std::vector<std::string> import = {"import", file.string(), "web"};
-    const auto log = host.etc() / "steps";
-    REQUIRE(other.run(import, {{"PKGJAIL_STEP_LOG", log.string()}}).status == 0);
-    const std::set<std::string> steps = steps_in(log);
+    const std::vector<std::string> steps = steps_of(other, import);
     REQUIRE(steps.size() >= 10);
     REQUIRE(other.run({"destroy", "web", "--with-data", "--yes"}).status == 0);
 
@@ -291,7 +278,7 @@ TEST_CASE("an import killed at any step is a jail or nothing", "[system][export]
 
         const int start = other.run({"start", "web"}).status;
         CHECK((start == 0 || start == 5));
-        CHECK(test::http_status(url(port)) == (start == 0 ? 200 : 0));
+        CHECK(test::http_status(test::url(port)) == (start == 0 ? 200 : 0));
         CHECK(entries(other.state() / "images") == (start == 0 ? 1 : 0));
         CHECK(entries(other.state() / "jails") == (start == 0 ? 1 : 0));
         CHECK(other.run({"verify"}).status == 0);
@@ -320,16 +307,15 @@ TEST_CASE("an export killed at any step leaves the jail running and no file of t
     const int port = test::free_port();
     REQUIRE(host.run({"install", "nginx", "--set", "port=" + std::to_string(port)}).status == 0);
     const auto file = host.etc() / "nginx.tar.zst";
-    const auto log = host.etc() / "steps";
-    REQUIRE(host.run({"export", "nginx", file.string()}, {{"PKGJAIL_STEP_LOG", log.string()}}).status == 0);
+    const std::vector<std::string> steps = steps_of(host, {"export", "nginx", file.string()});
     std::filesystem::remove(file);
 
-    for (const std::string& step : steps_in(log)) {
+    for (const std::string& step : steps) {
         INFO("killed at " << step);
         CHECK(host.run({"export", "nginx", file.string()}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
         CHECK(std::filesystem::exists(file) == (step == "export.placed"));
         CHECK(host.run({"start", "nginx"}).status == 0);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         CHECK(entries(host.state() / "snapshots") == 0);
         std::filesystem::remove(file);
     }

@@ -6,73 +6,13 @@
 #include <sys/mount.h>
 
 #include "support/loop_mount.hpp"
-#include "system/support.hpp"
+#include "system/nginx.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
 using test::Host;
 
 namespace {
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
-}
-
-void use_edition(const Host& host, const std::string& edition) {
-    host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
-                                               test::demo_repository(edition).string() + "\ntrust = none\n");
-    REQUIRE(host.run({"update"}).status == 0);
-}
-
-/// The shipped recipe with a quiet period that tests can wait for.
-void shorten_quiet_period(const Host& host) {
-    const std::filesystem::path shipped = std::filesystem::path(PKGJAIL_SOURCE_DIR) / "recipes";
-    std::ifstream file(shipped / "nginx.recipe");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    const std::string section = "[health]\n";
-    const std::size_t at = text.find(section);
-    REQUIRE(at != std::string::npos);
-    text.insert(at + section.size(), "quiet = 200ms\n");
-    host.write_config("recipes.d/nginx.recipe", text);
-    std::filesystem::copy(shipped / "nginx", host.etc() / "recipes.d" / "nginx",
-                          std::filesystem::copy_options::recursive);
-}
-
-int install(const Host& host) {
-    const int port = test::free_port();
-    const CommandResult result = host.run({"install", "nginx", "--set", "port=" + std::to_string(port)});
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return port;
-}
-
-std::string generations(const Host& host) {
-    std::string text;
-    const nlohmann::json history = host.run({"history", "nginx", "--json"}).json();
-    for (const auto& generation : history["generations"])
-        text += (text.empty() ? "" : " ") + std::to_string(generation["generation"].get<int>()) +
-                (generation["current"] == true ? "*" : "");
-    return text;
-}
-
-void check_sound(const Host& host) {
-    const CommandResult result = host.run({"catalog", "check"});
-    INFO(result.out << result.err);
-    CHECK(result.status == 0);
-}
-
-std::set<std::string> steps_of(const Host& host, const std::vector<std::string>& command) {
-    const auto file = host.etc() / "steps";
-    std::filesystem::remove(file);
-    const CommandResult result = host.run(command, {{"PKGJAIL_STEP_LOG", file.string()}});
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    std::set<std::string> steps;
-    std::ifstream lines(file);
-    for (std::string step; std::getline(lines, step);)
-        steps.insert(step);
-    return steps;
-}
 
 /// Fills the file system up to so many bytes.
 void fill(const std::filesystem::path& top, std::uintmax_t leave) {
@@ -89,8 +29,8 @@ TEST_CASE("a catalog rebuilt under a running jail knows it, and everything goes 
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     REQUIRE(host.run({"snapshot", "nginx", "one"}).status == 0);
     const int pid = host.run({"status", "nginx", "--json"}).json()["jails"][0]["pid"];
     for (const char* suffix : {"", "-wal", "-shm"})
@@ -101,17 +41,17 @@ TEST_CASE("a catalog rebuilt under a running jail knows it, and everything goes 
     INFO(rebuilt.out << rebuilt.err);
     REQUIRE(rebuilt.status == 0);
     check_sound(host);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(host.run({"status", "nginx", "--json"}).json()["jails"][0]["pid"] == pid);
     use_edition(host, "2026Q4");
     const CommandResult upgraded = host.run({"upgrade", "nginx"});
     INFO(upgraded.out << upgraded.err);
     CHECK(upgraded.status == 0);
-    CHECK(generations(host) == "1 2*");
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(generations(host, "nginx") == "1 2*");
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(host.run({"restart", "nginx"}).status == 0);
     CHECK(host.run({"restore", "nginx", "one", "--yes"}).status == 0);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     check_sound(host);
 }
 
@@ -120,8 +60,8 @@ TEST_CASE("a rebuild refuses a jail that runs another generation than its record
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     const auto record = std::filesystem::directory_iterator(host.state() / "jails")->path() / "jail.json";
     std::ifstream file(record);
     const std::string old((std::istreambuf_iterator<char>(file)), {});
@@ -133,7 +73,7 @@ TEST_CASE("a rebuild refuses a jail that runs another generation than its record
 
     CHECK(refused.status == 6);
     CHECK_THAT(refused.err, ContainsSubstring("runs generation 2, and its jail.json says that 1 is current"));
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
 }
 
 TEST_CASE("on a full file system every command fails with its name, and the service goes on",
@@ -146,8 +86,8 @@ TEST_CASE("on a full file system every command fails with its name, and the serv
             return;
         const auto top = mounted->top();
         const Host host(test::demo_repository("2026Q3"), top / "state");
-        shorten_quiet_period(host);
-        const int port = install(host);
+        test::nginx::shorten_quiet_period(host);
+        const int port = test::nginx::install(host);
         const auto jail = std::filesystem::directory_iterator(top / "state/jails")->path();
         std::ofstream(jail / "data/var/big") << std::string(6u << 20, 'x');
         use_edition(host, "2026Q4");
@@ -169,19 +109,19 @@ TEST_CASE("on a full file system every command fails with its name, and the serv
             CHECK(is_clear);
             CHECK_THAT(failed.err, ContainsSubstring("file system"));
             CHECK_THAT(failed.err, ContainsSubstring(top.string()));
-            CHECK(test::http_status(url(port)) == 200);
+            CHECK(test::http_status(test::url(port)) == 200);
         }
-        CHECK(generations(host) == "1*");
+        CHECK(generations(host, "nginx") == "1*");
 
         std::filesystem::remove(top / "filler");
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         for (const auto& command : commands) {
             const CommandResult again = host.run(command);
             INFO(command.front() << ": " << again.out << again.err);
             CHECK(again.status == 0);
         }
-        CHECK(generations(host) == "1 2*");
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(generations(host, "nginx") == "1 2*");
+        CHECK(test::http_status(test::url(port)) == 200);
         check_sound(host);
     }
 }
@@ -191,18 +131,18 @@ TEST_CASE("upgrade and rollback that fail at any step leave a whole generation a
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     use_edition(host, "2026Q4");
-    const std::set<std::string> upgrade_steps = steps_of(host, {"upgrade", "nginx"});
-    const std::set<std::string> rollback_steps = steps_of(host, {"rollback", "nginx", "1"});
+    const std::vector<std::string> upgrade_steps = steps_of(host, {"upgrade", "nginx"});
+    const std::vector<std::string> rollback_steps = steps_of(host, {"rollback", "nginx", "1"});
     REQUIRE(rollback_steps.size() >= 6);
     const auto after = [&](const std::string& what) {
         INFO(what);
         const CommandResult next = host.run({"start", "nginx"});
         INFO(next.out << next.err);
         CHECK(next.status == 0);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         check_sound(host);
     };
 
@@ -214,7 +154,7 @@ TEST_CASE("upgrade and rollback that fail at any step leave a whole generation a
         CHECK(failed.status < 128);
         // Before the service is stopped nothing of it may be touched, and while it is it comes back.
         if (!step.starts_with("start."))
-            CHECK(test::http_status(url(port)) == 200);
+            CHECK(test::http_status(test::url(port)) == 200);
         after("upgrade " + step);
     }
     for (const std::string& step : rollback_steps)
@@ -236,17 +176,17 @@ TEST_CASE("a clone that meets a full disk at any step is a jail or nothing",
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     const std::vector<std::string> clone = {
         "clone", "nginx", "copy", "--no-start", "--set", "port=" + std::to_string(test::free_port())};
-    const std::set<std::string> steps = steps_of(host, clone);
+    const std::vector<std::string> steps = steps_of(host, clone);
     REQUIRE(host.run({"destroy", "copy", "--with-data", "--yes"}).status == 0);
 
     for (const std::string& step : steps) {
         INFO("fails at " << step);
         CHECK(host.run(clone, {{"PKGJAIL_FAIL_AT", step}}).status == 1);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         REQUIRE(host.run({"update"}).status == 0);
         check_sound(host);
         if (host.run({"status", "copy"}).status == 0)

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "pkgjail/base/mounts.hpp"
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -12,10 +13,6 @@ using test::CommandResult;
 using test::Host;
 
 namespace {
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
-}
 
 CommandResult install_nginx(const Host& host, int port, const std::string& jail = "nginx") {
     return host.run({"install", "nginx", "-j", jail, "--set", "port=" + std::to_string(port), "--json"});
@@ -51,7 +48,7 @@ TEST_CASE("install nginx ends with nginx answering from inside a jail", "[system
 
     INFO(installed.out << installed.err);
     REQUIRE(installed.status == 0);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     const auto json = installed.json();
     CHECK(json["schema"] == "pkgjail.install/1");
     CHECK(json["jail_created"] == true);
@@ -113,8 +110,8 @@ TEST_CASE("a second jail of the same packages reuses the image", "[system][root]
     INFO(result.out << result.err);
     REQUIRE(result.status == 0);
     CHECK(result.json()["image_reused"] == true);
-    CHECK(test::http_status(url(first)) == 200);
-    CHECK(test::http_status(url(second)) == 200);
+    CHECK(test::http_status(test::url(first)) == 200);
+    CHECK(test::http_status(test::url(second)) == 200);
     CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "images"),
                         std::filesystem::directory_iterator()) == 1);
 }
@@ -133,7 +130,7 @@ TEST_CASE("every verb run twice does nothing the second time", "[system][root]")
     CHECK(host.run({"start", "nginx", "--json"}).json()["results"][0]["changed"] == false);
     CHECK(host.run({"status", "nginx", "--json"}).json()["jails"][0]["pid"] == pid);
     CHECK(host.run({"stop", "nginx", "--json"}).json()["results"][0]["changed"] == true);
-    CHECK(test::http_status(url(port)) == 0);
+    CHECK(test::http_status(test::url(port)) == 0);
     CHECK(host.run({"stop", "nginx", "--json"}).json()["results"][0]["changed"] == false);
     CHECK(host.run({"destroy", "nginx", "--with-data", "--yes"}).status == 0);
     CHECK(host.run({"destroy", "nginx", "--with-data", "--yes"}).status == 5);
@@ -154,7 +151,7 @@ TEST_CASE("destroy leaves nothing on disk and nothing in the kernel", "[system][
     CHECK(base::mounts_below(host.state()).empty());
     CHECK(std::filesystem::is_empty(host.state() / "images"));
     CHECK(std::filesystem::is_empty(host.state() / "jails"));
-    CHECK(test::http_status(url(port)) == 0);
+    CHECK(test::http_status(test::url(port)) == 0);
 }
 
 TEST_CASE("an install killed at any step is put right by the next one", "[system][root][crash]") {
@@ -163,15 +160,9 @@ TEST_CASE("an install killed at any step is put right by the next one", "[system
     const Host host(test::demo_repository("2026Q3"));
     const int port = test::free_port();
     const std::vector<std::string> install = {"install", "nginx", "--set", "port=" + std::to_string(port)};
-    const auto steps_file = host.etc() / "steps";
-    REQUIRE(host.run(install, {{"PKGJAIL_STEP_LOG", steps_file.string()}}).status == 0);
+    const std::vector<std::string> steps = steps_of(host, install);
     REQUIRE(host.run({"destroy", "nginx", "--with-data", "--yes"}).status == 0);
-    std::set<std::string> steps;
-    std::ifstream lines(steps_file);
-    for (std::string step; std::getline(lines, step);)
-        steps.insert(step);
     REQUIRE(steps.size() >= 15);
-    std::filesystem::remove(steps_file);
 
     for (const std::string& step : steps) {
         INFO("killed at " << step);
@@ -185,7 +176,7 @@ TEST_CASE("an install killed at any step is put right by the next one", "[system
         const CommandResult next = host.run(install);
         INFO(next.out << next.err);
         CHECK(next.status == 0);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         const CommandResult doctor = host.run({"doctor", "--json"});
         INFO(doctor.out);
         CHECK(doctor.status == 0);

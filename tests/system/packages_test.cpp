@@ -1,6 +1,7 @@
 // Packages of real jails: a damaged archive beside a sound one, and a lock made again elsewhere.
 #include <fstream>
 
+#include "support/host_steps.hpp"
 #include "support/temp_dir.hpp"
 #include "system/support.hpp"
 
@@ -12,10 +13,6 @@ namespace {
 
 nlohmann::json status_of(const Host& host, const std::string& jail) {
     return host.run({"status", jail, "--json"}).json()["jails"][0];
-}
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
 }
 
 int install(const Host& host, const std::string& package, std::vector<std::string> more = {}) {
@@ -66,7 +63,7 @@ TEST_CASE("of two services the one whose archive is damaged goes on as it was, t
     CHECK_THAT(result.err, ContainsSubstring("nginx-1.22.1nb1"));
     CHECK(status_of(host, "nginx")["pid"] == before["pid"]);
     CHECK(status_of(host, "nginx")["generation"] == 1);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(has_package(host, "redis", "redis-7.0.15nb1"));
     CHECK(status_of(host, "redis")["state"] == "ready");
     CHECK(host.run({"verify"}).status == 0);
@@ -90,7 +87,7 @@ TEST_CASE("a locked service is the same image on another host, and runs", "[syst
     CHECK(result.status == 0);
     CHECK(status_of(other, "web")["image"] == before["image"]);
     CHECK(status_of(other, "web")["recipe"] == "nginx");
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(other.run({"verify"}).status == 0);
 
     other.write_config("repositories.conf", "[repository demo]\nurl = file://" +
@@ -101,5 +98,5 @@ TEST_CASE("a locked service is the same image on another host, and runs", "[syst
     CHECK(status_of(other, "web")["image"] != before["image"]);
     CHECK(other.run({"install", "--locked", file, "-j", "web"}).status == 0); // from the cache
     CHECK(status_of(other, "web")["image"] == before["image"]);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
 }

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <set>
 
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -127,14 +128,9 @@ TEST_CASE("a killed snapshot's post-snapshot is made good by the next command",
         return;
     const Quiet quiet("pre-snapshot = " + writes("pre") + "post-snapshot = " + writes("post") +
                       "snapshot-pause = yes\n");
-    const auto log = quiet.host.etc() / "steps";
-    REQUIRE(quiet.host.run({"snapshot", "idle", "one"}, {{"PKGJAIL_STEP_LOG", log.string()}}).status == 0);
-    std::set<std::string> steps;
-    std::ifstream lines(log);
-    for (std::string step; std::getline(lines, step);)
-        steps.insert(step);
+    const std::vector<std::string> steps = steps_of(quiet.host, {"snapshot", "idle", "one"});
     for (const char* step : {"pause.noted", "pause.quiet", "pause.paused", "pause.resumed"})
-        REQUIRE(steps.count(step) == 1);
+        REQUIRE(std::count(steps.begin(), steps.end(), step) == 1);
 
     for (const std::string& step : steps) {
         INFO("killed at " << step);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/fd.hpp"
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -32,11 +33,6 @@ bool can_run_recipes() {
         FAIL("may not be skipped here: pkgsrc/demo-repository --recipes makes the packages");
     WARN("skipped: pkgsrc/demo-repository --recipes makes the packages");
     return false;
-}
-
-void use_edition(const Host& host, const std::string& edition) {
-    host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
-                                               test::demo_repository(edition).string() + "\ntrust = none\n");
 }
 
 /// Sends something to a port of this host and takes what comes until it holds `wanted`, or for five seconds.
@@ -143,7 +139,6 @@ void live(const Life& life) {
     check_done(host.run({"stop", "two"}));
 
     use_edition(host, "2026Q4-recipes");
-    check_done(host.run({"update"}));
     check_done(host.run({"upgrade", "one"}));
     CHECK(host.run({"status", "one", "--json"}).json()["jails"][0]["generation"] == 2);
     life.answers(host, "one", port);
@@ -329,7 +324,6 @@ TEST_CASE("recipe haproxy forwards to a site of recipe static-site", "[system][r
     const std::string url = "http://127.0.0.1:" + std::to_string(port) + "/";
     CHECK(test::http_body(url) == "<h1>site</h1>\n");
     use_edition(host, "2026Q4-recipes");
-    check_done(host.run({"update"}));
     check_done(host.run({"upgrade", "haproxy"}));
     CHECK(test::http_body(url) == "<h1>site</h1>\n");
     check_done(host.run({"stop", "site"}));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -64,12 +65,6 @@ class Events {
     const Host& host_;
     std::size_t seen_ = 0;
 };
-
-void use_edition(const Host& host, const std::string& edition) {
-    host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
-                                               test::demo_repository(edition).string() + "\ntrust = none\n");
-    REQUIRE(host.run({"update"}).status == 0);
-}
 
 } // namespace
 
@@ -209,12 +204,8 @@ TEST_CASE("a command killed while it has taken down who requires a jail leaves n
     write_recipe(host, "a-web", {"app"}); // before the others by name, and after them by order
     for (const std::string name : {"db", "app", "a-web"})
         REQUIRE(install(host, name).status == 0);
-    const auto steps_file = host.etc() / "steps";
-    REQUIRE(host.run({"install", "nginx", "-j", "db"}, {{"PKGJAIL_STEP_LOG", steps_file.string()}}).status ==
-            0);
     std::set<std::string> steps;
-    std::ifstream lines(steps_file);
-    for (std::string step; std::getline(lines, step);)
+    for (const std::string& step : steps_of(host, {"install", "nginx", "-j", "db"}))
         if (step.starts_with("switch.") || step.starts_with("dependents.") || step.starts_with("start."))
             steps.insert(step);
     REQUIRE(steps.contains("dependents.noted"));

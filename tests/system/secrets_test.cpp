@@ -7,6 +7,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/store/layout.hpp"
+#include "support/host_steps.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -15,13 +16,6 @@ using test::Host;
 namespace fs = std::filesystem;
 
 namespace {
-
-CommandResult well(const Host& host, const std::vector<std::string>& arguments) {
-    CommandResult result = host.run(arguments);
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
 
 std::string content(const fs::path& file) {
     std::ifstream stream(file, std::ios::binary);

@@ -3,6 +3,7 @@
 #include <set>
 #include <sstream>
 
+#include "support/host_steps.hpp"
 #include "support/loop_mount.hpp"
 #include "system/support.hpp"
 
@@ -69,22 +70,6 @@ std::size_t count(const std::filesystem::path& directory) {
 
 std::filesystem::path jail_directory(const Host& host) {
     return std::filesystem::directory_iterator(host.state() / "jails")->path();
-}
-
-/// Each name once, in the order in which a run of `arguments` passed them.
-std::vector<std::string> steps_of(const Host& host, const std::vector<std::string>& arguments) {
-    const auto file = host.etc() / "steps";
-    std::filesystem::remove(file);
-    const CommandResult result = host.run(arguments, {{"PKGJAIL_STEP_LOG", file.string()}});
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    std::vector<std::string> steps;
-    std::set<std::string> seen;
-    std::ifstream lines(file);
-    for (std::string step; std::getline(lines, step);)
-        if (seen.insert(step).second)
-            steps.push_back(step);
-    return steps;
 }
 
 std::string state_of(const Host& host, const std::string& jail) {

@@ -2,7 +2,7 @@
 #include <fstream>
 #include <set>
 
-#include "system/support.hpp"
+#include "system/nginx.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -10,51 +10,8 @@ using test::Host;
 
 namespace {
 
-void use_edition(const Host& host, const std::string& edition) {
-    host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
-                                               test::demo_repository(edition).string() + "\ntrust = none\n");
-    REQUIRE(host.run({"update"}).status == 0);
-}
-
-std::string url(int port) {
-    return "http://127.0.0.1:" + std::to_string(port) + "/";
-}
-
 nlohmann::json status_of(const Host& host) {
     return host.run({"status", "nginx", "--json"}).json()["jails"][0];
-}
-
-/// "1 2* 3": the generations, the current one marked.
-std::string generations(const Host& host) {
-    std::string text;
-    const nlohmann::json history =
-        host.run({"history", "nginx", "--json"}).json(); // lives as long as the loop
-    for (const auto& generation : history["generations"])
-        text += (text.empty() ? "" : " ") + std::to_string(generation["generation"].get<int>()) +
-                (generation["current"] == true ? "*" : "");
-    return text;
-}
-
-/// The shipped recipe with a quiet period that tests can wait for.
-void shorten_quiet_period(const Host& host) {
-    const std::filesystem::path shipped = std::filesystem::path(PKGJAIL_SOURCE_DIR) / "recipes";
-    std::ifstream file(shipped / "nginx.recipe");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    const std::string section = "[health]\n";
-    const std::size_t at = text.find(section);
-    REQUIRE(at != std::string::npos);
-    text.insert(at + section.size(), "quiet = 200ms\n");
-    host.write_config("recipes.d/nginx.recipe", text);
-    std::filesystem::copy(shipped / "nginx", host.etc() / "recipes.d" / "nginx",
-                          std::filesystem::copy_options::recursive);
-}
-
-int install(const Host& host) {
-    const int port = test::free_port();
-    const CommandResult result = host.run({"install", "nginx", "--set", "port=" + std::to_string(port)});
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return port;
 }
 
 } // namespace
@@ -64,8 +21,8 @@ TEST_CASE("an upgrade takes the new packages, and rollback brings the old ones b
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     REQUIRE(host.run({"exec", "nginx", "/bin/sh", "-c", "echo kept >/var/db/nginx/data"}).status == 0);
     CHECK(host.run({"upgrade", "nginx", "--check"}).status == 0);
     use_edition(host, "2026Q4");
@@ -75,18 +32,18 @@ TEST_CASE("an upgrade takes the new packages, and rollback brings the old ones b
 
     INFO(upgraded.out << upgraded.err);
     REQUIRE(upgraded.status == 0);
-    CHECK(generations(host) == "1 2*");
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(generations(host, "nginx") == "1 2*");
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(host.run({"upgrade", "nginx", "--json"}).json()["results"][0]["changed"] == false);
     CHECK(host.run({"upgrade", "nginx", "--check"}).status == 0);
 
     REQUIRE(host.run({"rollback", "nginx"}).status == 0);
 
-    CHECK(generations(host) == "1* 2");
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(generations(host, "nginx") == "1* 2");
+    CHECK(test::http_status(test::url(port)) == 200);
     CHECK(host.run({"exec", "nginx", "/bin/sh", "-c", "cat /var/db/nginx/data"}).out == "kept\n");
     CHECK(host.run({"rollback", "nginx", "2"}).status == 0);
-    CHECK(generations(host) == "1 2*");
+    CHECK(generations(host, "nginx") == "1 2*");
     CHECK(host.run({"rollback", "nginx", "7"}).status == 5);
     CHECK(host.run({"rollback", "nginx", "x"}).status == 64);
 }
@@ -100,7 +57,7 @@ TEST_CASE("a new version that fails is put back by itself", "[system][root][upgr
             FAIL("the demo repository lacks the broken editions; pkgsrc/demo-repository --with-broken makes "
                  "them");
         const Host host(test::demo_repository("2026Q3"));
-        const int port = install(host);
+        const int port = test::nginx::install(host);
         use_edition(host, edition);
 
         const CommandResult result = host.run({"upgrade", "nginx"});
@@ -109,9 +66,9 @@ TEST_CASE("a new version that fails is put back by itself", "[system][root][upgr
         CHECK(result.status == 4);
         CHECK_THAT(result.err, ContainsSubstring("generation 2 was rolled back"));
         CHECK_THAT(result.err, ContainsSubstring("generation 1 runs again"));
-        CHECK(generations(host) == "1* 2");
+        CHECK(generations(host, "nginx") == "1* 2");
         CHECK(status_of(host)["state"] == "ready");
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         CHECK(host.run({"doctor"}).status == 0);
     }
 }
@@ -121,17 +78,14 @@ TEST_CASE("an upgrade killed at any step leaves a whole generation running after
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
     use_edition(host, "2026Q4");
-    const auto steps_file = host.etc() / "steps";
-    REQUIRE(host.run({"upgrade", "nginx"}, {{"PKGJAIL_STEP_LOG", steps_file.string()}}).status == 0);
-    std::set<std::string> steps;
-    std::ifstream lines(steps_file);
-    for (std::string step; std::getline(lines, step);)
+    std::vector<std::string> steps;
+    for (const std::string& step : steps_of(host, {"upgrade", "nginx"}))
         if (step.starts_with("switch.") || step.starts_with("generation.") || step.starts_with("start.") ||
             step.starts_with("install.image"))
-            steps.insert(step);
+            steps.push_back(step);
     REQUIRE(steps.size() >= 8);
 
     for (const std::string& step : steps) {
@@ -146,7 +100,7 @@ TEST_CASE("an upgrade killed at any step leaves a whole generation running after
 
         INFO(next.out << next.err);
         CHECK(next.status == 0);
-        CHECK(test::http_status(url(port)) == 200);
+        CHECK(test::http_status(test::url(port)) == 200);
         CHECK(status_of(host)["state"] == "ready");
         const CommandResult doctor = host.run({"doctor"});
         INFO(doctor.out);
@@ -158,25 +112,25 @@ TEST_CASE("packages can be added to a running jail and removed again", "[system]
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    shorten_quiet_period(host);
-    const int port = install(host);
+    test::nginx::shorten_quiet_period(host);
+    const int port = test::nginx::install(host);
 
     CHECK(host.run({"install", "tree", "-j", "nginx"}).status == 0);
 
-    CHECK(generations(host) == "1 2*");
+    CHECK(generations(host, "nginx") == "1 2*");
     CHECK(host.run({"exec", "nginx", "tree", "--version"}).status == 0);
     CHECK(host.run({"remove", "tree", "-j", "nginx"}).status == 0);
-    CHECK(generations(host) == "1 2 3*");
+    CHECK(generations(host, "nginx") == "1 2 3*");
     CHECK(host.run({"exec", "nginx", "tree", "--version"}).status == 5);
     CHECK(host.run({"remove", "nginx", "-j", "nginx"}).status == 6);
-    CHECK(test::http_status(url(port)) == 200);
+    CHECK(test::http_status(test::url(port)) == 200);
 }
 
 TEST_CASE("a catalog that is gone is told, and nothing is removed", "[system][root]") {
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    install(host);
+    test::nginx::install(host);
     REQUIRE(host.run({"stop", "nginx"}).status == 0);
     const auto aside = host.etc() / "catalog.sqlite";
     std::filesystem::rename(host.state() / "catalog.sqlite", aside);

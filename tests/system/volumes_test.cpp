@@ -10,6 +10,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/confine/mount_source.hpp"
 #include "pkgjail/store/layout.hpp"
+#include "support/host_steps.hpp"
 #include "system/confine_fixture.hpp"
 #include "system/support.hpp"
 
@@ -20,13 +21,6 @@ using test::HostJail;
 namespace fs = std::filesystem;
 
 namespace {
-
-CommandResult well(const Host& host, const std::vector<std::string>& arguments) {
-    CommandResult result = host.run(arguments);
-    INFO(result.out << result.err);
-    REQUIRE(result.status == 0);
-    return result;
-}
 
 /// A jail of the real nginx that does not run.
 void install(const Host& host, const std::string& jail, std::vector<std::string> more = {}) {
