@@ -133,6 +133,7 @@ class Run {
         first_ = driver_->create(spec_, run_, {-1, output.write_end.get(), output.write_end.get()});
         driver_->start(spec_, run_);
         output.write_end.reset();
+        base::step("prepare.running");
         const auto deadline = base::steady_now() + timeout_;
         std::optional<base::Exit> exit;
         while (!exit && base::steady_now() < deadline) {

@@ -40,8 +40,15 @@ std::string temporary_handle(std::string_view purpose) {
 
 bool is_temporary_handle(std::string_view name) {
     return name.starts_with("pkgjail-build-") || name.starts_with("pkgjail-exec-") ||
-           name.starts_with("pkgjail-escape-");
+           name.starts_with("pkgjail-escape-") || name.starts_with("pkgjail-prepare-");
 }
+
+namespace {
+/// For the catalog: commits of others are short.
+std::chrono::milliseconds patience_of(const Context& context) {
+    return std::max(context.patience, catalog::default_patience);
+}
+} // namespace
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {

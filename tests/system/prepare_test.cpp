@@ -1,7 +1,7 @@
 // [prepare]: a directory of data that is made and filled once, before the first start.
 #include <fstream>
 
-#include "system/support.hpp"
+#include "system/services.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -109,6 +109,27 @@ TEST_CASE("a start that is killed while it prepares leaves no half of it", "[sys
         CHECK(word.starts_with("prepared "));
         CHECK(word.find('\n') == word.size() - 1); // once
     }
+}
+
+TEST_CASE("a preparation whose command was killed is ended by the next one, and begins anew",
+          "[system][prepare][root][crash]") {
+    if (!test::can_run_jails())
+        return;
+    const Prepared prepared("touch half; exec sleep 1000003");
+    CHECK(prepared.host.run({"start", "idle"}, {{"PKGJAIL_STOP_AT", "prepare.running"}}).status == 128 + 9);
+    REQUIRE(test::wait_for([&] { return !test::running("sleep 1000003").empty(); }));
+
+    const CommandResult next = prepared.host.run({"snapshot", "idle", "one"}); // any command that changes
+
+    INFO(next.out << next.err);
+    CHECK(next.status == 0);
+    CHECK(test::running("sleep 1000003").empty());
+    CHECK(prepared.is_empty());
+    for (const auto& run : std::filesystem::directory_iterator(prepared.host.state() / "run"))
+        CHECK_FALSE(run.path().filename().string().starts_with("pkgjail-"));
+    prepared.set_script("echo good >word");
+    CHECK(prepared.start().status == 0);
+    CHECK(prepared.word() == "good\n");
 }
 
 TEST_CASE("data that are gone are not replaced by fresh ones unasked", "[system][prepare][root]") {
