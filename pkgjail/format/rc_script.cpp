@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <set>
 
 namespace pkgjail::format {
 
@@ -38,6 +39,12 @@ std::vector<std::string> words_of(std::string_view text) {
     return words;
 }
 
+// What a script that wants to be understood never has more of. It is a stranger's: a value may double with
+// each line, and a default may stand in a default.
+constexpr std::size_t longest_value = std::size_t{16} << 10;
+constexpr std::size_t most_names = 2000;
+constexpr int deepest_default = 16;
+
 /// Lines without comments of their own, continued ones joined.
 std::vector<std::string> lines_of(std::string_view text) {
     std::vector<std::string> lines;
@@ -71,9 +78,7 @@ class Reader {
         const auto found = values_.find(name);
         return found == values_.end() ? "" : found->second;
     }
-    bool is_unknown(const std::string& name) const {
-        return std::find(unknown_.begin(), unknown_.end(), name) != unknown_.end();
-    }
+    bool is_unknown(const std::string& name) const { return unknown_.contains(name); }
 
   private:
     void read_line(std::string_view line) {
@@ -81,8 +86,13 @@ class Reader {
             in_function_ = line != "}";
             return;
         }
-        const std::string_view name = name_at(line);
-        const std::string_view rest = line.substr(name.size());
+        std::string_view name = name_at(line);
+        std::string_view rest = line.substr(name.size());
+        while (skipping_from_ == 0 && (name == "export" || name == "readonly")) {
+            line = trimmed(rest);
+            name = name_at(line);
+            rest = line.substr(name.size());
+        }
         if (name == "if" || name == "case") {
             ++depth_;
             if (!line.ends_with("fi") && !line.ends_with("esac"))
@@ -111,10 +121,6 @@ class Reader {
             set_default(line.substr(4));
             return;
         }
-        if (name == "export" || name == "readonly") {
-            read_line(trimmed(rest));
-            return;
-        }
         if (!name.empty() && rest.starts_with('='))
             assign(std::string(name), rest.substr(1));
     }
@@ -132,20 +138,27 @@ class Reader {
     }
 
     void assign(const std::string& name, std::string_view text) {
-        std::erase(unknown_, name);
-        if (std::optional<std::string> value = word(text)) {
+        if (values_.size() + unknown_.size() >= most_names && !values_.contains(name) && !is_unknown(name))
+            return;
+        unknown_.erase(name);
+        if (std::optional<std::string> value = word(text, 0)) {
             values_[name] = std::move(*value);
             return;
         }
         values_.erase(name);
-        unknown_.push_back(name);
+        unknown_.insert(name);
     }
 
-    /// One word of a shell; nullopt where its value comes from running something.
-    std::optional<std::string> word(std::string_view text) const {
+    /// One word of a shell; nullopt where its value comes from running something, or is out of all
+    /// proportion.
+    std::optional<std::string> word(std::string_view text, int depth) const {
+        if (depth > deepest_default)
+            return std::nullopt;
         std::string result;
         char quote = 0;
         for (std::size_t at = 0; at < text.size(); ++at) {
+            if (result.size() > longest_value)
+                return std::nullopt;
             const char c = text[at];
             if (quote == '\'') {
                 if (c == '\'')
@@ -162,7 +175,7 @@ class Reader {
                     result += c;
                 result += next;
             } else if (c == '$') {
-                const std::optional<std::string> value = variable(text, at);
+                const std::optional<std::string> value = variable(text, at, depth);
                 if (!value)
                     return std::nullopt;
                 result += *value;
@@ -176,7 +189,7 @@ class Reader {
     }
 
     /// What stands at text[at], a "$"; leaves `at` at its last character.
-    std::optional<std::string> variable(std::string_view text, std::size_t& at) const {
+    std::optional<std::string> variable(std::string_view text, std::size_t& at, int depth) const {
         std::string_view rest = text.substr(at + 1);
         if (rest.starts_with('(') || rest.empty())
             return std::nullopt;
@@ -188,9 +201,9 @@ class Reader {
             return known(name);
         }
         std::size_t close = 1;
-        for (int depth = 1; close < rest.size(); ++close) {
-            depth += rest[close] == '{' ? 1 : rest[close] == '}' ? -1 : 0;
-            if (depth == 0)
+        for (int braces = 1; close < rest.size(); ++close) {
+            braces += rest[close] == '{' ? 1 : rest[close] == '}' ? -1 : 0;
+            if (braces == 0)
                 break;
         }
         if (close >= rest.size())
@@ -210,7 +223,7 @@ class Reader {
             return std::nullopt;
         if (have && !have->empty())
             return have;
-        return word(quoted(more.substr(1)));
+        return word(quoted(more.substr(1)), depth + 1);
     }
 
     /// The whole of a default is one word, blanks and all, unless it has quotes of its own.
@@ -227,7 +240,7 @@ class Reader {
     }
 
     std::map<std::string, std::string> values_;
-    std::vector<std::string> unknown_;
+    std::set<std::string> unknown_;
     bool in_function_ = false;
     int depth_ = 0;
     int skipping_from_ = 0; ///< depth of the `if` whose second branch we are in

@@ -29,12 +29,10 @@ struct FoundScript {
 };
 
 /// The rc.d scripts of the newest image that has the package. nullopt: no image has it.
-std::optional<std::vector<FoundScript>> find_scripts(const Context& context, const std::string& package) {
-    auto catalog = open_for_reading(context);
-    if (!catalog)
-        return std::nullopt;
+std::optional<std::vector<FoundScript>> find_scripts(const Context& context, catalog::Catalog& catalog,
+                                                     const std::string& package) {
     const format::Pattern pattern = format::Pattern::parse(package);
-    catalog::Images images(*catalog);
+    catalog::Images images(catalog);
     std::vector<catalog::Image> all = images.all();
     std::reverse(all.begin(), all.end());
     for (const catalog::Image& image : all)
@@ -94,7 +92,9 @@ std::string service_section(const FoundScript& found, const std::string& prefix)
     if (!arguments.background)
         text += "# It has to stay in the foreground: see the program's manual for the option that keeps it "
                 "there.\n";
-    text += "command = " + in_recipe(command, prefix) + "\n";
+    command = in_recipe(command, prefix);
+    text += is_value(command) ? "command = " + command + "\n"
+                              : "# Its command cannot stand in a recipe: " + base::printable(command) + "\n";
     text += "user = " + (is_value(script.user) ? script.user : std::string("root")) + "\n";
     if (is_value(script.group))
         text += "group = " + script.group + "\n";
@@ -132,7 +132,8 @@ std::string recipe_text(const FoundScript& found, const std::string& prefix) {
 } // namespace
 
 GeneratedRecipe recipe_from_package(const Context& context, const std::string& package) {
-    const auto scripts = find_scripts(context, package);
+    auto catalog = open_for_reading(context);
+    const auto scripts = catalog ? find_scripts(context, *catalog, package) : std::nullopt;
     if (!scripts)
         throw Error(ErrorKind::not_found, package, "is installed in no jail, so its rc.d script is not here",
                     fmt::format("pkgjail install {} --no-start", package));
@@ -145,9 +146,9 @@ GeneratedRecipe recipe_from_package(const Context& context, const std::string& p
                 fmt::format("pkgjail install {} --recipe service --set command=…", package));
 }
 
-std::string advice_without_recipe(const Context& context, const std::string& package,
-                                  const std::string& jail) {
-    const auto scripts = find_scripts(context, package);
+std::string advice_without_recipe(const Context& context, catalog::Catalog& catalog,
+                                  const std::string& package, const std::string& jail) {
+    const auto scripts = find_scripts(context, catalog, package);
     if (!scripts)
         return "";
     for (const FoundScript& found : *scripts) {

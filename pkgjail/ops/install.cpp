@@ -200,13 +200,25 @@ class Install {
         const MadeImage made = image({});
         place(jail, made);
         if (!recipe_ && !request_.without_recipe && !subject_.wishes.empty())
-            if (const std::string advice =
-                    advice_without_recipe(context_, subject_.wishes.front(), jail.name);
-                !advice.empty())
-                context_.reporter.warn(advice);
+            advise(jail.name);
         if (request_.start && recipe_ && !recipe_->services.empty()) {
             result_.status = start_jail(session_, jail);
             result_.started = true;
+        }
+    }
+
+    /// The jail is there; that its package's script cannot be read changes nothing of that.
+    void advise(const std::string& jail_name) {
+        try {
+            const std::string advice =
+                advice_without_recipe(context_, session_.catalog(), subject_.wishes.front(), jail_name);
+            if (!advice.empty())
+                context_.reporter.warn(advice);
+        } catch (const Error& error) {
+            context_.reporter.warn(
+                fmt::format("jail {} has no recipe, so it runs nothing, and what would run "
+                            "cannot be told: {}",
+                            jail_name, error.what()));
         }
     }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/preparation.hpp"
 #include "pkgjail/jail/recipe.hpp"
@@ -62,7 +63,7 @@ GeneratedRecipe recipe_from_package(const Context& context, const std::string& p
 
 /// "foo-1.2 has no recipe; …" for a jail that was made without one, when the package's rc.d script names a
 /// service; else empty.
-std::string advice_without_recipe(const Context& context, const std::string& package,
-                                  const std::string& jail);
+std::string advice_without_recipe(const Context& context, catalog::Catalog& catalog,
+                                  const std::string& package, const std::string& jail);
 
 } // namespace pkgjail::ops
