@@ -76,6 +76,7 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context, jail);
     const confine::JailSpec spec = jail_spec(context, jail, generation->image_id, recipe);
+    catalog.reset(); // the command may go on for days, and others may need the catalog for themselves
 
     confine::ExecRequest inner;
     inner.command = request.command.empty() ? std::vector<std::string>{"/bin/sh"} : request.command;

@@ -63,7 +63,7 @@ Session::Session(const Context& context, std::string verb, std::string target)
             Lock::take(context_.layout.store_lock(), LockMode::shared, context_.layout.state().string(),
                        verb_, std::max(context_.patience, std::chrono::milliseconds(10'000)));
     if (!catalog_)
-        catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
+        catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
     catalog::Action action;
     action.at = base::to_unix(base::wall_now());
     action.uid = ::getuid();
@@ -109,7 +109,7 @@ void Session::sweep_if_alone() {
         return;
     refuse_lost_catalog();
     sweep_temporary_jails(); // first: a script that still runs would go on writing to what is removed below
-    catalog_.emplace(catalog::Catalog::open(context_.layout.catalog()));
+    catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
     store::Known known;
@@ -229,7 +229,7 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
     if (!context.layout.check())
         return std::nullopt;
     try {
-        return catalog::Catalog::open_read_only(context.layout.catalog());
+        return catalog::Catalog::open_read_only(context.layout.catalog(), patience_of(context));
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::not_found)
             return std::nullopt;
