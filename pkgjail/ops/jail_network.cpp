@@ -42,7 +42,7 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
         start_jail(session, after);
     } catch (const Error&) {
         put(session, before);
-        start_jail(session, before);
+        start_again(session, before);
         dependents.bring_up_all_the_same();
         jails.set_operation(before.id, std::nullopt);
         throw;

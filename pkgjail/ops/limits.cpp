@@ -155,6 +155,22 @@ LimitsResult limits(const Context& context, const std::string& name) {
     return view(context, require_jail(*catalog, name));
 }
 
+namespace {
+
+/// The service goes on with the limits that the catalog has.
+void put_back(const Context& context, const catalog::Jail& jail) {
+    try {
+        supervise::change_limits(context.layout.run(jail.id),
+                                 jail_limits(context, jail, rendered_recipe(context, jail)));
+    } catch (const Error& error) {
+        context.reporter.warn(fmt::format("jail {} runs with limits that are not recorded, until its next "
+                                          "start: {}",
+                                          jail.name, error.what()));
+    }
+}
+
+} // namespace
+
 LimitsResult change_limits(const Context& context, const LimitsRequest& request) {
     Session session(context, "limits", request.jail);
     const auto lock = session.lock_jail(request.jail);
@@ -181,10 +197,15 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
         catalog::Transaction transaction(session.catalog().database());
         jails.update(after);
         supervise::change_limits(context.layout.run(after.id), wanted);
-        base::step("limits.in_force");
-        write_record(session, after.id);
-        transaction.commit();
+        try {
+            base::step("limits.in_force");
+            transaction.commit();
+        } catch (const Error&) {
+            put_back(context, before);
+            throw;
+        }
         base::step("limits.committed");
+        write_record(session, after.id);
         result = view(context, after);
     } else {
         result = view(context, after);

@@ -104,11 +104,25 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
     return jail.wanted_running && recipe && !recipe->services.empty();
 }
 
+} // namespace
+
+void start_again(Session& session, const catalog::Jail& jail) {
+    try {
+        // What failed may have been its stop.
+        if (is_to_run(session, jail) &&
+            !is_running(supervise::read_status(session.context().layout.run(jail.id))))
+            start_jail(session, jail);
+    } catch (const Error& error) {
+        session.context().reporter.warn(error.what());
+    }
+}
+
+namespace {
+
 /// Nothing is current that was not before; the service goes on with it. The failure that brought us here is
 /// what is thrown afterwards.
 void go_on_with(Session& session, const catalog::Jail& before, Dependents& dependents) {
-    if (is_to_run(session, before))
-        start_jail(session, before);
+    start_again(session, before);
     dependents.bring_up_all_the_same();
     catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
 }
