@@ -16,6 +16,8 @@
 #include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/make_image.hpp"
+#include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -55,8 +57,12 @@ class Import {
         check_claims(session_.catalog(), jail);
         settle_address(context_, session_.catalog(), jail, recipe_);
         jail_limits(context_, jail, recipe_);
-        if (jail.wanted_running)
+        if (recipe_)
+            check_requirements(context_, session_.catalog(), jail.name, *recipe_, jail.wanted_running);
+        if (jail.wanted_running) {
+            require_secrets_later(jail);
             check_ports_free(jail);
+        }
         result_.jail = jail.name;
         result_.source = description_.jail.name;
         result_.snapshot = description_.snapshot;
@@ -73,6 +79,17 @@ class Import {
     }
 
   private:
+    /// An archive has none.
+    void require_secrets_later(const catalog::Jail& jail) const {
+        const auto missing = missing_secrets(context_, jail.id, recipe_);
+        if (missing.empty())
+            return;
+        const Error error = secrets_error(jail.name, missing);
+        throw Error(
+            error.kind(), error.object(), error.cause(),
+            fmt::format("import it with --no-start; then {}, and pkgjail start {}", error.hint(), jail.name));
+    }
+
     static const ImportRequest& checked(const ImportRequest& request) {
         jail::check_name("jail", request.jail);
         if (::geteuid() != 0)
