@@ -45,6 +45,7 @@ struct PortClaimRow {
     std::string protocol;
     std::string address; ///< empty: any
     std::int64_t port = 0;
+    bool operator==(const PortClaimRow&) const = default;
 };
 
 /// A package that is to stay as it is.

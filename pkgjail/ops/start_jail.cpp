@@ -18,6 +18,7 @@
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/supervise/service_log.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -83,6 +84,25 @@ bool is_running(const ServiceStatus& status) {
     return false;
 }
 
+/// The recipe is read anew at each start: what the catalog has of its network and ports is what it says now.
+void JailStart::take_edited_network(Session& session, const jail::RenderedRecipe& recipe) {
+    catalog::Jail said = jail_;
+    take_claims(said, recipe);
+    if (said.network == jail_.network && said.claims == jail_.claims)
+        return;
+    check_claims(session.catalog(), said);
+    catalog::Jails jails(session.catalog());
+    catalog::Transaction transaction(session.catalog().database());
+    auto now = jails.find_by_id(jail_.id); // with the note that it may have
+    if (!now)
+        throw Error(ErrorKind::not_found, jail_.name, "is not in the catalog any more");
+    jail_.network = now->network = said.network;
+    jail_.claims = now->claims = said.claims;
+    jails.update(*now);
+    transaction.commit();
+    write_record(session, jail_.id);
+}
+
 JailStart::JailStart(Session& session, const catalog::Jail& jail)
     : context_(session.context()), jail_(jail), run_(context_.layout.run(jail.id)), since_(base::wall_now()) {
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
@@ -90,6 +110,8 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context_, jail);
+    if (recipe)
+        take_edited_network(session, *recipe);
     if (settle_address(context_, session.catalog(), jail_, recipe)) {
         // The pool was changed, or the recipe: everybody else has an address from the beginning.
         catalog::Jails(session.catalog()).set_address(jail_.id, jail_.address);
@@ -97,19 +119,19 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     }
     supervise::SupervisedService service = supervised_service(context_, jail_, generation->image_id, recipe);
     service.attended = true;
-    require_secrets(context_, jail, recipe);
-    make_mount_points(context_, jail, recipe);
-    require_disk_below_limit(context_, jail, service.spec.limits);
-    check_ports_free(jail);
+    require_secrets(context_, jail_, recipe);
+    make_mount_points(context_, jail_, recipe);
+    require_disk_below_limit(context_, jail_, service.spec.limits);
+    check_ports_free(jail_);
     if (service.spec.private_network)
         for (const std::string& note : confine::private_network_notes(*service.spec.private_network))
-            context_.reporter.warn(fmt::format("jail {}: {}", jail.name, note));
-    write_host_names(context_, session.catalog(), jail, *recipe);
-    write_resolv(context_, jail, *recipe);
-    prepare_jail(context_, jail, service);
+            context_.reporter.warn(fmt::format("jail {}: {}", jail_.name, note));
+    write_host_names(context_, session.catalog(), jail_, *recipe);
+    write_resolv(context_, jail_, *recipe);
+    prepare_jail(context_, jail_, service);
     quiet_ = service.health.quiet;
 
-    context_.reporter.doing("start " + jail.name);
+    context_.reporter.doing("start " + jail_.name);
     base::step("start.begun");
     // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
     // only bounds a hang.

@@ -35,6 +35,7 @@ class JailStart {
     supervise::ServiceStatus finish(Gate gate = Gate::ready);
 
   private:
+    void take_edited_network(Session& session, const jail::RenderedRecipe& recipe);
     [[noreturn]] void give_up(const std::string& why);
     supervise::ServiceStatus watch_quiet(const supervise::ServiceStatus& first);
 
