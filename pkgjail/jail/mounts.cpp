@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/jail/config_file.hpp"
 #include "pkgjail/jail/name.hpp"
 
 namespace pkgjail::jail {
@@ -35,7 +36,7 @@ VolumeUse parse_volume_use(const Setting& setting) {
     const std::vector<std::string> parts = split(setting.value, ':');
     const auto path = parts.size() >= 2 ? absolute_path(parts[1]) : std::nullopt;
     if (parts.size() > 3 || !path || path->is_root() || !is_valid_name(parts[0]) ||
-        (parts.size() == 3 && parts[2] != "ro" && parts[2] != "rw"))
+        !is_plain_text(setting.value) || (parts.size() == 3 && parts[2] != "ro" && parts[2] != "rw"))
         throw wrong_value(setting,
                           fmt::format("VOLUME:/path or VOLUME:/path:ro, where VOLUME is {}", name_rule));
     return {parts[0], *path, parts.size() < 3 || parts[2] == "rw"};
@@ -49,7 +50,7 @@ HostMount parse_host_mount(const Setting& setting) {
         return wrong_value(setting, "/host/path:/path, with :ro or :rw behind it, and with ,exec behind that "
                                     "where programs in it may be run");
     };
-    if (parts.size() > 3 || !source || !path || path->is_root())
+    if (parts.size() > 3 || !source || !path || path->is_root() || !is_plain_text(setting.value))
         throw refuse();
     HostMount mount{source->str(), *path, false, false};
     if (parts.size() == 3) {
