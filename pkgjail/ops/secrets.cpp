@@ -44,6 +44,13 @@ SecretResult result_of(const Context& context, const catalog::Jail& jail, bool c
     return result;
 }
 
+void check_together(const std::string& whose, std::uint64_t together) {
+    if (together > most_together)
+        throw Error(ErrorKind::usage, whose,
+                    fmt::format("its secrets would have {} together, allowed: {}",
+                                jail::format_size(together), jail::format_size(most_together)));
+}
+
 } // namespace
 
 void check_secret(const std::string& name, std::string_view value) {
@@ -60,6 +67,7 @@ void check_secret(const std::string& name, std::string_view value) {
 
 SecretValues read_secret_files(const std::map<std::string, base::HostPath>& files) {
     SecretValues values;
+    std::uint64_t together = 0;
     for (const auto& [name, file] : files) {
         try {
             values[name] = base::read_file(file, confine::most_secret_bytes);
@@ -69,7 +77,9 @@ SecretValues read_secret_files(const std::map<std::string, base::HostPath>& file
                         "--secret NAME=FILE, where FILE holds the secret");
         }
         check_secret(name, values[name]);
+        together += values[name].size();
     }
+    check_together("--secret", together);
     return values;
 }
 
@@ -138,10 +148,7 @@ SecretResult set_secret(const Context& context, const std::string& name, const s
         else
             same = base::read_file(context.layout.secret(jail.id, secret)) == value;
     }
-    if (together > most_together)
-        throw Error(ErrorKind::usage, secret,
-                    fmt::format("the secrets of jail {} would have {} together, allowed: {}", name,
-                                jail::format_size(together), jail::format_size(most_together)));
+    check_together("jail " + name, together);
     if (!same && !context.dry_run) {
         store::write_secret(context.layout, jail.id, secret, value);
         base::step("secret.written");
