@@ -24,6 +24,18 @@ std::optional<RepositoryTrust> RepositoryTrusts::find(const std::string& name) {
     return trust;
 }
 
+std::vector<RepositoryTrust> RepositoryTrusts::all() {
+    std::vector<std::string> names;
+    Statement statement(catalog_.database(), "SELECT name FROM repository_trust ORDER BY name");
+    for (auto row = statement.use(); row.next();)
+        names.push_back(row.text(0));
+    std::vector<RepositoryTrust> trusts;
+    for (const std::string& name : names)
+        if (auto trust = find(name))
+            trusts.push_back(std::move(*trust));
+    return trusts;
+}
+
 void RepositoryTrusts::remember(const RepositoryTrust& trust) {
     Statement statement(
         catalog_.database(),

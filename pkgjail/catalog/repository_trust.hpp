@@ -27,6 +27,7 @@ class RepositoryTrusts {
   public:
     explicit RepositoryTrusts(Catalog& catalog) : catalog_(catalog) {}
     std::optional<RepositoryTrust> find(const std::string& name);
+    std::vector<RepositoryTrust> all(); ///< by name
     /// Adds or replaces; part of the caller's transaction, if there is one.
     void remember(const RepositoryTrust& trust);
     /// Packages of this repository are signed: one without a signature is known to have lost it.

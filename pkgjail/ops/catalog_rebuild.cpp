@@ -15,6 +15,7 @@
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/repository_trust.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/catalog_check.hpp"
@@ -70,6 +71,7 @@ class Rebuild {
         read_volumes();
         read_jails();
         read_snapshots();
+        read_old_catalog();
         if (context_.dry_run)
             return counted();
         fill();
@@ -234,6 +236,26 @@ class Rebuild {
                 refuse(layout_.jail(id), "its data are not there");
     }
 
+    /// What stands nowhere else: what was accepted from signed repositories, and how far a killed command
+    /// was.
+    void read_old_catalog() {
+        try {
+            catalog::Catalog old = catalog::Catalog::open_read_only(layout_.catalog());
+            trusts_ = catalog::RepositoryTrusts(old).all();
+            for (const catalog::Jail& jail : catalog::Jails(old).all()) {
+                const auto found = jails_.find(jail.id);
+                if (found != jails_.end() && !found->second.jail.operation &&
+                    found->second.jail.current == jail.current)
+                    found->second.jail.operation = jail.operation;
+            }
+        } catch (const Error& error) {
+            note(fmt::format("forgotten with the old catalog ({}): which signed indexes and keys were taken "
+                             "back, so that the next update takes any that is signed now; and what a killed "
+                             "command had not finished",
+                             error.cause()));
+        }
+    }
+
     void fill() {
         remove_catalog(layout_.catalog_staging());
         catalog::Catalog made = catalog::Catalog::open(layout_.catalog_staging());
@@ -251,6 +273,8 @@ class Rebuild {
         for (const catalog::Snapshot& snapshot : snapshots_)
             snapshots.add(snapshot);
         add_accounts(made);
+        for (const catalog::RepositoryTrust& trust : trusts_)
+            catalog::RepositoryTrusts(made).remember(trust);
         transaction.commit();
 
         std::vector<std::string> findings = made.check();
@@ -340,6 +364,7 @@ class Rebuild {
     std::map<std::string, catalog::Volume> volumes_;
     std::map<std::string, JailRecord> jails_;
     std::vector<catalog::Snapshot> snapshots_;
+    std::vector<catalog::RepositoryTrust> trusts_;
     RebuildResult result_;
 };
 
