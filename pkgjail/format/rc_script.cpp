@@ -140,8 +140,8 @@ class Reader {
     void assign(const std::string& name, std::string_view text) {
         if (values_.size() + unknown_.size() >= most_names && !values_.contains(name) && !is_unknown(name))
             return;
-        unknown_.erase(name);
-        if (std::optional<std::string> value = word(text, 0)) {
+        if (std::optional<std::string> value = word(text, 0)) { // which may have its own old value in it
+            unknown_.erase(name);
             values_[name] = std::move(*value);
             return;
         }

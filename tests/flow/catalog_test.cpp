@@ -23,7 +23,12 @@ namespace {
 std::string knowledge(const Host& host) {
     std::string text;
     for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-             {"list", "--json"}, {"status", "--json"}, {"history", "web", "--json"}, {"snapshots", "--json"}})
+             {"list", "--json"},
+             {"status", "--json"},
+             {"history", "web", "--json"},
+             {"snapshots", "--json"},
+             {"limits", "other", "--json"},
+             {"volume", "list", "--json"}})
         text += well(host, command).json().dump(1) + "\n";
     return text;
 }
@@ -40,6 +45,9 @@ class Lives {
         jail_.upgrade("1.1");
         well(host(), {"snapshot", "web", "one"});
         well(host(), {"install", "extra", "-j", "other"});
+        well(host(), {"hold", "extra", "-j", "other", "--reason", "not today"});
+        well(host(), {"limits", "other", "memory=64M", "processes=7"});
+        well(host(), {"volume", "attach", "other", "shared:/srv/data:ro"});
     }
     const Host& host() const { return jail_.host(); }
     const KeptJail& jail() const { return jail_; }

@@ -381,6 +381,13 @@ TEST_CASE("a publisher takes a key back by a signed index, for ever", "[flow][tr
     thief.serial = 104;
     shop.sign(thief);
     shop.check_refused("which was revoked");
+
+    // A rebuilt catalog has it from the old one.
+    REQUIRE(shop.host().run({"catalog", "rebuild"}).status == 0);
+    shop.check_refused("which was revoked");
+    thief.serial = 1;
+    shop.sign(thief, {&fresh});
+    shop.check_refused("older");
 }
 
 TEST_CASE("an index from the future is refused with both clocks", "[flow][trust][attack]") {

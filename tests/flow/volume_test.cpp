@@ -191,7 +191,7 @@ TEST_CASE("nothing of the host is mounted that pkgjail.conf does not allow, and 
           R"([][{"executable":false,"path":"/srv/www","source":"/srv/www","writable":true}])");
 }
 
-TEST_CASE("a rebuilt catalog has volumes and mounts, and check finds what is not there", "[flow][volume]") {
+TEST_CASE("catalog check finds volumes that are not there, and those that nobody knows", "[flow][volume]") {
     const Host host;
     record(host, "web");
     host.write_config("pkgjail.conf", "[pkgjail]\nallow-mount = /srv\n");

@@ -95,3 +95,28 @@ TEST_CASE("arguments of an rc.d script are words, without what a shell does with
     CHECK(show(split_rc_arguments("'open")) == "<open> …");
     CHECK(show(split_rc_arguments("")) == "");
 }
+
+TEST_CASE("a script that means harm by its size is understood as little as one that runs something",
+          "[format][rc]") {
+    std::string doubled = "name=foo\ncommand=/bin/foo\nfoo_flags=xxxxxxxxxxxxxxxx\n";
+    for (int time = 0; time < 40; ++time)
+        doubled += "foo_flags=$foo_flags$foo_flags\n";
+    CHECK_THAT(show(read_rc_script(doubled)), ContainsSubstring("unknown foo_flags\n"));
+
+    std::string deep = "command=/bin/foo\nname=", close;
+    for (int level = 0; level < 100'000; ++level) {
+        deep += "${a:-";
+        close += "}";
+    }
+    CHECK(read_rc_script(deep + close + "\n").name.empty());
+
+    std::string exported;
+    for (int time = 0; time < 100'000; ++time)
+        exported += "export ";
+    CHECK(read_rc_script(exported + "name=foo\n").name == "foo");
+
+    std::string many = "name=foo\n";
+    for (int number = 0; number < 100'000; ++number)
+        many += fmt::format("a{}=$(b)\n", number);
+    CHECK(read_rc_script(many + "name=bar\n").name == "bar");
+}
