@@ -10,10 +10,8 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/format/archive_decoder.hpp"
-#include "pkgjail/format/archive_tar.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/package_members.hpp"
-#include "pkgjail/format/read_ahead.hpp"
 #include "pkgjail/format/text_lines.hpp"
 
 namespace pkgjail::format {
@@ -37,18 +35,14 @@ const std::string* PackageMetadata::member(const std::string& name) const {
 }
 
 struct ArchiveReader::State {
-    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_, Ahead read_ahead)
+    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_)
         : name(std::move(name_)), limits(limits_), source(fd, name),
-          decoder(source, name, limits.max_unpacked_bytes),
-          tar(read_ahead == Ahead::yes ? static_cast<ByteSource&>(queue.emplace(decoder)) : decoder, name,
-              limits.max_members) {}
+          tar(source, name, limits.max_unpacked_bytes, limits.max_members) {}
 
     const std::string name;
     const ArchiveLimits limits;
     PackageSource source;
-    ArchiveDecoder decoder;
-    std::optional<ReadAhead> queue;
-    TarReader tar;
+    ConfinedTarReader tar;
     PackageMetadata metadata;
 
     std::optional<ArchiveMember>
@@ -108,10 +102,17 @@ struct ArchiveReader::State {
         for (const std::string_view required : required_metadata)
             if (metadata.member(std::string(required)) == nullptr)
                 fail(fmt::format("not a package, or a damaged one: {} is missing", required));
-        base::while_doing(name, [&] {
-            metadata.plist = Plist::parse(metadata.members["+CONTENTS"]);
-            metadata.build_info = BuildInfo::parse(metadata.members["+BUILD_INFO"]);
-        });
+        if (std::optional<PackageLists> lists = tar.take_lists()) {
+            if (!lists->plist || !lists->build_info)
+                fail("its reader did not take its packing list apart");
+            metadata.plist = std::move(*lists->plist);
+            metadata.build_info = std::move(*lists->build_info);
+        } else {
+            base::while_doing(name, [&] {
+                metadata.plist = Plist::parse(metadata.members["+CONTENTS"]);
+                metadata.build_info = BuildInfo::parse(metadata.members["+BUILD_INFO"]);
+            });
+        }
         metadata.comment = trim_right(metadata.members["+COMMENT"]);
         if (const std::string* size = metadata.member("+SIZE_PKG"))
             metadata.size_pkg = number_of("+SIZE_PKG", *size);
@@ -247,8 +248,8 @@ struct ArchiveReader::State {
     }
 };
 
-ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits, Ahead ahead)
-    : state_(new State(fd, std::move(name), limits, ahead)) {
+ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits)
+    : state_(new State(fd, std::move(name), limits)) {
     state_->read_metadata();
 }
 ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;

@@ -63,10 +63,11 @@ struct ArchiveMember {
     bool has_extended_attributes = false;
 };
 
-/// Reads one package, signed or not, in one pass and with bounded memory; writes nothing anywhere. Order of
-/// use: the constructor, metadata(), then next() and, for files, read() until next() gives nullopt: only then
-/// has everything been checked, up to the archive's last byte. Every error names the package; Error{corrupt}
-/// unless said otherwise. After an error the reader is of no more use.
+/// Reads one package, signed or not, in one pass and with bounded memory; writes nothing anywhere. What is in
+/// it is decompressed and taken apart by a confined process, which goes on while its answers are used. Order
+/// of use: the constructor, metadata(), then next() and, for files, read() until next() gives nullopt: only
+/// then has everything been checked, up to the archive's last byte. Every error names the package;
+/// Error{corrupt} unless said otherwise. After an error the reader is of no more use.
 class ArchiveReader {
   public:
     /// Compression by content (whatever libarchive reads without running programs), never by suffix; tar
@@ -74,9 +75,7 @@ class ArchiveReader {
     /// bytes, +CONTENTS, +COMMENT, +DESC and +BUILD_INFO present. Error{trust} when a signed package is not
     /// what was signed. `name` is for messages. The descriptor is read from its present position, stays the
     /// caller's and must outlive the reader.
-    /// With `Ahead::yes` a thread decompresses ahead of who reads; for those who read it all.
-    enum class Ahead { no, yes };
-    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {}, Ahead ahead = Ahead::no);
+    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {});
     ArchiveReader(ArchiveReader&&) noexcept;
     ArchiveReader& operator=(ArchiveReader&&) noexcept;
     ~ArchiveReader();

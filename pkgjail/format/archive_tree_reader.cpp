@@ -1,89 +1,27 @@
 #include "pkgjail/format/archive_tree_reader.hpp"
 
-#include <cerrno>
-#include <exception>
-#include <limits>
 #include <utility>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/path.hpp"
-#include "pkgjail/format/archive_acl.hpp"
-#include "pkgjail/format/archive_decoder.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 
 namespace pkgjail::format {
-
-namespace {
-
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_read_free(archive); }
-};
-
-std::string text_or_empty(const char* text) {
-    return text == nullptr ? std::string() : std::string(text);
-}
-
-/// Empty: nothing is wrong. Names in a jail's data may hold any byte, so this is not RootPath::parse.
-std::string fault_of_path(std::string_view path) {
-    if (path.empty())
-        return "a name that is empty, or cannot be read";
-    if (path.size() > base::RootPath::max_length - 64)
-        return fmt::format("a name of {} bytes; at most {} are allowed", path.size(),
-                           base::RootPath::max_length - 64);
-    if (path.front() == '/')
-        return "an absolute name";
-    for (std::size_t begin = 0; begin <= path.size();) {
-        const std::size_t end = std::min(path.find('/', begin), path.size());
-        const std::string_view component = path.substr(begin, end - begin);
-        if (component.empty() || component == "." || component == "..")
-            return "a name with \"..\", \".\" or an empty component";
-        if (component.size() > base::RootPath::max_component)
-            return fmt::format("a component of {} bytes in its name; at most {} are allowed",
-                               component.size(), base::RootPath::max_component);
-        begin = end + 1;
-    }
-    return {};
-}
-
-const char* kind_of(unsigned type) {
-    switch (type) {
-    case AE_IFCHR:
-        return "a character device";
-    case AE_IFBLK:
-        return "a block device";
-    case AE_IFSOCK:
-        return "a socket";
-    default:
-        return "of an unknown kind";
-    }
-}
-
-/// The largest number means "leave it as it is" to chown.
-bool is_owner(la_int64_t number) {
-    return number >= 0 && number < std::numeric_limits<std::uint32_t>::max();
-}
-
-} // namespace
 
 struct TreeArchiveReader::State {
     State(ByteSource& input, std::string name_, TreeArchiveLimits limits_)
         : name(std::move(name_)), limits(limits_),
-          decoder(input, name, std::numeric_limits<std::uint64_t>::max()) {}
+          source(
+              open_tree_source(input, name, [this](std::uint64_t unpacked) { check_unpacked(unpacked); })) {}
 
     const std::string name;
     TreeArchiveLimits limits;
-    ArchiveDecoder decoder;
-    std::unique_ptr<struct archive, ArchiveFree> archive{archive_read_new()};
-    std::exception_ptr failure;
-    bool opened = false;
-    bool has_data = false; ///< the present member's is not read to its end
-    std::uint64_t unpacked = 0;
+    std::unique_ptr<TreeSource> source;
     std::uint64_t members = 0;
     std::uint64_t data = 0;
     std::uint64_t attributes = 0;
+    bool has_data = false; ///< the present member's is not read to its end
     std::uint64_t present_size = 0;
     std::uint64_t reached = 0; ///< in the present file
     std::string member;
@@ -94,110 +32,14 @@ struct TreeArchiveReader::State {
     [[noreturn]] void fail_member(std::string_view cause) const {
         fail(fmt::format("member {}: {}", member, cause));
     }
-    void check_input() {
-        if (failure)
-            std::rethrow_exception(std::exchange(failure, nullptr));
+    void check_unpacked(std::uint64_t unpacked) const {
+        if (unpacked > limits.max_unpacked_bytes)
+            fail(
+                fmt::format("unpacks to more than the {} bytes that are allowed", limits.max_unpacked_bytes));
     }
-    [[noreturn]] void fail_reading() {
-        check_input();
-        fail(fmt::format("not a tar archive, or a damaged one: {}",
-                         text_or_empty(archive_error_string(archive.get()))));
-    }
-
-    static la_ssize_t read(struct archive* archive, void* self, const void** buffer) {
-        auto& state = *static_cast<State*>(self);
-        try {
-            const std::string_view piece = state.decoder.next();
-            state.unpacked += piece.size();
-            if (state.unpacked > state.limits.max_unpacked_bytes)
-                state.fail(fmt::format("unpacks to more than the {} bytes that are allowed",
-                                       state.limits.max_unpacked_bytes));
-            *buffer = piece.data();
-            return static_cast<la_ssize_t>(piece.size());
-        } catch (...) {
-            state.failure = std::current_exception();
-            archive_set_error(archive, EIO, "input failed");
-            return ARCHIVE_FATAL;
-        }
-    }
-
-    void open() {
-        opened = true;
-        archive_read_support_filter_none(archive.get());
-        archive_read_support_format_tar(archive.get());
-        // Whatever follows the end mark is looked at too, and found to be too much.
-        archive_read_set_option(archive.get(), "tar", "read_concatenated_archives", "1");
-        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
-            fail_reading();
-    }
-
-    TreeMember member_of(struct archive_entry* entry) {
-        TreeMember result;
-        result.path = text_or_empty(archive_entry_pathname(entry));
-        if (result.path.ends_with('/') && archive_entry_filetype(entry) == AE_IFDIR)
-            result.path.pop_back(); // as tar writes directories
-        member = result.path.substr(0, 200);
-        if (const std::string fault = fault_of_path(result.path); !fault.empty())
-            fail_member(fault);
-        result.mode = archive_entry_perm(entry) & 07777u;
-        take_type(entry, result);
-        const la_int64_t size = archive_entry_size(entry);
-        if (size < 0 || !is_owner(archive_entry_uid(entry)) || !is_owner(archive_entry_gid(entry)))
-            fail_member("a size or an owner that no file can have");
-        if (result.type == TreeMemberType::file)
-            result.size = static_cast<std::uint64_t>(size);
-        else if (size != 0)
-            fail_member("no regular file, and it has content");
-        result.uid = static_cast<std::uint32_t>(archive_entry_uid(entry));
-        result.gid = static_cast<std::uint32_t>(archive_entry_gid(entry));
-        result.user = text_or_empty(archive_entry_uname(entry));
-        result.group = text_or_empty(archive_entry_gname(entry));
-        result.modified.tv_sec = archive_entry_mtime(entry);
-        result.modified.tv_nsec = archive_entry_mtime_nsec(entry);
-        result.sparse = archive_entry_sparse_count(entry) > 0;
-        take_attributes(entry, result);
-        return result;
-    }
-
-    void take_type(struct archive_entry* entry, TreeMember& result) {
-        const unsigned type = archive_entry_filetype(entry);
-        if (const char* target = archive_entry_hardlink(entry)) {
-            result.type = TreeMemberType::hard_link;
-            result.link_target = target;
-            if (const std::string fault = fault_of_path(result.link_target); !fault.empty())
-                fail_member("a hard link to " + fault);
-        } else if (type == AE_IFLNK) {
-            result.type = TreeMemberType::symlink;
-            result.link_target = text_or_empty(archive_entry_symlink(entry));
-            result.mode = 0777;
-            if (result.link_target.empty() || result.link_target.size() > base::RootPath::max_length)
-                fail_member("a symbolic link to nothing, or to a name that is too long");
-        } else if (type == AE_IFDIR) {
-            result.type = TreeMemberType::directory;
-        } else if (type == AE_IFIFO) {
-            result.type = TreeMemberType::fifo;
-        } else if (type != AE_IFREG) {
-            fail_member(
-                fmt::format("{}; only files, directories, links and FIFOs are allowed", kind_of(type)));
-        }
-    }
-
-    void take_attributes(struct archive_entry* entry, TreeMember& result) {
-        archive_entry_xattr_reset(entry);
-        const char* attribute = nullptr;
-        const void* value = nullptr;
-        std::size_t size = 0;
-        while (archive_entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK)
-            if (!result.attributes.emplace(attribute, std::string(static_cast<const char*>(value), size))
-                     .second)
-                fail_member(fmt::format("the extended attribute {} twice", attribute));
-        for (const auto& [name_, bytes] : result.attributes) {
-            if (is_access_list(name_))
-                fail_member("an access list among the extended attributes");
-            attributes += name_.size() + bytes.size();
-        }
-        if (const std::string fault = take_access_lists(entry, result); !fault.empty())
-            fail_member(fault);
+    void check_attributes(const TreeMember& present) {
+        for (const auto& [key, bytes] : present.attributes)
+            attributes += key.size() + bytes.size();
         if (attributes > limits.max_attribute_bytes)
             fail_member(fmt::format("with it there are more than {} bytes of extended attributes",
                                     limits.max_attribute_bytes));
@@ -215,58 +57,38 @@ void TreeArchiveReader::set_limits(const TreeArchiveLimits& limits) {
 
 std::optional<TreeMember> TreeArchiveReader::next() {
     State& state = *state_;
-    if (!state.opened)
-        state.open();
     while (read()) {
     }
-    struct archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(state.archive.get(), &entry);
-    state.check_input();
-    if (status == ARCHIVE_EOF) {
-        if (state.members == 0)
-            state.fail("is empty, and no archive");
+    std::optional<TreeMember> member = state.source->next();
+    if (!member)
         return std::nullopt;
-    }
-    // A warning is about names in a character set, which come as the bytes they are or not at all.
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
-        state.fail_reading();
     if (++state.members > state.limits.max_members)
         state.fail(fmt::format("more than the {} members that are allowed", state.limits.max_members));
-    TreeMember member = state.member_of(entry);
-    state.present_size = member.size;
+    state.member = member->path.substr(0, 200);
+    state.check_attributes(*member);
+    state.has_data = member->type == TreeMemberType::file;
+    state.present_size = member->size;
     state.reached = 0;
-    state.has_data = member.type == TreeMemberType::file;
     return member;
 }
 
 std::optional<TreeArchiveReader::Piece> TreeArchiveReader::read() {
     State& state = *state_;
-    while (state.has_data) {
-        const void* buffer = nullptr;
-        std::size_t size = 0;
-        la_int64_t offset = 0;
-        const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
-        state.check_input();
-        if (status == ARCHIVE_EOF) {
-            state.has_data = false;
-            break;
-        }
-        if (status != ARCHIVE_OK)
-            state.fail_reading();
-        if (size == 0)
-            continue;
-        const auto begin = static_cast<std::uint64_t>(offset);
-        if (offset < 0 || begin < state.reached || begin > state.present_size ||
-            size > state.present_size - begin)
-            state.fail_member("data outside of the file, or out of order");
-        state.reached = begin + size;
-        state.data += size;
-        if (state.data > state.limits.max_data_bytes)
-            state.fail(
-                fmt::format("holds more data than the {} bytes that it may", state.limits.max_data_bytes));
-        return Piece{begin, std::string_view(static_cast<const char*>(buffer), size)};
+    if (!state.has_data)
+        return std::nullopt;
+    const std::optional<Piece> piece = state.source->read();
+    if (!piece) {
+        state.has_data = false;
+        return std::nullopt;
     }
-    return std::nullopt;
+    if (piece->offset < state.reached || piece->offset > state.present_size ||
+        piece->bytes.size() > state.present_size - piece->offset)
+        state.fail_member("data outside of the file, or out of order");
+    state.reached = piece->offset + piece->bytes.size();
+    state.data += piece->bytes.size();
+    if (state.data > state.limits.max_data_bytes)
+        state.fail(fmt::format("holds more data than the {} bytes that it may", state.limits.max_data_bytes));
+    return piece;
 }
 
 } // namespace pkgjail::format

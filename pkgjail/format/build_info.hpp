@@ -5,18 +5,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace pkgjail::format {
 
 class BuildInfo {
   public:
+    BuildInfo() = default;
+    explicit BuildInfo(std::multimap<std::string, std::string> values) : values_(std::move(values)) {}
     /// Lines without "=" are Error{corrupt} with the line number; one blank after "=" is dropped; repeated
     /// keys are several values.
     static BuildInfo parse(std::string_view text);
     /// First value; nullopt when the key is missing or empty.
     std::optional<std::string> get(const std::string& key) const;
     std::vector<std::string> all(const std::string& key) const;
+    const std::multimap<std::string, std::string>& values() const { return values_; }
 
   private:
     std::multimap<std::string, std::string> values_;

@@ -1,5 +1,7 @@
 #include "pkgjail/format/signature_x509.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include <openssl/bio.h>
@@ -20,6 +22,19 @@ namespace {
 
 using base::Error;
 using base::ErrorKind;
+
+namespace hint {
+constexpr const char* changed =
+    "run `pkgjail update`; if it stays, the repository is damaged or somebody changes "
+    "archives on their way";
+constexpr const char* expired = "the repository has to be signed anew; a clock that is wrong looks the same";
+constexpr const char* not_yet = "compare this host's clock";
+constexpr const char* revoked = "do not use what it signed; ask the repository's owner";
+constexpr const char* no_list = "`revocations` needs the list of the authority that issued it";
+constexpr const char* old_list = "put the authority's present list in its place";
+constexpr const char* unknown = "add the signer's authority to `certificates` only if you believe it";
+constexpr const char* all[] = {changed, expired, not_yet, revoked, no_list, old_list, unknown};
+} // namespace hint
 
 template <auto release>
 struct Release {
@@ -146,9 +161,7 @@ class Judgement {
         if (PKCS7_verify(pkcs7.get(), chain_.get(), nullptr, text.get(), nullptr,
                          PKCS7_BINARY | PKCS7_NOVERIFY) != 1) {
             forget_errors();
-            refuse("its signature is not over this package: one of them was changed",
-                   "run `pkgjail update`; if it stays, the repository is damaged or somebody changes "
-                   "archives on their way");
+            refuse("its signature is not over this package: one of them was changed", hint::changed);
         }
         X509* const signer = sk_X509_value(signers.get(), 0);
         follow_chain(signer, pkcs7->d.sign->cert);
@@ -187,20 +200,16 @@ class Judgement {
         const std::string subject = subject_of(where == nullptr ? signer : where);
         switch (error) {
         case X509_V_ERR_CERT_HAS_EXPIRED:
-            refuse(fmt::format("the certificate {} of its signer has expired", subject),
-                   "the repository has to be signed anew; a clock that is wrong looks the same");
+            refuse(fmt::format("the certificate {} of its signer has expired", subject), hint::expired);
         case X509_V_ERR_CERT_NOT_YET_VALID:
-            refuse(fmt::format("the certificate {} of its signer is not valid yet", subject),
-                   "compare this host's clock");
+            refuse(fmt::format("the certificate {} of its signer is not valid yet", subject), hint::not_yet);
         case X509_V_ERR_CERT_REVOKED:
-            refuse(fmt::format("the certificate {} of its signer was revoked", subject),
-                   "do not use what it signed; ask the repository's owner");
+            refuse(fmt::format("the certificate {} of its signer was revoked", subject), hint::revoked);
         case X509_V_ERR_UNABLE_TO_GET_CRL:
             refuse(fmt::format("no list of revoked certificates covers the certificate {}", subject),
-                   "`revocations` needs the list of the authority that issued it");
+                   hint::no_list);
         case X509_V_ERR_CRL_HAS_EXPIRED:
-            refuse("the list of revoked certificates has expired",
-                   "put the authority's present list in its place");
+            refuse("the list of revoked certificates has expired", hint::old_list);
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
         case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -208,7 +217,7 @@ class Judgement {
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             refuse(fmt::format("it was signed by {}, to whom none of the trusted certificates leads",
                                subject_of(signer)),
-                   "add the signer's authority to `certificates` only if you believe it");
+                   hint::unknown);
         case X509_V_ERR_INVALID_PURPOSE:
             refuse(fmt::format("the certificate {} of its signer is not for this use", subject));
         default:
@@ -248,9 +257,13 @@ class Judgement {
 
 } // namespace
 
-X509Signer verify_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
-                       X509Use use, base::WallTime now, const std::string& name) {
+X509Signer judge_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
+                      X509Use use, base::WallTime now, const std::string& name) {
     return Judgement(trust, use, now, name).run(signature, content);
+}
+
+bool is_x509_hint(std::string_view text) {
+    return std::find(std::begin(hint::all), std::end(hint::all), text) != std::end(hint::all);
 }
 
 } // namespace pkgjail::format

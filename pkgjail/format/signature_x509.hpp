@@ -27,11 +27,17 @@ struct X509Signer {
     std::string fingerprint; ///< SHA-256 of the certificate, hexadecimal
 };
 
-/// Who signed `content`: exactly one signer, whose certificate is no authority's, is for `use`, valid at
-/// `now`, not revoked where there are lists of that, and leads to an anchor. Throws Error{trust} with `name`
-/// as object and a cause of its own for each of these; Error{configuration} when the trusted texts hold no
-/// certificate.
+/// Who signed `content`, as a confined process finds it: exactly one signer, whose certificate is no
+/// authority's, is for `use`, valid at `now`, not revoked where there are lists of that, and leads to an
+/// anchor. Throws Error{trust} with `name` as object and a cause of its own for each of these;
+/// Error{configuration} when the trusted texts hold no certificate.
 X509Signer verify_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
                        X509Use use, base::WallTime now, const std::string& name);
+
+/// What that process does.
+X509Signer judge_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
+                      X509Use use, base::WallTime now, const std::string& name);
+/// Whether this is one of the hints that it gives.
+bool is_x509_hint(std::string_view hint);
 
 } // namespace pkgjail::format

@@ -7,9 +7,9 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/format/archive_decoder.hpp"
-#include "pkgjail/format/byte_source.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/pkgname.hpp"
+#include "pkgjail/format/wire_values.hpp"
 
 namespace pkgjail::format {
 namespace {
@@ -193,7 +193,7 @@ class SummaryParser {
             fail("a record without PKGNAME ends here");
         if (record_.file_name.empty())
             record_.file_name = record_.pkgname + ".tgz";
-        else if (!is_file_name(record_.file_name))
+        else if (!is_archive_name(record_.file_name))
             fail(fmt::format("FILE_NAME of {} is no file name: {}", record_.pkgname,
                              record_.file_name.substr(0, 200)));
         take_(std::move(record_));
@@ -201,14 +201,6 @@ class SummaryParser {
         record_bytes_ = 0;
         in_record_ = false;
         has_description_ = false;
-    }
-
-    static bool is_file_name(std::string_view name) {
-        return name.size() <= 255 && name.front() != '.' &&
-               std::none_of(name.begin(), name.end(), [](char byte) {
-                   const auto value = static_cast<unsigned char>(byte);
-                   return byte == '/' || value < 0x20 || value == 0x7f;
-               });
     }
 
     std::string_view name_;
@@ -223,14 +215,18 @@ class SummaryParser {
 
 } // namespace
 
-void read_summary(const base::Fd& fd, std::string_view name, const std::function<void(SummaryRecord&&)>& take,
-                  std::uint64_t max_bytes) {
-    FdSource file(fd, std::string(name));
-    ArchiveDecoder text(file, std::string(name), max_bytes);
+void parse_summary(ByteSource& text, std::string_view name,
+                   const std::function<void(SummaryRecord&&)>& take) {
     SummaryParser parser(name, take);
     for (std::string_view piece = text.next(); !piece.empty(); piece = text.next())
         parser.feed(piece);
     parser.finish();
+}
+
+void read_summary(const base::Fd& fd, std::string_view name, const std::function<void(SummaryRecord&&)>& take,
+                  std::uint64_t max_bytes) {
+    FdSource file(fd, std::string(name));
+    read_records(file, std::string(name), max_bytes, take);
 }
 
 } // namespace pkgjail::format

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pkgjail/base/fd.hpp"
+#include "pkgjail/format/byte_source.hpp"
 
 namespace pkgjail::format {
 
@@ -39,10 +40,10 @@ struct SummaryRecord {
     std::string cksum;                      ///< lower-case hexadecimal
 };
 
-/// Reads an index as a stream, decompressing by content (gz, bz2, xz, zst or plain), and hands each record to
-/// `take`. Memory is that of one record. Values are bytes as they stand there; empty ones are as if missing,
-/// but for lines of DESCRIPTION. Unknown variables are passed over. A PKGNAME without a version gets "-0.0";
-/// of several FILE_CKSUM lines the strongest counts.
+/// Reads an index as a stream, in a confined process, decompressing by content (gz, bz2, xz, zst or plain),
+/// and hands each record to `take`. Memory is that of one record. Values are bytes as they stand there; empty
+/// ones are as if missing, but for lines of DESCRIPTION. Unknown variables are passed over. A PKGNAME without
+/// a version gets "-0.0"; of several FILE_CKSUM lines the strongest counts.
 ///
 /// Throws Error{corrupt} with line number: no PKGNAME or two, a line without "=", a pkgname or FILE_NAME that
 /// is not one (a "/" in it), a number that is none, a record of more than 4 MiB, an end within a record (each
@@ -50,5 +51,8 @@ struct SummaryRecord {
 /// compression. What `take` throws passes through.
 void read_summary(const base::Fd& fd, std::string_view name, const std::function<void(SummaryRecord&&)>& take,
                   std::uint64_t max_bytes = 1ull << 30);
+
+/// What that process does when it has decompressed it: the same for a text.
+void parse_summary(ByteSource& text, std::string_view name, const std::function<void(SummaryRecord&&)>& take);
 
 } // namespace pkgjail::format

@@ -7,8 +7,8 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/format/archive_decoder.hpp"
 #include "pkgjail/format/byte_source.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/text_lines.hpp"
 
@@ -161,7 +161,7 @@ class ListReader {
         if (base::digest_of(known, counted_) != wanted)
             throw Error(ErrorKind::trust, std::string(name_),
                         fmt::format("its {} checksum is not that of its lines", algorithm),
-                        "it was damaged or changed; fetch it again");
+                        std::string(damaged_list_hint));
         list_.head.has_checksum = true;
     }
 
@@ -180,7 +180,7 @@ VulnerabilityList parse_vulnerabilities(std::string_view text, std::string_view 
 
 std::string read_vulnerability_text(const base::Fd& fd, std::string_view name, std::uint64_t max_bytes) {
     FdSource file(fd, std::string(name));
-    ArchiveDecoder decoder(file, std::string(name), max_bytes);
+    ConfinedDecoder decoder(file, std::string(name), max_bytes);
     std::string text;
     for (std::string_view piece = decoder.next(); !piece.empty(); piece = decoder.next())
         text += piece;

@@ -36,15 +36,20 @@ struct VulnerabilityList {
     std::vector<Vulnerability> entries; ///< in the list's order
 };
 
+/// What to do about a list that is not the one that was published.
+inline constexpr std::string_view damaged_list_hint = "it was damaged or changed; fetch it again";
+
 /// Reads the text of a list as pkg_admin check-pkg-vulnerabilities does. `name` is for messages. Throws
 /// Error{trust} when a checksum is not that of the lines before it; Error{corrupt}, with line number, for
 /// anything but blank lines, "Hash:" and "# $NetBSD" before "#FORMAT 1.1.0", an entry of fewer than three
 /// words or whose pattern is none, a line without its end, a byte 0, and a message that begins as OpenPGP and
 /// has no signature.
 VulnerabilityList parse_vulnerabilities(std::string_view text, std::string_view name);
+/// The same, by a confined process.
+VulnerabilityList read_vulnerabilities(std::string_view text, std::string_view name);
 
-/// The text of a list as it is published: plain, or gzip, bzip2, xz or zstd by content. Error{corrupt} beyond
-/// `max_bytes` of text.
+/// The text of a list as it is published: plain, or gzip, bzip2, xz or zstd by content, decompressed by a
+/// confined process. Error{corrupt} beyond `max_bytes` of text.
 std::string read_vulnerability_text(const base::Fd& fd, std::string_view name,
                                     std::uint64_t max_bytes = 256ull << 20);
 

@@ -2,9 +2,10 @@
 
 #include <unistd.h>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -101,6 +102,20 @@ void look_at_networks(const Context& context, std::vector<Finding>& findings) {
                             "sysctl -w net.ipv4.conf.INTERFACE.forwarding=1"});
 }
 
+void look_at_readers(std::vector<Finding>& findings) {
+    constexpr const char* subject = "readers";
+    const base::Confinement found = base::confinement();
+    findings.push_back({Verdict::good, subject,
+                        fmt::format("what strangers packed is read by a process of its own{}{}",
+                                    found.held.empty() ? "" : ", with ", fmt::join(found.held, ", ")),
+                        ""});
+    for (const std::string& missing : found.missing)
+        findings.push_back({Verdict::note, subject, "they do not have " + missing,
+                            found.is_weak ? "nothing but limits confines them: as root, or on a kernel with "
+                                            "filters of system calls, they have more"
+                                          : ""});
+}
+
 } // namespace
 
 std::vector<Finding> doctor(const Context& context) {
@@ -136,6 +151,7 @@ std::vector<Finding> doctor(const Context& context) {
         for (const std::string& note : driver->info().notes)
             findings.push_back({Verdict::note, "confinement", note, ""});
     });
+    look(findings, "readers", [&] { look_at_readers(findings); });
     look(findings, "private networks", [&] { look_at_networks(context, findings); });
     look(findings, "base", [&] {
         findings.push_back({Verdict::good, "base", store::configured_base(context.config.base).id, ""});

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/tree.hpp"
@@ -48,10 +49,25 @@ namespace {
 std::chrono::milliseconds patience_of(const Context& context) {
     return std::max(context.patience, catalog::default_patience);
 }
+
+/// Before there is a catalog, whose memory is shared with other commands', and before there are threads.
+void prepare_readers(const Context& context) {
+    base::prepare_confined();
+    try {
+        if (base::confinement().is_weak)
+            context.reporter.warn(
+                "what strangers packed is read by a process that nothing but limits confines; `pkgjail "
+                "doctor` says what is missing");
+    } catch (const Error&) {
+        return; // whoever has to read finds the same, and fails with it
+    }
+}
+
 } // namespace
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {
+    prepare_readers(context_);
     if (context_.dry_run) {
         open_unchanged();
         return;

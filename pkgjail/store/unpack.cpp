@@ -54,8 +54,7 @@ class Unpacker {
             throw base::system_error(errno, package_.archive_name, "dup");
         if (::lseek(fd.get(), 0, SEEK_SET) != 0)
             throw base::system_error(errno, package_.archive_name, "lseek");
-        format::ArchiveReader archive(fd, package_.archive_name, package_.limits,
-                                      format::ArchiveReader::Ahead::yes);
+        format::ArchiveReader archive(fd, package_.archive_name, package_.limits);
         result_.metadata = archive.metadata();
         check_identity();
         check_places();

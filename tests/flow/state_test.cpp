@@ -51,6 +51,27 @@ TEST_CASE("a host without state is an empty host", "[flow][state]") {
     CHECK_FALSE(std::filesystem::exists(host.state()));
 }
 
+TEST_CASE("what confines the reader of foreign bytes is told, and what does not", "[flow][state][confined]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    const auto run_without = [&](const char* verb, const char* parts) {
+        return host.run({verb}, {{"PKGJAIL_CONFINED_WITHOUT", parts}});
+    };
+    const CommandResult one_less = run_without("doctor", "landlock");
+    const CommandResult none = run_without("doctor", "user root landlock filter");
+    const CommandResult update = run_without("update", "user root landlock filter");
+
+    CHECK(run_without("update", "landlock").err.find("nothing but limits") == std::string::npos);
+    CHECK_THAT(one_less.out, ContainsSubstring("they do not have Landlock"));
+    CHECK_THAT(none.out, ContainsSubstring("they do not have Landlock"));
+    CHECK_THAT(none.out, ContainsSubstring("they do not have another user"));
+    CHECK_THAT(none.out, ContainsSubstring("they do not have an empty root"));
+    CHECK_THAT(none.out, ContainsSubstring("they do not have a filter of system calls"));
+    CHECK(update.status == 0);
+    CHECK_THAT(update.err, ContainsSubstring("that nothing but limits confines; `pkgjail doctor` says"));
+    CHECK(host.run({"doctor"}).out.find("they do not have Landlock") == std::string::npos);
+}
+
 TEST_CASE("reading verbs change nothing", "[flow][state]") {
     const Shop shop({package("web-1.0")});
     REQUIRE(shop.host().run({"update"}).status == 0);

@@ -1,4 +1,5 @@
 // Every byte of a small package cut off or changed: never a crash, never another package.
+#include "pkgjail/format/confined_reading.hpp"
 #include "reading.hpp"
 #include "support/catch.hpp"
 #include "support/package_writer.hpp"
@@ -31,6 +32,7 @@ std::string outcome(const std::string& bytes) {
 } // namespace
 
 TEST_CASE("a package cut anywhere is refused", "[format][archive][damage]") {
+    const format::ReadingHere thousands_of_readings;
     for (const Compression compression :
          {Compression::gzip, Compression::none, Compression::xz, Compression::bzip2, Compression::zstd}) {
         const std::string bytes = test::package_bytes(tiny(), compression);
@@ -44,6 +46,7 @@ TEST_CASE("a package cut anywhere is refused", "[format][archive][damage]") {
 
 TEST_CASE("a compressed package with a bit changed is refused or reads the same",
           "[format][archive][damage]") {
+    const format::ReadingHere thousands_of_readings;
     for (const Compression compression : {Compression::gzip, Compression::xz, Compression::bzip2}) {
         const std::string bytes = test::package_bytes(tiny(), compression);
         const std::string whole = test::read_package(bytes);
@@ -63,6 +66,7 @@ TEST_CASE("a compressed package with a bit changed is refused or reads the same"
 
 TEST_CASE("an uncompressed package with a byte changed is refused or reads as a package",
           "[format][archive][damage]") {
+    const format::ReadingHere thousands_of_readings;
     const std::string bytes = test::package_bytes(tiny(), Compression::none);
     for (std::size_t at = 0; at < bytes.size(); at += 3) {
         std::string damaged = bytes;

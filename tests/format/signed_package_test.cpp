@@ -1,4 +1,5 @@
 // Signed packages: a wrapper written here byte by byte, and the package in it.
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/signed_package.hpp"
 
 #include <fcntl.h>
@@ -226,6 +227,7 @@ TEST_CASE("the text of the block digests must be exact", "[format][signed][hosti
 }
 
 TEST_CASE("a signed package cut anywhere is refused", "[format][signed][hostile]") {
+    const format::ReadingHere thousands_of_readings;
     const std::string bytes = wrapped(1024, 3000).bytes();
     for (std::size_t length = 0; length < bytes.size(); ++length) {
         INFO(length);
@@ -237,6 +239,7 @@ TEST_CASE("a signed package cut anywhere is refused", "[format][signed][hostile]
 }
 
 TEST_CASE("a signed package with a bit changed reads the same or is refused", "[format][signed][hostile]") {
+    const format::ReadingHere thousands_of_readings;
     const std::string bytes = wrapped(1024, 3000).bytes();
     const std::string whole = test::read_package(bytes);
     for (std::size_t at = 0; at < bytes.size(); ++at) {

@@ -1,3 +1,4 @@
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/summary.hpp"
 
 #include <filesystem>
@@ -199,6 +200,7 @@ TEST_CASE("an index that ends within a record is refused", "[format][summary][ho
 }
 
 TEST_CASE("a compressed index cut anywhere is refused", "[format][summary][hostile]") {
+    const format::ReadingHere thousands_of_readings;
     for (const Compression compression :
          {Compression::gzip, Compression::bzip2, Compression::xz, Compression::zstd}) {
         const std::string bytes = test::compress(one + small, compression);

@@ -5,6 +5,7 @@
 #include "fuzz/fuzz.hpp"
 #include "pkgjail/format/archive.hpp"
 #include "pkgjail/format/build_info.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/glob.hpp"
 #include "pkgjail/format/install_script.hpp"
 #include "pkgjail/format/pattern.hpp"
@@ -56,6 +57,7 @@ void plist(std::string_view bytes) {
 }
 
 void summary(std::string_view bytes) {
+    const format::ReadingHere where_the_fuzzer_sees_it;
     const base::Fd fd = file_of(bytes);
     accepted([&] {
         format::read_summary(
@@ -70,6 +72,7 @@ void summary(std::string_view bytes) {
 }
 
 void archive(std::string_view bytes) {
+    const format::ReadingHere where_the_fuzzer_sees_it;
     const base::Fd fd = file_of(bytes);
     format::ArchiveLimits limits;
     limits.max_unpacked_bytes = 4u << 20;

@@ -11,6 +11,7 @@
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/format/archive_writer.hpp"
 #include "pkgjail/format/byte_source.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/import_files.hpp"
 #include "support/catch.hpp"
@@ -256,6 +257,7 @@ TEST_CASE("ordinary tar programs unpack what an export holds", "[store][export]"
 }
 
 TEST_CASE("every flipped bit and every cut of an archive is found", "[store][export]") {
+    const format::ReadingHere thousands_of_readings;
     const TempDir from;
     std::filesystem::create_directories(from / "d");
     write(from / "d/file", "some content that is longer than nothing");

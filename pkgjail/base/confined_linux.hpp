@@ -1,0 +1,33 @@
+// What a confined process gives up on Linux, beside what every Unix has; see confined.hpp. Nothing here
+// throws: it runs between fork and the work.
+#pragma once
+
+namespace pkgjail::base {
+
+#ifdef __linux__
+
+enum class Given { done, unavailable, failed }; ///< the last with errno
+
+/// The helper may fork, take descriptors and lower limits; work may not.
+enum class CallFilter { helper, work };
+/// Needs no_new_privs. Unavailable where the kernel has no filters, or the processor is one that we have no
+/// table for.
+Given filter_system_calls(CallFilter filter);
+
+/// Landlock: every access to files, to TCP ports, to signals and sockets of others, as far as the kernel
+/// knows them.
+Given give_up_files_and_ports();
+
+/// All capabilities. False with errno.
+bool drop_capabilities();
+
+/// Memory that others write or see written: what this process has mapped shared and writable is unmapped.
+/// False where /proc does not tell.
+bool drop_shared_memory();
+
+/// close_range(2); false where the kernel has none. Nothing is done when last < first.
+bool close_descriptors(int first, unsigned last);
+
+#endif
+
+} // namespace pkgjail::base
