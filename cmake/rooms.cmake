@@ -1,4 +1,5 @@
 include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/call_names.cmake)
 
 # pkgjail_room(NAME [ROOMS lower rooms…] [LINK libraries…]): one folder of pkgjail/ is one static library.
 function(pkgjail_room name)
@@ -20,6 +21,9 @@ function(pkgjail_room name)
     endif()
     if(name STREQUAL "catalog" AND sources)
         pkgjail_embed_migrations(pkgjail_catalog pkgjail/catalog/migration_texts.hpp)
+    endif()
+    if(name STREQUAL "confine" AND sources AND CMAKE_SYSTEM_NAME STREQUAL "Linux")
+        pkgjail_call_names(pkgjail_confine pkgjail/confine/call_table.hpp)
     endif()
     target_include_directories(pkgjail_${name} ${scope} ${CMAKE_SOURCE_DIR})
     foreach(room ${ARG_ROOMS})

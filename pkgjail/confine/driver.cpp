@@ -17,6 +17,14 @@ namespace pkgjail::confine {
 
 void Driver::enter_network(const JailSpec&, const base::HostPath&) const {} // it is the host's
 
+void Driver::check_learning() {
+    throw base::Error(
+        base::ErrorKind::configuration, "--learn",
+        "driver " + info().name + " cannot tell what a profile would deny",
+        "it needs Linux and an OCI runtime that hands on notifications of seccomp; a jail starts "
+        "without --learn");
+}
+
 void Driver::set_limits(const JailSpec& spec, const base::HostPath&) {
     throw base::Error(base::ErrorKind::denied, spec.jail,
                       "its limits cannot be changed while it runs, with driver " + info().name,

@@ -79,6 +79,9 @@ class Driver {
     /// Makes the jail's network, where it has one of its own, that of the calling process: for one that asks
     /// the jail something and then ends. Otherwise nothing is done.
     virtual void enter_network(const JailSpec& spec, const base::HostPath& run_directory) const;
+    /// Tries whether jails can learn here (JailSpec::learning). Throws Error{configuration} that says why
+    /// not.
+    virtual void check_learning();
     /// Lets the first process go on into its command.
     virtual void start(const JailSpec& spec, const base::HostPath& run_directory) = 0;
     /// Kills every process of the jail, unmounts and forgets it. Nothing there: nothing done. Returns when

@@ -29,6 +29,7 @@
 #include "pkgjail/confine/jail_process.hpp"
 #include "pkgjail/confine/mount_source.hpp"
 #include "pkgjail/confine/process_limits.hpp"
+#include "pkgjail/confine/runtime_probe.hpp"
 #include "pkgjail/confine/secrets.hpp"
 
 namespace pkgjail::confine {
@@ -290,6 +291,18 @@ void OciDriver::enter_network(const JailSpec& spec, const HostPath& run_director
         throw base::system_error(errno, spec.jail, "enter its user namespace");
     if (::setns(network.get(), CLONE_NEWNET) != 0)
         throw base::system_error(errno, spec.jail, "enter its network");
+}
+
+void OciDriver::check_learning() {
+    try {
+        try_learning(*this, runtime_.state_root().parent_path().parent_path(), runtime_.program());
+    } catch (const Error& error) {
+        throw Error(ErrorKind::configuration, "--learn",
+                    fmt::format("{} hands on no notifications of seccomp here: {}: {}", runtime_.name(),
+                                error.object(), error.cause()),
+                    "runc from 1.1 and crun from 0.20 on do, with Linux 5.6 and later; a jail starts without "
+                    "--learn");
+    }
 }
 
 void OciDriver::put_secrets(const JailSpec& spec, const HostPath& run_directory) {

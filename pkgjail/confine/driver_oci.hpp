@@ -31,6 +31,7 @@ class OciDriver final : public Driver {
     base::ProcessId create(const JailSpec& spec, const base::HostPath& run_directory,
                            const Streams& streams) override;
     void enter_network(const JailSpec& spec, const base::HostPath& run_directory) const override;
+    void check_learning() override;
     void start(const JailSpec& spec, const base::HostPath& run_directory) override;
     void remove(const std::string& handle, const base::HostPath& run_directory) override;
     std::vector<std::string> handles() const override;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/confine/call_names.hpp"
 #include "pkgjail/confine/capabilities.hpp"
 #include "pkgjail/confine/cgroup.hpp"
 #include "pkgjail/confine/seccomp.hpp"
@@ -165,7 +166,9 @@ Json resources_json(const JailSpec& spec, const OciHost& host) {
 }
 
 Json seccomp_json(const JailSpec& spec, const OciHost& host) {
-    const SyscallFilter filter = syscall_filter(spec.profile, host.one_user);
+    const SyscallFilter filter = spec.learning
+                                     ? learning_filter(spec.learning->profile, host.one_user, call_names())
+                                     : syscall_filter(spec.profile, host.one_user);
     Json json{{"defaultAction", "SCMP_ACT_ERRNO"}, {"defaultErrnoRet", filter.default_errno}};
     // The native architecture alone: a 32-bit call on a 64-bit host is no call of the filter's table and ends
     // the process.
@@ -176,8 +179,10 @@ Json seccomp_json(const JailSpec& spec, const OciHost& host) {
     json["syscalls"] = Json::array();
     for (const auto& rule : filter.rules) {
         Json entry{{"names", rule.names},
-                   {"action", rule.is_allowed() ? "SCMP_ACT_ALLOW" : "SCMP_ACT_ERRNO"}};
-        if (!rule.is_allowed())
+                   {"action", rule.told           ? "SCMP_ACT_NOTIFY"
+                              : rule.is_allowed() ? "SCMP_ACT_ALLOW"
+                                                  : "SCMP_ACT_ERRNO"}};
+        if (!rule.is_allowed() && !rule.told)
             entry["errnoRet"] = rule.errno_value;
         for (const auto& test : rule.tests)
             entry["args"].push_back({{"index", test.index},
@@ -186,6 +191,8 @@ Json seccomp_json(const JailSpec& spec, const OciHost& host) {
                                      {"op", "SCMP_CMP_MASKED_EQ"}});
         json["syscalls"].push_back(std::move(entry));
     }
+    if (spec.learning)
+        json["listenerPath"] = spec.learning->socket.string();
     return json;
 }
 
@@ -276,6 +283,8 @@ void check_spec(const JailSpec& spec) {
     if (spec.root.empty() || !spec.root.is_absolute())
         throw wrong(spec, "root \"" + spec.root.string() + "\" is not an absolute path");
     check_working_directory(spec.working_directory, spec.jail);
+    if (spec.learning && !spec.learning->socket.is_absolute())
+        throw wrong(spec, "learns, and nobody listens");
     for (const auto& mount : spec.mounts) {
         if (mount.target.is_root())
             throw wrong(spec, "a mount covers the whole root");

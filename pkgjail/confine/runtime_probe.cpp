@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <mutex>
 #include <set>
 
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/confine/call_listener.hpp"
 #include "pkgjail/confine/driver_oci.hpp"
 #include "pkgjail/confine/oci_host.hpp"
 #include "pkgjail/confine/user_namespace.hpp"
@@ -108,6 +110,28 @@ class TinyJail {
         ::waitpid(first.pid, nullptr, WNOHANG); // it is our child when we are the reaper
         if (driver.exists(spec_.handle, directory_))
             throw Error(ErrorKind::system, spec_.handle, "is still there after it was removed");
+    }
+
+    /// Throws what went wrong, also that the runtime handed nothing on.
+    void learn_with(OciDriver& driver) {
+        std::mutex guard;
+        std::string trouble;
+        CallListener listener(directory_, name_,
+                              {[](const NoticedCall&) {},
+                               [&](const std::string& what) {
+                                   const std::lock_guard hold(guard);
+                                   trouble = what;
+                               }});
+        spec_.learning = Learning{jail::Profile::high, listener.socket()};
+        run_with(driver, false);
+        // It was sent before the jail was made, and is read by another thread.
+        for (int look = 0; look < 200 && listener.descriptors() == 0; ++look)
+            ::usleep(5'000);
+        const std::lock_guard hold(guard);
+        if (listener.descriptors() == 0)
+            throw Error(ErrorKind::system, "probe",
+                        trouble.empty() ? "the filter was made and its notifications were not handed on"
+                                        : trouble);
     }
 
   private:
@@ -316,6 +340,13 @@ std::vector<HostPath> candidates(const std::string& configured) {
 }
 
 } // namespace
+
+void try_learning(OciDriver& driver, const HostPath& state_directory, const HostPath& runtime) {
+    const Probe probe(state_directory);
+    const auto lock = probe.lock();
+    probe.sweep(runtime);
+    TinyJail(state_directory).learn_with(driver);
+}
 
 std::unique_ptr<Driver> probe_oci_driver(const HostPath& state_directory,
                                          const std::string& configured_runtime) {

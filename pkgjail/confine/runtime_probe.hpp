@@ -15,4 +15,8 @@ namespace pkgjail::confine {
 std::unique_ptr<Driver> probe_oci_driver(const base::HostPath& state_directory,
                                          const std::string& configured_runtime);
 
+class OciDriver;
+/// Has a tiny jail learn with this driver. Throws what went wrong.
+void try_learning(OciDriver& driver, const base::HostPath& state_directory, const base::HostPath& runtime);
+
 } // namespace pkgjail::confine

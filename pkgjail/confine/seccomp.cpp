@@ -221,6 +221,31 @@ SyscallFilter syscall_filter(jail::Profile profile, bool one_user) {
     return filter;
 }
 
+SyscallFilter learning_filter(jail::Profile profile, bool one_user, const std::vector<std::string>& known) {
+    SyscallFilter filter = syscall_filter(profile, one_user);
+    // Frequent calls keep their rules. Those of clone and ioctl leave no argument out.
+    const std::set<std::string> frequent{"clone", "ioctl"};
+    std::set<std::string> named{"clone3"}, whole;
+    for (auto& rule : filter.rules) {
+        named.insert(rule.names.begin(), rule.names.end());
+        if (rule.tests.empty()) {
+            rule.told = rule.told || rule.errno_value != 0;
+            continue;
+        }
+        for (const auto& name : rule.names)
+            if (!frequent.contains(name))
+                whole.insert(name);
+        std::erase_if(rule.names, [&](const std::string& name) { return !frequent.contains(name); });
+        rule.told = rule.errno_value != 0;
+    }
+    std::erase_if(filter.rules, [](const SyscallRule& rule) { return rule.names.empty(); });
+    for (const auto& name : known)
+        if (!named.contains(name))
+            whole.insert(name);
+    filter.rules.push_back({{whole.begin(), whole.end()}, 0, {}, false, true});
+    return filter;
+}
+
 int verdict(const SyscallFilter& filter, const std::string& name,
             const std::vector<std::uint64_t>& arguments) {
     int result = filter.default_errno;

@@ -29,7 +29,8 @@ struct SyscallRule {
     int errno_value = 0; ///< 0: allowed; else the call fails with it
     std::vector<ArgumentTest> tests;
     bool pretended = false; ///< the call does nothing and says that it was done
-    bool is_allowed() const { return errno_value == 0 && !pretended; }
+    bool told = false;      ///< whoever listens is told of the call and has it go on
+    bool is_allowed() const { return errno_value == 0 && !pretended && !told; }
 };
 
 struct SyscallFilter {
@@ -41,6 +42,16 @@ struct SyscallFilter {
 /// pretended there: there is nobody else, and programs that give up root's rights do not go on where that
 /// fails.
 SyscallFilter syscall_filter(jail::Profile profile, bool one_user = false);
+
+/// syscall_filter() with what it refuses told instead, for a jail that learns. Calls of which only some
+/// arguments are refused are told whole, where they are rare: who listens has verdict(). Of calls in no rule
+/// those among `known` are told; but clone3 stays refused, because its flags lie where nobody can see them
+/// and libraries go on with clone, of which they can be seen. What nobody knows by name stays refused too.
+SyscallFilter learning_filter(jail::Profile profile, bool one_user, const std::vector<std::string>& known);
+
+/// The call with those arguments of it that profiles look at: "unshare(CLONE_NEWUSER)", "socket(AF_VSOCK,
+/// type 1, protocol 0)", "keyctl".
+std::string describe_call(const std::string& name, const std::vector<std::uint64_t>& arguments);
 
 /// What the kernel would do with one call, for tests and for doctor: 0 allowed, else the errno.
 int verdict(const SyscallFilter& filter, const std::string& name,

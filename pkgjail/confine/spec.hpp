@@ -57,6 +57,12 @@ struct Secret {
     std::uint32_t gid = 0;
 };
 
+/// What a profile denies is not denied but told: see call_listener.hpp.
+struct Learning {
+    jail::Profile profile = jail::Profile::high; ///< whose denials are told
+    base::HostPath socket;                       ///< where somebody listens for the runtime; the supervisor's
+};
+
 struct JailSpec {
     std::string handle;  ///< unique on this host while it exists: what the kernel side calls the jail
                          ///< ("pkgjail-<jail id>", "pkgjail-build-<random>")
@@ -78,6 +84,7 @@ struct JailSpec {
     jail::NetworkMode network = jail::NetworkMode::host;
     std::vector<jail::PortClaim> claims;
     std::optional<PrivateNetwork> private_network; ///< with NetworkMode::private_
+    std::optional<Learning> learning; ///< then no system call is denied that `learning->profile` denies
 };
 
 std::string to_json(const JailSpec& spec);

@@ -147,6 +147,9 @@ std::string to_json(const JailSpec& spec) {
             {{"protocol", claim.protocol}, {"address", claim.address}, {"port", claim.port}});
     if (spec.private_network)
         json["private_network"] = private_network_to_json(*spec.private_network);
+    if (spec.learning)
+        json["learning"] = {{"profile", jail::profile_name(spec.learning->profile)},
+                            {"socket", spec.learning->socket.string()}};
     try {
         return json.dump(2) + "\n";
     } catch (const nlohmann::json::exception&) {
@@ -191,6 +194,9 @@ JailSpec spec_from_json(std::string_view text) {
                                    claim.at("port").get<std::uint16_t>()});
         if (json.contains("private_network"))
             spec.private_network = private_network_from_json(json.at("private_network"));
+        if (const auto learning = json.find("learning"); learning != json.end())
+            spec.learning = Learning{profile_from(learning->at("profile").get<std::string>()),
+                                     learning->at("socket").get<std::string>()};
         return spec;
     } catch (const nlohmann::json::exception& error) {
         throw damaged(error.what());

@@ -252,6 +252,29 @@ TEST_CASE("the filter is written in the runtime's words for the native architect
         CHECK((rule.at("action") == "SCMP_ACT_ALLOW") != rule.contains("errnoRet"));
 }
 
+TEST_CASE("a jail that learns has its denials told at a socket, and nothing else changed",
+          "[confine][oci][learn]") {
+    JailSpec spec = web();
+    json before = config(spec);
+    spec.learning = confine::Learning{jail::Profile::high, "/state/run/7/calls"};
+
+    json after = config(spec);
+
+    const json seccomp = after["linux"]["seccomp"];
+    CHECK(seccomp.at("listenerPath") == "/state/run/7/calls");
+    CHECK(seccomp.at("defaultAction") == "SCMP_ACT_ERRNO"); // runtimes take no other for what has no name
+    for (const auto& rule : seccomp.at("syscalls"))
+        if (rule.at("action") != "SCMP_ACT_ALLOW") {
+            CHECK(rule.at("action") == "SCMP_ACT_NOTIFY");
+            CHECK_FALSE(rule.contains("errnoRet"));
+        }
+    before["linux"].erase("seccomp");
+    after["linux"].erase("seccomp");
+    CHECK(before == after);
+    spec.learning->socket.clear();
+    CHECK_THAT(refusal(spec), ContainsSubstring("learns, and nobody listens"));
+}
+
 TEST_CASE("kernel tables of the host are masked", "[confine][oci]") {
     const json config_of_linux = config(web()).at("linux");
     const auto masked = config_of_linux.at("maskedPaths").get<std::vector<std::string>>();

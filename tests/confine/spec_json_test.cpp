@@ -35,6 +35,7 @@ JailSpec full_spec() {
     spec.profile = jail::Profile::medium;
     spec.network = jail::NetworkMode::none;
     spec.claims = {{"tcp", "::1", 8080}, {"udp", "", 53}};
+    spec.learning = confine::Learning{jail::Profile::low, "/var/db/pkgjail/run/7/calls"};
     spec.private_network = {"10.77.0.2", "10.77.0.1", "10.77.0.0/24", true, {{"tcp", "192.0.2.1", 8080, 80}}};
     return spec;
 }
