@@ -18,6 +18,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/confine/call_listener.hpp"
 #include "pkgjail/supervise/announcement.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/service_json.hpp"
@@ -159,6 +160,7 @@ void stop_unsupervised(const base::HostPath& run_directory, const SupervisedServ
     close_run(
         recorded, [] {}, [&] { return driver.usage(service.spec.handle, run_directory); });
     driver.remove(service.spec.handle, run_directory);
+    confine::CallListener::remove_left(run_directory);
     recorded.status.state = ServiceState::stopped;
     recorded.status.reason = "stopped by operator, after " + status.reason;
     recorded.status.service.reset();

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/supervise/memory.hpp"
@@ -48,6 +50,13 @@ ServiceKeeper::ServiceKeeper(base::HostPath run_directory, confine::Driver& driv
     status_.reason = "launched";
     status_.supervisor = base::identify_process(::getpid());
     status_.driver = driver_.info().detail;
+    if (auto& learning = service_.spec.learning) {
+        learning_ = std::make_unique<Learning>(run_directory_, service_.spec.handle, learning->profile);
+        learning->socket = learning_->socket();
+        status_.learning = learning->profile;
+        note(fmt::format("learns what profile {} would deny: system calls are not denied",
+                         jail::profile_name(learning->profile)));
+    }
     for (const FurtherServiceSpec& further : service_.further) {
         further_.push_back(std::make_unique<FurtherService>(
             further,
@@ -87,6 +96,9 @@ int ServiceKeeper::run() noexcept {
         if (changed_)
             ::usleep(100'000);
     }
+    if (learning_)
+        if (const auto trouble = learning_->write())
+            note(*trouble);
     notifier_.finish();
     log_.flush();
     tell_waiting();
@@ -111,6 +123,8 @@ std::optional<base::SteadyTime> ServiceKeeper::next_deadline() const {
     else if (!probe_->timed_out())
         consider(probe_->deadline());
     consider(notifier_.next_deadline());
+    if (learning_)
+        consider(learning_->next_deadline());
     for (const auto& further : further_)
         consider(further->next_deadline());
     return next;
@@ -194,6 +208,9 @@ void ServiceKeeper::handle_timers() {
     if (is_over(watch_at_))
         watch_limits();
     notifier_.handle_timers(now);
+    if (learning_)
+        if (const auto trouble = learning_->handle_timers(now))
+            note(*trouble);
     for (const auto& further : further_)
         further->handle_timers(now);
 }
@@ -316,6 +333,8 @@ void ServiceKeeper::close_copies_in_child() noexcept {
     // The lock's descriptor as well, or the lock would outlive a killed supervisor for as long as the probe
     // runs. The supervisor never holds as many descriptors as are looked at here.
     constexpr int looked_at = 256;
+    if (learning_)
+        confine::CallListener::close_copies(looked_at);
     struct stat lock {
     }, other{};
     if (::stat(lock_file(run_directory_).c_str(), &lock) != 0)

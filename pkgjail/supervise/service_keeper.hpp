@@ -13,6 +13,7 @@
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/disk_watch.hpp"
 #include "pkgjail/supervise/further_service.hpp"
+#include "pkgjail/supervise/learned.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
 #include "pkgjail/supervise/notifier.hpp"
 #include "pkgjail/supervise/output.hpp"
@@ -146,6 +147,7 @@ class ServiceKeeper {
     DiskWatch disk_watch_;
     Notifier notifier_;
     std::vector<std::unique_ptr<FurtherService>> further_;
+    std::unique_ptr<Learning> learning_; ///< none: the profile's denials are denied
 
     std::unique_ptr<ProbeProcess> probe_;
     bool adopting_ = false; ///< a killed command probe may have left a process in the jail

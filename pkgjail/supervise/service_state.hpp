@@ -22,6 +22,7 @@
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/jail/limit.hpp"
+#include "pkgjail/jail/profile.hpp"
 #include "pkgjail/supervise/counters.hpp"
 
 namespace pkgjail::supervise {
@@ -70,6 +71,9 @@ struct ServiceStatus {
     std::uint64_t syslog_records_dropped = 0; ///< not taken by the host's log, and kept in the jail's
     Sums sums;                                ///< see read_counters()
     std::string driver;                       ///< DriverInfo::detail
+    /// What this profile denies is not denied, but learned; see learned.hpp. Of what ran last, if nothing
+    /// does.
+    std::optional<jail::Profile> learning;
 };
 
 /// Reads RUN/state.json and checks it against the kernel. Never throws for a missing or damaged file: that is

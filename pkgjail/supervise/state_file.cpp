@@ -184,6 +184,8 @@ std::string to_json(const RecordedStatus& recorded) {
               {"syslog_records_dropped", status.syslog_records_dropped},
               {"sums", to_json(status.sums)},
               {"driver", status.driver}};
+    if (status.learning)
+        json["learning"] = jail::profile_name(*status.learning);
     for (const ServicePart& part : status.further) {
         Json further{{"name", part.name},           {"state", state_name(part.state)},
                      {"reason", part.reason},       {"restarts", part.restarts},
@@ -228,6 +230,7 @@ RecordedStatus status_from_json(std::string_view text) {
         if (auto sums = json.find("sums"); sums != json.end())
             status.sums = sums_from(*sums);
         status.driver = json.at("driver").get<std::string>();
+        status.learning = jail::find_profile(json.value("learning", std::string()));
         // Not there in a file of a supervisor that is older than several services are.
         for (const Json& part : json.value("further", Json::array()))
             status.further.push_back(
@@ -242,13 +245,16 @@ RecordedStatus status_from_json(std::string_view text) {
     }
 }
 
-void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded) {
-    base::HostPath file = state_file(run_directory);
-    base::HostPath beside = run_directory / "state.json.new"; // one name is enough: one writer
+void replace_file(const base::HostPath& file, std::string_view text) {
+    base::HostPath beside = file.parent_path() / (file.filename().string() + ".new");
     base::Fd fd = base::open_file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    base::write_all(fd.get(), to_json(recorded), beside.string());
+    base::write_all(fd.get(), text, beside.string());
     if (std::rename(beside.c_str(), file.c_str()) != 0)
         throw base::system_error(errno, file.string(), "rename");
+}
+
+void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded) {
+    replace_file(state_file(run_directory), to_json(recorded));
 }
 
 base::HostPath state_file(const base::HostPath& run_directory) {

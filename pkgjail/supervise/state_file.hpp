@@ -20,6 +20,8 @@ std::string to_json(const RecordedStatus& recorded);
 /// Throws Error{corrupt}.
 RecordedStatus status_from_json(std::string_view text);
 
+/// Replaces a file of the run directory in one step, without waiting for the disk. One writer at a time.
+void replace_file(const base::HostPath& file, std::string_view text);
 /// Replaces RUN/state.json in one step. Not synced: after a power cut nothing that it says is true anyway.
 /// Only the holder of the supervisor's lock may call it.
 void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded);

@@ -14,6 +14,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/confine/call_listener.hpp"
 #include "pkgjail/supervise/announcement.hpp"
 #include "pkgjail/supervise/memory.hpp"
 #include "pkgjail/supervise/service_json.hpp"
@@ -66,6 +67,7 @@ int supervise(const base::HostPath& run_directory, const FindDriver& find_driver
             *recorded, [&] { write_state(run_directory, *recorded); },
             [&] { return driver.usage(service.spec.handle, run_directory); });
     driver.remove(service.spec.handle, run_directory);
+    confine::CallListener::remove_left(run_directory);
     std::optional<ServiceKeeper> keeper;
     try {
         keeper.emplace(run_directory, driver, std::move(service), signals);
