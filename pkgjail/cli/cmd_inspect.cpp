@@ -32,6 +32,13 @@ bool claims_udp(const ops::JailView& view) {
                        [](const auto& claim) { return claim.protocol == "udp"; });
 }
 
+std::string learning_text(const ops::JailView& view) {
+    if (!learns(view.status))
+        return {};
+    return fmt::format("no system call is denied that profile {} denies: pkgjail learned {}",
+                       jail::profile_name(*view.status.learning), view.jail.name);
+}
+
 std::string status_block(const ops::JailView& view) {
     const Screen screen = output_screen();
     const std::string state = folded(state_text(view.status), view.jail.name.size() + 2, screen);
@@ -109,6 +116,7 @@ std::string status_block(const ops::JailView& view) {
                             ? ""
                             : fmt::format("{}, profile {}, network {}", view.status.driver, view.jail.profile,
                                           view.jail.network));
+    line("learning", learning_text(view));
     line("restarts", view.status.restarts == 0 ? "" : std::to_string(view.status.restarts));
     line("last exit", printable(view.status.last_exit));
     line("last probe", printable(view.status.last_probe));
@@ -136,6 +144,7 @@ int cmd_list(Environment& environment) {
         for (const ops::JailView& view : views)
             list.push_back({{"jail", view.jail.name},
                             {"state", supervise::state_name(view.status.state)},
+                            {"learning", learning_json(view.status)},
                             {"package", ops::service_package(view)},
                             {"generation", view.generation.number},
                             {"address", view.jail.address},
@@ -154,7 +163,9 @@ int cmd_list(Environment& environment) {
     Table table({"JAIL", "STATE", "PACKAGE", "GEN", "PORTS"}, 2);
     for (const ops::JailView& view : views)
         table.add({{view.jail.name},
-                   {std::string(supervise::state_name(view.status.state)), state_color(view.status.state)},
+                   {std::string(supervise::state_name(view.status.state)) +
+                        (learns(view.status) ? ", learning" : ""),
+                    learns(view.status) ? Color::yellow : state_color(view.status.state)},
                    {ops::service_package(view)},
                    {std::to_string(view.generation.number)},
                    {view.jail.address + (view.jail.address.empty() ? "" : " ") + ports_text(view)}});

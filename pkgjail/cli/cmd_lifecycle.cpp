@@ -1,4 +1,5 @@
 // start, stop, restart, reload, destroy: over several jails.
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -8,6 +9,8 @@
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/status_words.hpp"
+#include "pkgjail/jail/profile.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/prepare.hpp"
@@ -77,9 +80,10 @@ void ask_services(Environment& environment, std::vector<std::string>& names, Jai
     }
 }
 
-Json each_one(Environment& environment,
-              ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
-              const std::string& jail, const char* done, const char* already) {
+using Operation = std::function<ops::LifecycleResult(const ops::Context&, const std::string&)>;
+
+Json each_one(Environment& environment, const Operation& operation, const std::string& jail, const char* done,
+              const char* already) {
     const ops::LifecycleResult result = operation(environment.context(), jail);
     environment.say(fmt::format("jail {}: {}{}\n", jail, environment.context().dry_run ? "would be " : "",
                                 result.changed ? done : already));
@@ -88,8 +92,8 @@ Json each_one(Environment& environment,
     return json;
 }
 
-int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::Context&, const std::string&),
-         const char* done, const char* already, std::optional<supervise::ServiceVerb> verb = {}) {
+int each(Environment& environment, const Operation& operation, const char* done, const char* already,
+         std::optional<supervise::ServiceVerb> verb = {}) {
     std::vector<std::string> names = named_jails(environment);
     JailResults results(environment);
     if (verb)
@@ -103,9 +107,38 @@ int each(Environment& environment, ops::LifecycleResult (*operation)(const ops::
     }
     return results.finish();
 }
+
+/// Of whole jails that were named: it takes protection away, so it is asked for each by its name.
+std::optional<ops::LearnRequest> learn_request(Environment& environment) {
+    const std::string word = environment.text("profile");
+    if (!environment.has("learn")) {
+        if (!word.empty())
+            throw base::Error(base::ErrorKind::usage, "--profile", "is a part of --learn");
+        return std::nullopt;
+    }
+    const std::vector<std::string> names = environment.list("jail…");
+    if (names.empty() || environment.has("all"))
+        throw base::Error(base::ErrorKind::usage, "--learn", "takes jails by their names");
+    for (const std::string& name : names)
+        if (service_of(name))
+            throw base::Error(base::ErrorKind::usage, "--learn",
+                              fmt::format("found \"{}\", allowed: JAIL, because all services of a jail have "
+                                          "its profile",
+                                          name));
+    if (word.empty())
+        return ops::LearnRequest{};
+    const auto profile = jail::find_profile(word);
+    if (!profile)
+        throw base::Error(base::ErrorKind::usage, "--profile " + word,
+                          "is no profile, allowed: low, medium, high",
+                          jail::did_you_mean(word, {"low", "medium", "high"}));
+    return ops::LearnRequest{profile};
+}
+
 } // namespace
 
 int cmd_start(Environment& environment) {
+    const auto learn = learn_request(environment);
     std::vector<std::string> names;
     if (environment.has("wanted")) {
         if (environment.has("all") || !environment.list("jail…").empty())
@@ -122,9 +155,12 @@ int cmd_start(Environment& environment) {
     }
     JailResults results(environment);
     ask_services(environment, names, results, supervise::ServiceVerb::start, "started", "running already");
-    ops::start(environment.context(), names, [&](const ops::LifecycleResult& result) {
-        tell(environment, results, result, "started", "running already", "requires");
-    });
+    ops::start(
+        environment.context(), names,
+        [&](const ops::LifecycleResult& result) {
+            tell(environment, results, result, "started", "running already", "requires");
+        },
+        learn);
     return results.finish();
 }
 int cmd_stop(Environment& environment) {
@@ -140,7 +176,13 @@ int cmd_stop(Environment& environment) {
     return results.finish();
 }
 int cmd_restart(Environment& environment) {
-    return each(environment, ops::restart, "restarted", "restarted", supervise::ServiceVerb::restart);
+    const auto learn = learn_request(environment);
+    return each(
+        environment,
+        [&learn](const ops::Context& context, const std::string& jail) {
+            return ops::restart(context, jail, learn);
+        },
+        "restarted", "restarted", supervise::ServiceVerb::restart);
 }
 int cmd_reload(Environment& environment) {
     return each(environment, ops::reload, "reloaded", "reloaded", supervise::ServiceVerb::reload);

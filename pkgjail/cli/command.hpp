@@ -136,6 +136,7 @@ int cmd_stop(Environment&);
 int cmd_restart(Environment&);
 int cmd_reload(Environment&);
 int cmd_reset_failed(Environment&);
+int cmd_learned(Environment&);
 int cmd_limits(Environment&);
 int cmd_exec(Environment&);
 int cmd_shell(Environment&);

@@ -67,8 +67,18 @@ void export_options(po::options_description& options) {
 void all_option(po::options_description& options) {
     options.add_options()("all", "every jail");
 }
+void learn_option(po::options_description& options) {
+    options.add_options()("learn", "deny no system call, and write down what a profile would deny")(
+        "profile", po::value<std::string>()->value_name("PROFILE"),
+        "with --learn: which; default: the one stricter than the jail's own");
+}
+void restart_options(po::options_description& options) {
+    all_option(options);
+    learn_option(options);
+}
 void start_options(po::options_description& options) {
     all_option(options);
+    learn_option(options);
     options.add_options()("wanted", "every jail that is meant to run, as when the host is started")(
         "prepare", "begin anew where the directory of its data is empty, although it had data");
 }
@@ -305,7 +315,7 @@ const std::vector<Command>& commands() {
          false,
          cmd_status},
         {"start",
-         "JAIL[/SERVICE]…|--all|--wanted",
+         "JAIL[/SERVICE]…|--all|--wanted [--learn]",
          "start and wait until ready",
          start_options,
          {"jail…"},
@@ -318,7 +328,13 @@ const std::vector<Command>& commands() {
          {"jail…"},
          false,
          cmd_stop},
-        {"restart", "JAIL[/SERVICE]…|--all", "stop and start", all_option, {"jail…"}, false, cmd_restart},
+        {"restart",
+         "JAIL[/SERVICE]…|--all [--learn]",
+         "stop and start",
+         restart_options,
+         {"jail…"},
+         false,
+         cmd_restart},
         {"reload",
          "JAIL[/SERVICE]…|--all",
          "have the service read its configuration again",
@@ -340,6 +356,13 @@ const std::vector<Command>& commands() {
          {"jail", "limit=value…"},
          false,
          cmd_limits},
+        {"learned",
+         "JAIL",
+         "what a jail did that a profile would have denied",
+         no_options,
+         {"jail"},
+         false,
+         cmd_learned},
         {"exec",
          "[-u USER] JAIL COMMAND…",
          "run a command in a jail",

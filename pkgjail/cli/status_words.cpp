@@ -44,6 +44,14 @@ std::string state_text(const ServiceStatus& status) {
     return text;
 }
 
+bool learns(const ServiceStatus& status) {
+    return status.learning && status.state != ServiceState::stopped && status.state != ServiceState::failed;
+}
+
+Json learning_json(const ServiceStatus& status) {
+    return learns(status) ? Json(jail::profile_name(*status.learning)) : Json(nullptr);
+}
+
 std::vector<std::string> limit_lines(const std::vector<jail::LimitReading>& limits, std::size_t columns) {
     std::vector<std::string> values;
     std::size_t width = 10;
@@ -127,6 +135,7 @@ Json status_json(const ServiceStatus& status) {
             {"last_probe", status.last_probe},
             {"further", further},
             {"driver", status.driver},
+            {"learning", learning_json(status)},
             {"limits", limits_json(status.limits)},
             {"log_records_dropped", status.log_records_dropped},
             {"syslog_records_dropped", status.syslog_records_dropped}};

@@ -12,6 +12,9 @@ namespace pkgjail::cli {
 Color state_color(supervise::ServiceState state);
 /// "ready", "ready for 2h 10m", "failed: exit status 1".
 std::string state_text(const supervise::ServiceStatus& status);
+/// Whether it runs in a jail that learns, and from which profile, or null.
+bool learns(const supervise::ServiceStatus& status);
+Json learning_json(const supervise::ServiceStatus& status);
 /// The limits of a jail as lines of a table: name, value in force, how sure it is, by which mechanism. Each
 /// is at most `columns` wide, the mechanism being cut; 0: nothing is cut.
 std::vector<std::string> limit_lines(const std::vector<jail::LimitReading>& limits, std::size_t columns);

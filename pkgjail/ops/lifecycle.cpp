@@ -8,6 +8,7 @@
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/learned.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -50,14 +51,20 @@ void require_service_of(const jail::RenderedRecipe& recipe, const ServiceStatus&
 
 } // namespace
 
-LifecycleResult restart(const Context& context, const std::string& name) {
+LifecycleResult restart(const Context& context, const std::string& name,
+                        const std::optional<LearnRequest>& learn) {
     Session session(context, "restart", name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
+    std::optional<jail::Profile> learning;
+    if (learn)
+        learning = profile_to_learn(context, jail, *learn);
     if (context.dry_run)
         return {name, true, status_of(context, jail), {}, {}};
     catalog::Jails jails(session.catalog());
     require_service(context, jail);
+    if (learning)
+        require_learning(context);
     require_room_to_start(context, jail);
     Dependents dependents(session, jail);
     want_running(session, jail, true);
@@ -68,7 +75,7 @@ LifecycleResult restart(const Context& context, const std::string& name) {
         dependents.take_down();
         stop_jail(session, jail);
         base::step("restart.stopped");
-        result.status = start_jail(session, jail);
+        result.status = start_jail(session, jail, Gate::ready, learning);
     } catch (...) {
         jails.set_operation(jail.id, std::nullopt);
         dependents.bring_up_all_the_same(); // or says why they cannot come up

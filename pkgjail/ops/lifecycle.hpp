@@ -20,6 +20,11 @@ struct LifecycleResult {
     std::string because;              ///< not asked for, but necessary for this jail, which was
     std::optional<base::Error> error; ///< set: it was not done
 };
+/// For a jail that is to learn: of which profile. Unset: of the next stricter one than its own, or its own
+/// where there is none.
+struct LearnRequest {
+    std::optional<jail::Profile> profile;
+};
 /// Told of each jail as soon as it is known what became of it.
 using Told = std::function<void(const LifecycleResult& result)>;
 
@@ -28,14 +33,20 @@ using Told = std::function<void(const LifecycleResult& result)>;
 /// the reason and the last log lines when it, or what it requires, does not get there, Error{conflict} when a
 /// claimed port is taken, Error{not_found}, Error{denied} (no driver), Error{configuration} (no service: the
 /// jail has no recipe; jails that require each other).
-void start(const Context& context, const std::vector<std::string>& jails, const Told& told);
+///
+/// With `learn` they learn (not those that they require), which is Error{conflict} for one that runs and does
+/// not learn from this profile, Error{usage} for a profile weaker than its own, and Error{configuration}
+/// where no jail can.
+void start(const Context& context, const std::vector<std::string>& jails, const Told& told,
+           const std::optional<LearnRequest>& learn = {});
 /// Stops each of the jails, those that require others before them. One that others require which run and are
 /// not among `jails` is Error{conflict}, unless `dependents`: then they are stopped as well. With
 /// `keep_wanted` they are meant to run all the same: the host is shut down.
 void stop(const Context& context, const std::vector<std::string>& jails, bool dependents, const Told& told,
           bool keep_wanted = false);
 /// Jails that run and require this one are stopped before and started after.
-LifecycleResult restart(const Context& context, const std::string& jail);
+LifecycleResult restart(const Context& context, const std::string& jail,
+                        const std::optional<LearnRequest>& learn = {});
 /// A failed service counts as stopped, and is not meant to run any more.
 LifecycleResult reset_failed(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);

@@ -66,6 +66,8 @@ class JailMetrics {
               view_.status.state == ServiceState::ready ? "1" : "0");
         gauge("pkgjail_jail_wanted", "Whether the operator wants the service to run.",
               view_.jail.wanted_running ? "1" : "0");
+        gauge("pkgjail_jail_learning", "Whether the jail runs without its system-call filter, to learn.",
+              view_.status.learning && is_running(view_.status) ? "1" : "0");
         for (const ServiceState state : all_states)
             gauge("pkgjail_jail_state", "1 for the state that the service is in, 0 for the others.",
                   state == view_.status.state ? "1" : "0",

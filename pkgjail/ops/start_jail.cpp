@@ -84,11 +84,13 @@ bool is_running(const ServiceStatus& status) {
     return false;
 }
 
-/// The recipe is read anew at each start: what the catalog has of its network and ports is what it says now.
-void JailStart::take_edited_network(Session& session, const jail::RenderedRecipe& recipe) {
+/// The recipe is read anew at each start: what the catalog has of its network, ports and profile is what it
+/// says now.
+void JailStart::take_edited_recipe(Session& session, const jail::RenderedRecipe& recipe) {
     catalog::Jail said = jail_;
     take_claims(said, recipe);
-    if (said.network == jail_.network && said.claims == jail_.claims)
+    said.profile = jail::profile_name(recipe.profile);
+    if (said.network == jail_.network && said.claims == jail_.claims && said.profile == jail_.profile)
         return;
     check_claims(session.catalog(), said);
     catalog::Jails jails(session.catalog());
@@ -98,12 +100,13 @@ void JailStart::take_edited_network(Session& session, const jail::RenderedRecipe
         throw Error(ErrorKind::not_found, jail_.name, "is not in the catalog any more");
     jail_.network = now->network = said.network;
     jail_.claims = now->claims = said.claims;
+    jail_.profile = now->profile = said.profile;
     jails.update(*now);
     transaction.commit();
     write_record(session, jail_.id);
 }
 
-JailStart::JailStart(Session& session, const catalog::Jail& jail)
+JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning)
     : context_(session.context()), jail_(jail), run_(context_.layout.run(jail.id)), since_(base::wall_now()) {
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
     if (!generation)
@@ -111,7 +114,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context_, jail);
     if (recipe)
-        take_edited_network(session, *recipe);
+        take_edited_recipe(session, *recipe);
     if (settle_address(context_, session.catalog(), jail_, recipe)) {
         // The pool was changed, or the recipe: everybody else has an address from the beginning.
         catalog::Jails(session.catalog()).set_address(jail_.id, jail_.address);
@@ -119,6 +122,13 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail)
     }
     supervise::SupervisedService service = supervised_service(context_, jail_, generation->image_id, recipe);
     service.attended = true;
+    if (learning) {
+        service.spec.learning = confine::Learning{*learning, {}};
+        context_.reporter.warn(
+            fmt::format("jail {} learns: no system call is denied to it that profile {} denies, until it is "
+                        "started or restarted without --learn",
+                        jail_.name, jail::profile_name(*learning)));
+    }
     require_secrets(context_, jail_, recipe);
     make_mount_points(context_, jail_, recipe);
     require_disk_below_limit(context_, jail_, service.spec.limits);
@@ -194,10 +204,11 @@ ServiceStatus JailStart::watch_quiet(const ServiceStatus& first) {
     return status;
 }
 
-ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate) {
+ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate,
+                         std::optional<jail::Profile> learning) {
     if (const auto recipe = rendered_recipe(session.context(), jail))
         start_required(session, jail, *recipe);
-    return JailStart(session, jail).finish(gate);
+    return JailStart(session, jail, learning).finish(gate);
 }
 
 void require_room_to_start(const Context& context, const catalog::Jail& jail) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <future>
+#include <optional>
 #include <string>
 
 #include "pkgjail/ops/session.hpp"
@@ -20,7 +21,9 @@ enum class Gate {
 /// Starts what the jail requires and is not ready yet, each in order and said; then launches the jail's
 /// supervisor and returns when the service has passed the gate. The caller holds the jail's lock. Throws as
 /// ops::start does; a service that does not get there is stopped again, so that nothing is left half-running.
-supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready);
+/// `learning`: as in JailStart.
+supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready,
+                                    std::optional<jail::Profile> learning = {});
 /// False when nothing ran. Who requires the jail is the caller's to care for (dependents.hpp).
 bool stop_jail(Session& session, const catalog::Jail& jail);
 
@@ -28,14 +31,15 @@ bool stop_jail(Session& session, const catalog::Jail& jail);
 class JailStart {
   public:
     /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's.
-    JailStart(Session& session, const catalog::Jail& jail);
+    /// `learning`: what this profile denies is not denied but learned, and said so.
+    JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning = {});
     /// Whether finish() would return or throw at once.
     bool is_settled() const;
     /// As start_jail().
     supervise::ServiceStatus finish(Gate gate = Gate::ready);
 
   private:
-    void take_edited_network(Session& session, const jail::RenderedRecipe& recipe);
+    void take_edited_recipe(Session& session, const jail::RenderedRecipe& recipe);
     [[noreturn]] void give_up(const std::string& why);
     supervise::ServiceStatus watch_quiet(const supervise::ServiceStatus& first);
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/learned.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -80,10 +81,13 @@ class Several {
 
 class Start : Several {
   public:
-    Start(const Context& context, const Names& asked, const Told& told)
-        : Several(context, "start", asked, told), asked_(asked) {}
+    Start(const Context& context, const Names& asked, const Told& told,
+          const std::optional<LearnRequest>& learn)
+        : Several(context, "start", asked, told), asked_(asked), learn_(learn) {}
 
     void run() {
+        if (learn_ && !context_.dry_run)
+            require_learning(context_);
         for (const std::string& name : asked_) {
             try {
                 require_jail(session_.catalog(), name);
@@ -127,6 +131,16 @@ class Start : Several {
         mine.jail = require_jail(session_.catalog(), name);
         const supervise::ServiceStatus status = status_of(mine.jail);
         const bool up = status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
+        std::optional<jail::Profile> learning;
+        if (learn_ && holds(asked_, name)) {
+            learning = profile_to_learn(context_, mine.jail, *learn_);
+            if (up && status.learning != learning)
+                throw Error(ErrorKind::conflict, name,
+                            status.learning ? "runs already, and learns from another profile"
+                                            : "runs already, and does not learn",
+                            fmt::format("pkgjail restart --learn --profile {} {}",
+                                        jail::profile_name(*learning), name));
+        }
         planned_.at(name).changed = !up;
         if (context_.dry_run)
             return;
@@ -142,7 +156,7 @@ class Start : Several {
         }
         if (is_running(status)) // without its supervisor, or on its way up or down
             stop_jail(session_, mine.jail);
-        mine.start = std::make_unique<JailStart>(session_, mine.jail);
+        mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
     }
 
     bool is_over(const std::string& name) {
@@ -157,6 +171,7 @@ class Start : Several {
     }
 
     const Names& asked_;
+    const std::optional<LearnRequest>& learn_;
     std::map<std::string, UnderWay> under_way_;
 };
 
@@ -260,9 +275,10 @@ class Stop : Several {
 
 } // namespace
 
-void start(const Context& context, const Names& jails, const Told& told) {
+void start(const Context& context, const Names& jails, const Told& told,
+           const std::optional<LearnRequest>& learn) {
     if (!jails.empty())
-        Start(context, jails, told).run();
+        Start(context, jails, told, learn).run();
 }
 
 void stop(const Context& context, const Names& jails, bool dependents, const Told& told, bool keep_wanted) {
