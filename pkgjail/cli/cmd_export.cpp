@@ -1,4 +1,6 @@
 // export and import.
+#include <sstream>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -64,6 +66,13 @@ ops::ExportRequest export_request(Environment& environment) {
     return request;
 }
 
+/// Where standard output has the archive.
+void tell_left_out(Environment& environment, const ops::ExportResult& result) {
+    std::istringstream lines(left_out_text(result.jail, result.left_out));
+    for (std::string line; std::getline(lines, line);)
+        environment.context().reporter.warn(line);
+}
+
 } // namespace
 
 int cmd_export(Environment& environment) {
@@ -80,13 +89,18 @@ int cmd_export(Environment& environment) {
                                 {"image", result.image},
                                 {"members", result.members},
                                 {"bytes", result.bytes},
-                                {"sha256", result.sha256}});
+                                {"sha256", result.sha256},
+                                {"left_out", left_out_json(result.left_out)}});
     else if (dry_run)
-        environment.say(fmt::format("jail {}: would be exported\n", result.jail));
+        environment.say(fmt::format("jail {}: would be exported\n", result.jail) +
+                        left_out_text(result.jail, result.left_out));
     else if (!request.file.empty())
         environment.say(fmt::format("jail {}: exported to {}, {} bytes, {} {}\n", result.jail,
                                     base::printable(request.file.string()), result.bytes, result.members,
-                                    oci ? "parts" : "members"));
+                                    oci ? "parts" : "members") +
+                        left_out_text(result.jail, result.left_out));
+    else
+        tell_left_out(environment, result);
     return exit_done;
 }
 

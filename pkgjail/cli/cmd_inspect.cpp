@@ -151,7 +151,7 @@ int cmd_list(Environment& environment) {
                             {"ports", ports_text(view)},
                             {"vulnerable_packages", view.vulnerable ? Json(*view.vulnerable) : Json(nullptr)},
                             {"volumes", volumes_json(view)},
-                            {"mounts", mounts_json(view.jail)},
+                            {"mounts", mounts_json(view.jail.mounts)},
                             {"holds", holds_json(view.jail.holds)}});
         environment.print_json({{"jails", list}});
         return exit_done;

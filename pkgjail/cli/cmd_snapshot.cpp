@@ -50,12 +50,15 @@ int cmd_snapshot(Environment& environment) {
     if (environment.json()) {
         Json json = {{"dry_run", dry_run}};
         json.update(snapshot_json(view));
+        json["left_out"] = left_out_json(view.left_out);
         environment.print_json(json);
     } else if (dry_run) {
-        environment.say(fmt::format("jail {}: would make snapshot {}\n", view.jail, view.snapshot.name));
+        environment.say(fmt::format("jail {}: would make snapshot {}\n", view.jail, view.snapshot.name) +
+                        left_out_text(view.jail, view.left_out));
     } else {
         environment.say(fmt::format("jail {}: snapshot {}, {} ({})\n", view.jail, view.snapshot.name,
-                                    jail::format_size(view.snapshot.size_bytes), view.snapshot.method));
+                                    jail::format_size(view.snapshot.size_bytes), view.snapshot.method) +
+                        left_out_text(view.jail, view.left_out));
     }
     return exit_done;
 }

@@ -171,9 +171,29 @@ Json volumes_json(const ops::JailView& view) {
     return list;
 }
 
-Json mounts_json(const catalog::Jail& jail) {
+std::string left_out_text(const std::string& jail, const ops::LeftOut& left_out) {
+    std::string text;
+    for (const catalog::VolumeUseRow& use : left_out.volumes)
+        text += fmt::format("jail {}: volume {} at {} is not in it\n", jail, use.volume,
+                            base::printable(use.path));
+    for (const catalog::HostMountRow& mount : left_out.mounts)
+        text += fmt::format("jail {}: {} of the host at {} is not in it\n", jail,
+                            base::printable(mount.source), base::printable(mount.path));
+    return text;
+}
+
+Json left_out_json(const ops::LeftOut& left_out) {
     Json list = Json::array();
-    for (const catalog::HostMountRow& mount : jail.mounts)
+    for (const catalog::VolumeUseRow& use : left_out.volumes)
+        list.push_back({{"volume", use.volume}, {"path", use.path}});
+    for (const catalog::HostMountRow& mount : left_out.mounts)
+        list.push_back({{"mount", mount.source}, {"path", mount.path}});
+    return list;
+}
+
+Json mounts_json(const std::vector<catalog::HostMountRow>& mounts) {
+    Json list = Json::array();
+    for (const catalog::HostMountRow& mount : mounts)
         list.push_back({{"source", mount.source},
                         {"path", mount.path},
                         {"writable", mount.writable},
@@ -229,7 +249,7 @@ Json jail_json(const ops::JailView& view) {
                  {"vulnerable_packages", or_null(view.vulnerable)},
                  {"holds", holds_json(view.jail.holds)},
                  {"volumes", volumes_json(view)},
-                 {"mounts", mounts_json(view.jail)},
+                 {"mounts", mounts_json(view.jail.mounts)},
                  {"settings", view.jail.settings},
                  {"limits_template", view.jail.limits_template},
                  {"wanted_running", view.jail.wanted_running},

@@ -6,6 +6,7 @@
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/terminal.hpp"
 #include "pkgjail/ops/inspect.hpp"
+#include "pkgjail/ops/snapshot.hpp"
 
 namespace pkgjail::cli {
 
@@ -25,7 +26,10 @@ Json limits_json(const std::vector<jail::LimitReading>& limits);
 Json usage_json(const confine::Usage& usage);
 /// What it has mounted.
 Json volumes_json(const ops::JailView& view);
-Json mounts_json(const catalog::Jail& jail);
+Json mounts_json(const std::vector<catalog::HostMountRow>& mounts);
+/// What a copy of the jail does not have: a line each, empty for nothing; and the same as a list.
+std::string left_out_text(const std::string& jail, const ops::LeftOut& left_out);
+Json left_out_json(const ops::LeftOut& left_out);
 Json jail_json(const ops::JailView& view);
 Json jails_json(const std::vector<ops::JailView>& views);
 

@@ -56,6 +56,7 @@ class Export {
             result.jail = jail_.name;
             result.snapshot = request_.snapshot;
             result.image = source.generation.image_id;
+            result.left_out = LeftOut(jail_);
             return result;
         }
         // Only the configuration goes into an OCI image, and no running jail need stand still for a copy of
@@ -66,6 +67,7 @@ class Export {
         ExportResult result = request_.format == ExportRequest::Format::oci
                                   ? export_oci(session_, source, request_)
                                   : export_tar(source);
+        result.left_out = LeftOut(jail_);
         session_.finish();
         return result;
     }

@@ -8,6 +8,7 @@
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/ops/session.hpp"
+#include "pkgjail/ops/snapshot.hpp"
 
 namespace pkgjail::ops {
 
@@ -29,6 +30,7 @@ struct ExportResult {
     std::uint64_t members = 0; ///< of the archive; of an OCI image: its parts
     std::uint64_t bytes = 0;   ///< of the file, or of all blobs of an OCI image
     std::string sha256;        ///< of the file; of an OCI image: of its manifest
+    LeftOut left_out;
 };
 
 /// A running jail is paused while its files are frozen, never longer; a snapshot is exported as it is. The

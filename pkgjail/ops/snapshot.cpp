@@ -85,7 +85,7 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
     catalog::Snapshot made =
         snapshot_now(session, jail, name.empty() ? name_of_time(session.catalog(), jail, "") : name);
     if (context.dry_run)
-        return {jail.name, made};
+        return {jail.name, made, LeftOut(jail)};
 
     store::SnapshotStaging staging(context.layout, made.id);
     {
@@ -107,7 +107,7 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
     }
     base::step("snapshot.committed");
     session.finish();
-    return {jail.name, made};
+    return {jail.name, made, LeftOut(jail)};
 }
 
 std::vector<SnapshotView> snapshots(const Context& context, const std::string& jail_name) {
@@ -124,7 +124,7 @@ std::vector<SnapshotView> snapshots(const Context& context, const std::string& j
                           : std::vector<catalog::Jail>{require_jail(*catalog, jail_name)};
     for (const catalog::Jail& jail : jails)
         for (catalog::Snapshot& snapshot : catalog::Snapshots(*catalog).of_jail(jail.id))
-            views.push_back({jail.name, std::move(snapshot)});
+            views.push_back({jail.name, std::move(snapshot), {}});
     return views;
 }
 
@@ -134,7 +134,7 @@ SnapshotView drop(const Context& context, const std::string& jail_name, const st
     const catalog::Jail jail = require_jail(session.catalog(), jail_name);
     const catalog::Snapshot snapshot = require_snapshot(session.catalog(), jail, name);
     if (context.dry_run)
-        return {jail.name, snapshot};
+        return {jail.name, snapshot, {}};
     if (!context.reporter.confirm(
             fmt::format("Remove snapshot {} of jail {} and the data in it?", name, jail.name)))
         throw Error(ErrorKind::usage, name, "not removed, because the question was not answered with yes",
@@ -145,7 +145,7 @@ SnapshotView drop(const Context& context, const std::string& jail_name, const st
     store::remove_snapshot(context.layout, snapshot.id);
     remove_unreferenced_images(session);
     session.finish();
-    return {jail.name, snapshot};
+    return {jail.name, snapshot, {}};
 }
 
 } // namespace pkgjail::ops

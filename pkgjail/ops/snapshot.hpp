@@ -4,14 +4,24 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
 
+/// What a jail has mounted that is no part of it, and so in none of its copies.
+struct LeftOut {
+    std::vector<catalog::VolumeUseRow> volumes;
+    std::vector<catalog::HostMountRow> mounts;
+    LeftOut() = default;
+    explicit LeftOut(const catalog::Jail& jail) : volumes(jail.volumes), mounts(jail.mounts) {}
+};
+
 struct SnapshotView {
     std::string jail;
     catalog::Snapshot snapshot;
+    LeftOut left_out; ///< of a snapshot that was just made
 };
 
 /// Copies configuration and data while the jail is paused, or stopped. `name` may be empty: made of the time.

@@ -143,6 +143,75 @@ TEST_CASE("a jail with a private network is reached at its address, by host and 
     CHECK(host.status("third")["address"] == pool_prefix() + "3");
 }
 
+TEST_CASE("an exported jail has a private network where it comes to, with an address of that place",
+          "[system][root][network][private][export]") {
+    if (!test::can_run_jails())
+        return;
+    const std::string before = kernel_state();
+    const test::TempDir directory;
+    const std::string archive = (directory / "web.tar.zst").string();
+    {
+        NetworkHost host;
+        host.must({"install", "nginx", "-j", "web", "--network", "private", "--resolv", "servers=192.0.2.53",
+                   "--limit", "net-out=8M"});
+        host.must({"exec", "web", "sh", "-c", "echo here > /var/marker"});
+        host.must({"export", "web", archive});
+
+        // Beside the jail that it was: another address, nothing else.
+        host.must({"import", archive, "copy"});
+        const auto copy = host.status("copy");
+        CHECK(copy["network"] == "private");
+        CHECK(copy["address"] == pool_prefix() + "3");
+        CHECK(copy["resolv"] == "servers=192.0.2.53");
+        CHECK(host.status("web")["address"] == pool_prefix() + "2");
+        for (const char* end : {"2", "3"})
+            CHECK(test::http_status("http://" + pool_prefix() + end + ":8080/") == 200);
+        CHECK(host.run({"exec", "copy", "cat", "/var/marker"}).out == "here\n");
+        const auto limits = host.run({"limits", "copy", "--json"}).json();
+        for (const auto& limit : limits["limits"])
+            if (limit["limit"] == "net-out") {
+                CHECK(limit["wanted"] == 8u << 20);
+                CHECK(limit["enforcement"] == "enforced");
+            }
+        // What the command says wins over the archive.
+        host.must({"import", archive, "alone", "--network", "none", "--no-start"});
+        CHECK(host.status("alone")["network"] == "none");
+        CHECK(host.status("alone")["address"].is_null());
+        host.must({"destroy", "web", "copy", "alone", "--with-data", "--yes"});
+        CHECK(kernel_state() == before);
+    }
+    NetworkHost elsewhere("29");
+
+    elsewhere.must({"import", archive, "web"});
+
+    CHECK(elsewhere.status("web")["address"] == pool_prefix() + "2");
+    CHECK(test::http_status("http://" + pool_prefix() + "2:8080/") == 200);
+    CHECK(elsewhere.run({"exec", "web", "cat", "/var/marker"}).out == "here\n");
+}
+
+TEST_CASE("a published port comes back with an import, and is refused where it is taken",
+          "[system][root][network][private][export]") {
+    if (!test::can_run_jails() || !has_packet_filter())
+        return;
+    const test::TempDir directory;
+    const std::string archive = (directory / "web.tar.zst").string();
+    NetworkHost host;
+    const int port = test::free_port();
+    host.must({"install", "nginx", "-j", "web", "--network", "private", "--publish",
+               fmt::format("tcp:{}:8080", port)});
+    host.must({"export", "web", archive});
+
+    const CommandResult clash = host.run({"import", archive, "copy"});
+    CHECK(clash.status == 6);
+    CHECK(host.run({"status", "copy"}).status == 5);
+    host.must({"import", archive, "copy", "--publish", "none"});
+    CHECK(host.status("copy")["published"].empty());
+    host.must({"destroy", "web", "copy", "--with-data", "--yes"});
+    host.must({"import", archive, "web"});
+
+    CHECK(test::http_status(fmt::format("http://127.0.0.1:{}/", port)) == 200);
+}
+
 TEST_CASE("addresses run out with a reason, and destroy gives one back", "[system][root][network][private]") {
     if (!test::can_run_jails())
         return;

@@ -90,6 +90,48 @@ TEST_CASE("two jails share a volume, which outlives them", "[system][root][volum
     CHECK(host.run({"catalog", "check"}).status == 0);
 }
 
+TEST_CASE("copies of a jail say which volumes and mounts are not in them, and they come back without",
+          "[system][root][volumes][export]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    const test::TempDir shared;
+    const std::string www = shared.path().string();
+    host.write_config("pkgjail.conf", "[pkgjail]\nallow-mount = " + www + "\n");
+    install(host, "one", {"--volume", "data:/srv/data", "--mount", www + ":/srv/www"});
+    inside(host, "one", "echo outside > /srv/data/file; echo own > /var/own");
+    const nlohmann::json left_out{{{"volume", "data"}, {"path", "/srv/data"}},
+                                  {{"mount", www}, {"path", "/srv/www"}}};
+    const std::string words = "jail one: volume data at /srv/data is not in it\njail one: " + www +
+                              " of the host at /srv/www is not in it\n";
+    const std::string archive = (shared / "one.tar.zst").string();
+
+    CHECK_THAT(well(host, {"snapshot", "one", "-n"}).out, ContainsSubstring(words));
+    CHECK_THAT(well(host, {"snapshot", "one", "first"}).out, ContainsSubstring(words));
+    CHECK(well(host, {"snapshot", "one", "second", "--json"}).json()["left_out"] == left_out);
+    CHECK_THAT(well(host, {"export", "one", archive, "-n"}).out, ContainsSubstring(words));
+    CHECK_THAT(well(host, {"export", "one", archive}).out, ContainsSubstring(words));
+    CHECK(well(host, {"export", "one", archive, "--force", "--json"}).json()["left_out"] == left_out);
+    const CommandResult piped = host.run({"export", "one", "-"});
+    CHECK_THAT(piped.err, ContainsSubstring("jail one: volume data at /srv/data is not in it"));
+    CHECK(piped.out.find("is not in it") == std::string::npos);
+    install(host, "plain");
+    CHECK(well(host, {"snapshot", "plain", "--json"}).json()["left_out"].empty());
+    CHECK(well(host, {"snapshot", "plain", "x"}).out.find("is not in it") == std::string::npos);
+
+    well(host,
+         {"import", archive, "back", "--no-start", "--set", "port=" + std::to_string(test::free_port())});
+
+    const auto back = host.run({"status", "back", "--json"}).json()["jails"][0];
+    CHECK(back["volumes"].empty());
+    CHECK(back["mounts"].empty());
+    CHECK(inside(host, "back", "cat /var/own; ls -A /srv/data /srv/www 2>/dev/null") == "own\n");
+    // What was left out can be given to it.
+    well(host, {"volume", "attach", "back", "data:/srv/data:ro"});
+    CHECK(inside(host, "back", "cat /srv/data/file") == "outside\n");
+    CHECK(host.run({"catalog", "check"}).status == 0);
+}
+
 TEST_CASE("a fresh volume has the owner that its place had, and the service writes into it",
           "[system][root][volumes]") {
     if (!test::can_run_jails())
