@@ -177,14 +177,13 @@ bool FurtherService::reload() {
 }
 
 std::string FurtherService::ask(ControlVerb verb) {
-    const bool up = running_ && ending_ == Ending::none;
     switch (verb) {
     case ControlVerb::reload:
         if (what_.service.reload_signal == 0)
             return "error the service has no reload signal";
         return reload() ? "ok" : "error the service does not run";
     case ControlVerb::start:
-        if (up)
+        if (is_up())
             return "ok already";
         break;
     case ControlVerb::restart:

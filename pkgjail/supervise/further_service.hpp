@@ -42,6 +42,7 @@ class FurtherService {
     /// Whether part() is another one than at the last call.
     bool take_changed() { return std::exchange(changed_, false); }
     bool is_running() const { return running_; }
+    bool is_up() const { return running_ && ending_ == Ending::none; } ///< and was not told to end
     const std::string& name() const { return part_.name; }
 
     /// stopped, backoff → starting. A start that fails is a state, no exception.

@@ -95,6 +95,8 @@ std::string ServiceKeeper::ask_service(const ControlRequest& request) {
         case ControlVerb::reload:
             if (service_.service.reload_signal == 0)
                 return "error the service has no reload signal";
+            if (const auto refused = renew_secrets())
+                return *refused;
             if (!running_ || ending_ != Ending::none ||
                 !base::send_signal(service_process(), service_.service.reload_signal))
                 return "error the service does not run";
@@ -114,19 +116,31 @@ std::string ServiceKeeper::ask_service(const ControlRequest& request) {
     }
     if (ending_ != Ending::none)
         return "error the jail is being stopped";
+    // Whoever begins or is told to look again finds the values of now.
+    const bool looks = request.verb == ControlVerb::reload || request.verb == ControlVerb::restart ||
+                       (request.verb == ControlVerb::start && !(*found)->is_up());
+    if (const auto refused = looks ? renew_secrets() : std::nullopt)
+        return *refused;
     const std::string answer = (*found)->ask(request.verb);
     watch_further();
     save(); // whoever asked may look next
     return answer;
 }
 
-std::string ServiceKeeper::reload() {
+/// Puts the present values into the jail; the answer when that fails.
+std::optional<std::string> ServiceKeeper::renew_secrets() {
     if (running_ && !service_.spec.secrets.empty())
         try {
             driver_.put_secrets(service_.spec, run_directory_);
         } catch (const base::Error& error) {
             return std::string("error ") + error.what();
         }
+    return std::nullopt;
+}
+
+std::string ServiceKeeper::reload() {
+    if (const auto refused = renew_secrets())
+        return *refused;
     bool possible = service_.service.reload_signal != 0;
     bool told = false;
     if (possible && running_ && ending_ == Ending::none &&

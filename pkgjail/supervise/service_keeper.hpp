@@ -92,6 +92,7 @@ class ServiceKeeper {
     bool is_its_turn(const FurtherService& further) const;
     bool stop_next_further();
     void forget_further();
+    std::optional<std::string> renew_secrets();
     std::string reload();
     std::string ask_service(const ControlRequest& request); ///< one of several
 

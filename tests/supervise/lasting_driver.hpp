@@ -28,7 +28,14 @@ class LastingDriver final : public confine::Driver {
         base::ProcessId first = fake.create(spec, run, streams);
         base::write_file_atomically(run / "fake.first",
                                     std::to_string(first.pid) + " " + std::to_string(first.start));
+        if (!spec.secrets.empty())
+            put_secrets(spec, run);
         return first;
+    }
+    /// Each as RUN/secret.NAME.
+    void put_secrets(const confine::JailSpec& spec, const base::HostPath& run) override {
+        for (const confine::Secret& secret : spec.secrets)
+            base::write_file_atomically(run / ("secret." + secret.name), base::read_file(secret.source));
     }
     void start(const confine::JailSpec& spec, const base::HostPath& run) override { fake.start(spec, run); }
     void remove(const std::string& handle, const base::HostPath& run) override {
@@ -60,6 +67,10 @@ class LastingDriver final : public confine::Driver {
     }
     void set_limits(const confine::JailSpec& spec, const base::HostPath& run) override {
         fake.set_limits(spec, run);
+    }
+    /// Its processes see the host's.
+    base::Tree open_root(const std::string&, const base::HostPath&) const override {
+        return base::Tree::open("/");
     }
     confine::Usage usage(const std::string& handle, const base::HostPath& run) const override {
         return recorded(run) ? fake.next_usage : fake.usage(handle, run);

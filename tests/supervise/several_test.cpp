@@ -275,6 +275,45 @@ TEST_CASE("reload reaches the services that have a reload signal", "[supervise][
     web.stop();
 }
 
+TEST_CASE("one of several services that is started, restarted or reloaded finds the secrets of now",
+          "[supervise][services][secrets]") {
+    using supervise::ServiceVerb;
+    const std::string shows =
+        "show() { cat \"$DIR/run/secret.word\"; }; trap show HUP; trap 'exit 0' TERM; show; "
+        "while :; do sleep 0.02; done";
+    Supervised web(shows);
+    web.service.service.reload_signal = SIGHUP;
+    add(web, "one", shows);
+    web.service.spec.secrets = {{"word", web.file("value"), 0, 0}};
+    const auto set = [&](const std::string& value) {
+        base::write_file_atomically(web.file("value"), value + "\n");
+    };
+    std::string seen;
+    const auto ask = [&](const std::string& name, ServiceVerb verb, const std::string& line) {
+        supervise::ask_service(web.run(), name, verb, test::patience);
+        seen += line;
+        test::wait_until([&] { return web.output().size() >= seen.size(); });
+        CHECK(web.output() == seen);
+    };
+    set("0");
+    REQUIRE(show_all(web.settle()) == "ready; one ready");
+    seen = "test/out: 0\none/out: 0\n";
+
+    set("1");
+    ask("one", ServiceVerb::reload, "one/out: 1\n");
+    set("2");
+    ask("one", ServiceVerb::restart, "one/out: 2\n");
+    set("3");
+    ask("one", ServiceVerb::stop, "");
+    ask("one", ServiceVerb::start, "one/out: 3\n");
+    set("4");
+    ask("test", ServiceVerb::reload, "test/out: 4\n");
+    set("5");
+    ask("one", ServiceVerb::start, ""); // runs already, and nobody is told
+    CHECK(base::read_file(web.run() / "secret.word") == "4\n");
+    web.stop();
+}
+
 TEST_CASE("a service whose probe fails is restarted or given up, as its recipe says",
           "[supervise][services]") {
     Supervised web("rm -f \"$DIR/ill\"; echo begun; " + stays);
