@@ -160,7 +160,7 @@ void FurtherService::jail_gone() {
     clear_timers();
     probe_.reset();
     output_.finish();
-    running_ = ever_ready_ = false;
+    running_ = ready_in_jail_ = false;
     command_ = -1;
     followed_.reset();
     ending_ = Ending::none;
@@ -341,7 +341,7 @@ void FurtherService::fail(const std::string& reason) {
 void FurtherService::become_ready(const std::string& why) {
     settled_at_.reset();
     note((was_ready_ ? "ready again: " : "ready: ") + why);
-    was_ready_ = ever_ready_ = true;
+    was_ready_ = ready_in_jail_ = ever_ready_ = true;
     if (part_.state == ServiceState::unhealthy)
         tell(jail::NotifyEvent::well, why);
     enter(ServiceState::ready, why);

@@ -59,7 +59,7 @@ class FurtherService {
     bool is_set_aside() const { return set_aside_; }
     /// Services that have to be ready before it is started.
     const std::vector<std::string>& after() const { return what_.service.after; }
-    bool was_ready() const { return ever_ready_; } ///< since the jail's present start
+    bool was_ready() const { return ready_in_jail_; } ///< since the jail's present start
 
     bool owns(pid_t pid) const;
     /// Kills what the process has left in its group; while the kernel still keeps its number for it.
@@ -103,10 +103,11 @@ class FurtherService {
 
     Ending ending_ = Ending::none;
     std::string ending_reason_;
-    bool running_ = false;    ///< its command, or the process that the pid file names
-    bool set_aside_ = false;  ///< stopped by the operator, alone
-    bool was_ready_ = false;  ///< since its present start
-    bool ever_ready_ = false; ///< since the jail's present start
+    bool running_ = false;       ///< its command, or the process that the pid file names
+    bool set_aside_ = false;     ///< stopped by the operator, alone
+    bool was_ready_ = false;     ///< since its present start
+    bool ready_in_jail_ = false; ///< since the jail's present start
+    bool ever_ready_ = false;    ///< since the supervisor was launched
 
     pid_t command_ = -1; ///< child of ours that was not waited for; -1: none
     base::WallTime started_at_;

@@ -149,6 +149,28 @@ TEST_CASE("when the first service ends the others end with it, and start with it
     web.stop();
 }
 
+TEST_CASE("a further service that was ready once is started again later on, although somebody had waited",
+          "[supervise][services]") {
+    Supervised web("while :; do sleep 0.02; test -e \"$DIR/end\" && rm \"$DIR/end\" && exit 3; done");
+    web.service.attended = true;
+    add(web, "one", "test -e \"$DIR/once\" && rm \"$DIR/once\" && exit 4; exec sleep 1000");
+    REQUIRE(show_all(web.settle()) == "ready; one ready");
+
+    base::write_file_atomically(web.file("once"), "");
+    base::write_file_atomically(web.file("end"), "");
+    const ServiceStatus after = web.wait_for([](const ServiceStatus& now) {
+        return now.state == ServiceState::failed ||
+               (now.restarts == 1 && now.state == ServiceState::ready && !now.further.empty());
+    });
+
+    CHECK(show_all(after) == "ready; one ready");
+    CHECK(after.restarts == 1); // the first one, for its own end only
+    REQUIRE(after.further.size() == 1);
+    CHECK(after.further[0].restarts == 1);
+    CHECK(after.further[0].last_exit == "exit status 4");
+    web.stop();
+}
+
 TEST_CASE("a further service that never reads its signals is killed with its children",
           "[supervise][services]") {
     Supervised web("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done");
