@@ -347,7 +347,14 @@ bool ask_service(const base::HostPath& run_directory, const std::string& service
     for (const base::SteadyTime deadline = base::steady_now() + patience;;) {
         const ServiceStatus status = read_status(run_directory);
         const std::optional<ServicePart> part = part_of(status, service);
-        if (!part || part->state == wanted)
+        if (part && part->state == wanted)
+            return changed;
+        const bool over = status.state == ServiceState::stopped || status.state == ServiceState::failed ||
+                          status.state == ServiceState::unsupervised;
+        if (!part && verb != ServiceVerb::stop && over)
+            throw Error(ErrorKind::unhealthy, "service " + service,
+                        fmt::format("the jail is {}: {}", state_name(status.state), status.reason));
+        if (!part) // the first one, which runs while the jail does
             return changed;
         if (part->state == ServiceState::failed || base::steady_now() >= deadline)
             throw Error(ErrorKind::unhealthy, "service " + service,

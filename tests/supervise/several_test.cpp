@@ -171,6 +171,24 @@ TEST_CASE("a further service that was ready once is started again later on, alth
     web.stop();
 }
 
+TEST_CASE("whoever waits for one service hears that the jail has ended meanwhile", "[supervise][services]") {
+    using supervise::ServiceVerb;
+    Supervised web("while :; do sleep 0.02; test -e \"$DIR/end\" && exit 3; done");
+    web.service.service.restart.budget = 0;
+    add(web, "one", "test -e \"$DIR/again\" && touch \"$DIR/end\"; touch \"$DIR/again\"; " + stays)
+        .service.health.probe = command_probe("test ! -e \"$DIR/end\"");
+    REQUIRE(show_all(web.settle()) == "ready; one ready");
+
+    try {
+        supervise::ask_service(web.run(), "one", ServiceVerb::restart, test::patience);
+        FAIL("it is said to be ready");
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::unhealthy);
+        CHECK_THAT(error.what(), ContainsSubstring("service one: the jail is failed: exit status 3"));
+    }
+    CHECK(web.supervisor_exit() == 1);
+}
+
 TEST_CASE("a further service that never reads its signals is killed with its children",
           "[supervise][services]") {
     Supervised web("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done");
