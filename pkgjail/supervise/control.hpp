@@ -95,7 +95,8 @@ class ControlClient {
     /// no version of ours.
     static std::optional<ControlClient> connect(const base::HostPath& run_directory);
     /// In the version that both sides speak; what needs a newer one than the supervisor's is
-    /// Error{conflict}. False when the supervisor has gone.
+    /// Error{conflict}, and Error{busy} where it said nothing of its versions. False when the supervisor has
+    /// gone.
     bool send(std::string_view request);
     /// One line without its newline; nullopt when the connection ended before or `deadline` passed.
     std::optional<std::string> read_line(base::SteadyTime deadline);
@@ -112,6 +113,7 @@ class ControlClient {
     std::string received_;
     bool ended_ = false;
     int version_ = lowest_control_version; ///< that both sides speak
+    bool silent_ = false;                  ///< it said nothing of its versions, and may know more
 };
 
 } // namespace pkgjail::supervise

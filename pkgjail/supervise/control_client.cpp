@@ -48,15 +48,16 @@ std::optional<ControlClient> ControlClient::open(const base::HostPath& run_direc
 
 std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory) {
     int version = lowest_control_version;
+    bool silent = false;
     if (auto asking = open(run_directory); !asking) {
         return std::nullopt;
     } else if (asking->send_line("version")) {
         // No answer is for whoever asks the real question to judge, and an error is a supervisor of
         // version 1.
-        const std::string answer =
-            asking->read_line(base::steady_now() + version_patience).value_or("error no answer");
+        const auto answer = asking->read_line(base::steady_now() + version_patience);
+        silent = !answer;
         int lowest = 0, highest = 0;
-        if (std::sscanf(answer.c_str(), "ok %d %d", &lowest, &highest) == 2) {
+        if (answer && std::sscanf(answer->c_str(), "ok %d %d", &lowest, &highest) == 2) {
             if (lowest > control_version)
                 throw base::Error(
                     base::ErrorKind::conflict, control_path(run_directory).string(),
@@ -68,14 +69,20 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
         }
     }
     auto client = open(run_directory);
-    if (client)
+    if (client) {
         client->version_ = version;
+        client->silent_ = silent;
+    }
     return client;
 }
 
 bool ControlClient::send(std::string_view request) {
     if (version_ == lowest_control_version) {
-        const bool has_service = request.find(' ') != std::string_view::npos;
+        const std::size_t space = request.find(' ');
+        const bool has_service = space != std::string_view::npos;
+        if (has_service && silent_)
+            throw base::Error(base::ErrorKind::busy, "service " + std::string(request.substr(space + 1)),
+                              "its supervisor does not answer", "try again");
         if (has_service)
             throw base::Error(base::ErrorKind::conflict, std::string(request),
                               "its supervisor is of an older pkgjail and does not know single services",

@@ -36,6 +36,8 @@ std::string recorded_state(const base::ProcessId& process) {
            who + ", \"service\": " + who + "}";
 }
 
+const std::string silence = "(nothing)"; ///< as an answer
+
 /// Plays a supervisor from what one answered: request → answer; anything else gets "error unknown request".
 class Recorded {
   public:
@@ -69,7 +71,7 @@ class Recorded {
             };
             if (::poll(&waiting, 1, 20) != 1)
                 continue;
-            const base::Fd peer(::accept(listener_.get(), nullptr, nullptr));
+            base::Fd peer(::accept(listener_.get(), nullptr, nullptr));
             char buffer[200];
             const ssize_t count = ::read(peer.get(), buffer, sizeof buffer);
             if (count <= 0)
@@ -80,6 +82,10 @@ class Recorded {
                 asked_ += request + "\n";
             }
             const auto found = answers_.find(request);
+            if (found != answers_.end() && found->second == silence) {
+                unanswered_.push_back(std::move(peer));
+                continue;
+            }
             const std::string answer =
                 (found == answers_.end() ? "error unknown request" : found->second) + "\n";
             if (::write(peer.get(), answer.data(), answer.size()) < 0)
@@ -95,6 +101,7 @@ class Recorded {
     std::map<std::string, std::string> answers_;
     std::optional<base::Lock> lock_;
     base::Fd listener_;
+    std::vector<base::Fd> unanswered_;
     std::atomic<bool> over_{false};
     std::mutex mutex_;
     std::string asked_;
@@ -151,6 +158,21 @@ TEST_CASE("a newer supervisor that still speaks our version is spoken to in ours
     CHECK(failure([&] { supervise::reload(newer.run()); }) == "it is busy");
 
     CHECK(newer.asked() == "version\n2 reload worker\nversion\n2 reload\n");
+}
+
+TEST_CASE("a supervisor that is too busy to answer is not taken for an old one", "[supervise][control]") {
+    Recorded busy({{"version", silence}});
+
+    try {
+        supervise::ask_service(busy.run(), "worker", supervise::ServiceVerb::restart, 1s);
+        FAIL("it is said to be restarted");
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::busy);
+        CHECK(error.object() == "service worker");
+        CHECK(error.cause() == "its supervisor does not answer");
+        CHECK(error.hint() == "try again");
+    }
+    CHECK(busy.asked() == "version\n");
 }
 
 TEST_CASE("a state file of another format is said to be one", "[supervise][control]") {
