@@ -44,6 +44,9 @@ class FurtherService {
     bool is_running() const { return running_; }
     bool is_up() const { return running_ && ending_ == Ending::none; } ///< and was not told to end
     const std::string& name() const { return part_.name; }
+    /// Our child, while it was not waited for; -1: none. Where a pid file names another process, it may stay
+    /// beside that.
+    pid_t command() const { return command_; }
 
     /// stopped, backoff → starting. A start that fails is a state, no exception.
     void start();

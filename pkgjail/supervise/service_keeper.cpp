@@ -244,9 +244,12 @@ void ServiceKeeper::reap() {
 
 std::vector<pid_t> ServiceKeeper::own_processes() const {
     std::vector<pid_t> pids = {status_.service->pid};
-    for (const auto& further : further_)
+    for (const auto& further : further_) {
         if (further->part().process)
             pids.push_back(further->part().process->pid);
+        if (further->command() > 0)
+            pids.push_back(further->command());
+    }
     return pids;
 }
 

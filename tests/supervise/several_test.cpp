@@ -189,6 +189,27 @@ TEST_CASE("whoever waits for one service hears that the jail has ended meanwhile
     CHECK(web.supervisor_exit() == 1);
 }
 
+TEST_CASE("a command that stays beside the process that it started survives a probe that hangs",
+          "[supervise][services]") {
+    Supervised web(stays);
+    web.service.health.probe = command_probe("test ! -e \"$DIR/hang\" || exec sleep 1000");
+    web.service.health.timeout = 200ms;
+    auto& one = add(web, "one", "echo $$ > \"$DIR/parent\"; sleep 1000 & echo $! > \"$DIR/pid\"; wait");
+    one.service.pid_file = web.file("pid").string();
+    const ServiceStatus before = web.settle();
+    REQUIRE(show_all(before) == "ready; one ready");
+    const auto parent =
+        base::identify_process(static_cast<pid_t>(std::stoi(base::read_file(web.file("parent")))));
+    REQUIRE(parent);
+    REQUIRE(before.further[0].process != parent);
+
+    base::write_file_atomically(web.file("hang"), "");
+    REQUIRE(web.wait_for(ServiceState::unhealthy).state == ServiceState::unhealthy);
+
+    CHECK(base::is_alive(*parent));
+    web.stop();
+}
+
 TEST_CASE("a further service that never reads its signals is killed with its children",
           "[supervise][services]") {
     Supervised web("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done");
