@@ -13,6 +13,7 @@
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/store/accounts.hpp"
+#include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -189,9 +190,10 @@ void add_secrets(const Context& context, const catalog::Jail& jail,
         const jail::Service* service = found != needed.end()                 ? found->second
                                        : recipe && !recipe->services.empty() ? &recipe->services.front()
                                                                              : nullptr;
-        const confine::Identity owner = service != nullptr
-                                            ? store::find_identity(config, service->user, service->group)
-                                            : confine::Identity{};
+        const confine::Identity user = service != nullptr
+                                           ? store::find_identity(config, service->user, service->group)
+                                           : confine::Identity{};
+        const base::Owner owner = store::permitted_owner({user.uid, user.gid});
         spec.secrets.push_back({file.name, context.layout.secret(jail.id, file.name), owner.uid, owner.gid});
     }
 }

@@ -61,6 +61,13 @@ class OrdinaryUser {
                                    "exec chroot --userspec=61234:61234 --groups= \"$0\" \"$@\"";
         return run_through({unshare->string(), "-m", "/bin/sh", "-c", script, root.string()}, arguments);
     }
+    /// Root's: the user reads it.
+    fs::path write_config(const std::string& name, const std::string& text) const {
+        const fs::path file = directory_ / "etc" / name;
+        fs::create_directories(file.parent_path());
+        std::ofstream(file) << text;
+        return file;
+    }
     fs::path state() const { return directory_ / "home" / ".local" / "state" / "pkgjail"; }
     bool makes_jails() const {
         const auto result = run({"update"});
@@ -166,6 +173,30 @@ TEST_CASE("a service with an account of its own runs as the one user, without ro
     const auto facts = base::read_file("/proc/" + std::to_string(pid) + "/status");
     CHECK(line_with(facts, "Uid:") == "Uid:\t61234\t61234\t61234\t61234");
     CHECK(line_with(facts, "CapBnd:") == "CapBnd:\t0000000000000000");
+}
+
+TEST_CASE("a service of an ordinary user's jail finds its secret, and another value of it", "[user][root]") {
+    if (!test::can_run_jails())
+        return;
+    const OrdinaryUser user;
+    if (!user.makes_jails())
+        return;
+    user.write_config("recipes.d/vault.recipe",
+                      "[recipe]\nsummary = a test\npackage = redis\n[service]\n"
+                      "command = /bin/sh -c 'trap : HUP; while :; do sleep 0.1; done'\nuser = redis\n"
+                      "group = redis\nreload-signal = HUP\nsecret = password\n");
+    const std::string value = user.write_config("value", "s3cr3t\n");
+
+    const auto installed =
+        user.run({"install", "redis", "-j", "vault", "--recipe", "vault", "--secret", "password=" + value});
+
+    CAPTURE(installed.out, installed.err);
+    REQUIRE(installed.status == 0);
+    CHECK(user.run({"exec", "vault", "cat", "/run/secrets/password"}).out == "s3cr3t\n");
+    CHECK(user.run({"exec", "vault", "stat", "-c", "%a", "/run/secrets/password"}).out == "400\n");
+    const auto reloaded = user.run({"reload", "vault"});
+    INFO(reloaded.err);
+    CHECK(reloaded.status == 0);
 }
 
 TEST_CASE("an ordinary user's jails hold against every attempt", "[user][escape][root]") {
