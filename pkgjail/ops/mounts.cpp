@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include "pkgjail/base/step.hpp"
@@ -36,9 +38,16 @@ void check_source(const Context& context, const std::string& source) {
         throw Error(ErrorKind::denied, source, problem + " and cannot be mounted into a jail");
     const auto& allowed = context.config.allow_mounts;
     const RootPath path = RootPath::parse(source);
-    if (std::any_of(allowed.begin(), allowed.end(),
-                    [&](const base::HostPath& one) { return path.is_within(RootPath::parse(one.string())); }))
-        return;
+    if (std::any_of(allowed.begin(), allowed.end(), [&](const base::HostPath& one) {
+            return path.is_within(RootPath::parse(one.string()));
+        })) {
+        if (::geteuid() == 0)
+            return;
+        throw Error(ErrorKind::denied, source,
+                    "can only be mounted into a jail of root's, because an ordinary user may mount nothing "
+                    "of the host",
+                    "pkgjail volume create VOLUME makes a directory that the jail can have instead");
+    }
     std::string list;
     for (const base::HostPath& one : allowed)
         list += (list.empty() ? "" : ", ") + one.string();

@@ -18,7 +18,8 @@ namespace pkgjail::ops {
 jail::MountWords mounts_of(const catalog::Jail& jail);
 
 /// Error{conflict} for a place inside that may not be covered or is taken by another of them, Error{denied}
-/// for a source that is not allowed. Whether the source exists is not looked at.
+/// for a source that is not allowed, and for every source where we are not root. Whether the source exists is
+/// not looked at.
 void check_mounts(const Context& context, const jail::MountWords& mounts,
                   const std::vector<base::RootPath>& data_paths);
 

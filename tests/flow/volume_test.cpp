@@ -2,6 +2,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -183,6 +184,10 @@ TEST_CASE("nothing of the host is mounted that pkgjail.conf does not allow, and 
                ContainsSubstring("holds STATE, which is pkgjail's own"));
     CHECK_THAT(why(host.etc().string()), ContainsSubstring("belongs to ETC, which is pkgjail's own"));
 
+    if (::geteuid() != 0) {
+        CHECK_THAT(why("/srv/www"), ContainsSubstring("can only be mounted into a jail of root's"));
+        return;
+    }
     CHECK(well(host, {"volume", "attach", "web", "/srv/www:/srv/www"}).out ==
           "jail web: has /srv/www:/srv/www:ro\n");
     CHECK(well(host, {"volume", "attach", "web", "/srv/www:/srv/www:rw"}).out ==
@@ -196,7 +201,8 @@ TEST_CASE("catalog check finds volumes that are not there, and those that nobody
     record(host, "web");
     host.write_config("pkgjail.conf", "[pkgjail]\nallow-mount = /srv\n");
     well(host, {"volume", "attach", "web", "data:/srv/data"});
-    well(host, {"volume", "attach", "web", "/srv/www:/srv/www"});
+    if (::geteuid() == 0)
+        well(host, {"volume", "attach", "web", "/srv/www:/srv/www"});
     well(host, {"volume", "create", "spare"});
     const std::filesystem::path files = volume(host, "data")["path"].get<std::string>();
     std::ofstream(files / "kept") << "x";
@@ -217,6 +223,10 @@ TEST_CASE("catalog check finds volumes that are not there, and those that nobody
 }
 
 TEST_CASE("a declaration's volumes and mounts are compared with the jail's", "[flow][volume][apply]") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root's jails have mounts");
+        return;
+    }
     const Host host;
     record(host, "web");
     host.write_config("pkgjail.conf", "[pkgjail]\nallow-mount = /srv\n");

@@ -199,6 +199,24 @@ TEST_CASE("a service of an ordinary user's jail finds its secret, and another va
     CHECK(reloaded.status == 0);
 }
 
+TEST_CASE("a directory of the host is refused to an ordinary user's jail before anything is made",
+          "[user][root]") {
+    if (!test::can_run_jails())
+        return;
+    const OrdinaryUser user;
+    if (!user.makes_jails())
+        return;
+    user.write_config("pkgjail.conf", "[pkgjail]\nallow-mount = /srv\n");
+
+    const auto refused = user.run({"install", "nginx", "--no-start", "--mount", "/srv/www:/srv/www"});
+
+    CHECK(refused.status == 77);
+    CHECK(refused.err.find("/srv/www: can only be mounted into a jail of root's, because an ordinary user "
+                           "may mount nothing of the host\nhint: pkgjail volume create VOLUME makes a "
+                           "directory that the jail can have instead\n") != std::string::npos);
+    CHECK(user.run({"status", "nginx"}).status == 5);
+}
+
 TEST_CASE("an ordinary user's jails hold against every attempt", "[user][escape][root]") {
     if (!test::can_run_jails())
         return;
