@@ -1,4 +1,4 @@
-# `cmake --install`: programs, recipes, limit templates, example configuration, manual pages.
+# `cmake --install`: programs, recipes, limit templates, schemas, example configuration, manual pages.
 install(TARGETS pkgjail RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 install(TARGETS pkgjail-supervisor RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
 foreach(helper pkgjail-enter pkgjail-escape)
@@ -6,7 +6,7 @@ foreach(helper pkgjail-enter pkgjail-escape)
         install(TARGETS ${helper} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR})
     endif()
 endforeach()
-install(DIRECTORY recipes etc/limits.d DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgjail)
+install(DIRECTORY recipes etc/limits.d etc/schemas DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgjail)
 install(FILES etc/pkgjail.conf etc/repositories.conf DESTINATION ${CMAKE_INSTALL_DATADIR}/examples/pkgjail)
 # Alerts, a scrape configuration and a dashboard to copy from.
 install(FILES etc/prometheus/pkgjail.rules.yml etc/prometheus/scrape.yml etc/grafana/pkgjail.json

@@ -140,6 +140,21 @@ struct JsonSchema::Check {
                                          [&](const Json& rule) { return fits(value, rule, document); });
         if (count == 0 || (keyword == "oneOf" && count > 1))
             fault(path, "fits " + std::to_string(count) + " of " + keyword);
+        if (count == 0)
+            nearest(rules, value, document, path);
+    }
+
+    /// What keeps the value from the alternative that it comes nearest to.
+    void nearest(const Json& rules, const Json& value, const std::string& document,
+                 const std::string& path) const {
+        std::vector<std::string> fewest;
+        for (const Json& rule : rules) {
+            std::vector<std::string> found;
+            Check{all, found}.run(value, rule, document, path);
+            if (fewest.empty() || found.size() < fewest.size())
+                fewest = std::move(found);
+        }
+        faults.insert(faults.end(), fewest.begin(), fewest.end());
     }
 
     void object(const std::string& keyword, const Json& rule, const Json& value, const Json& schema,
@@ -212,10 +227,13 @@ struct JsonSchema::Check {
     }
 };
 
-JsonSchema::JsonSchema(const std::vector<std::filesystem::path>& files) {
+JsonSchema::JsonSchema(const std::vector<std::filesystem::path>& files,
+                       const std::function<void(Json&)>& change) {
     for (const std::filesystem::path& file : files) {
         std::ifstream stream(file);
         Json schema = Json::parse(stream);
+        if (change)
+            change(schema);
         const std::string name = last_part(schema.value("$id", file.filename().string()));
         if (first_.empty())
             first_ = name;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,7 +15,9 @@ namespace pkgjail::test {
 class JsonSchema {
   public:
     /// The first file's schema; the others are what it refers to, by their "$id".
-    explicit JsonSchema(const std::vector<std::filesystem::path>& files);
+    /// `change` is done to each schema once it is read.
+    explicit JsonSchema(const std::vector<std::filesystem::path>& files,
+                        const std::function<void(nlohmann::json&)>& change = {});
 
     /// A line for each fault: "/components/0/type: is none of the allowed values"; empty: valid.
     std::vector<std::string> faults(const nlohmann::json& document) const;

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/json_outputs.hpp"
+
 namespace pkgjail::test {
 
 namespace {
@@ -57,6 +59,7 @@ CommandResult Host::run(const std::vector<std::string>& arguments,
     result.status = output.exit.signalled ? 128 + output.exit.value : output.exit.value;
     result.out = output.out;
     result.err = output.err;
+    check_json_output(arguments, result.out);
     return result;
 }
 
