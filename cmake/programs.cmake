@@ -14,7 +14,8 @@ pkgjail_program(pkgjail pkgjail/cli/main.cpp cli)
 pkgjail_program(pkgjail-supervisor pkgjail/supervise/main.cpp supervise)
 
 # Where an installation has its configuration; recipes and limit templates are found from the program (../share/pkgjail), so that a build directory runs as it is.
-target_compile_definitions(pkgjail_cli PRIVATE PKGJAIL_CONFIG_DIR="${CMAKE_INSTALL_FULL_SYSCONFDIR}/pkgjail")
+set_property(SOURCE ${CMAKE_SOURCE_DIR}/pkgjail/cli/environment.cpp APPEND PROPERTY COMPILE_DEFINITIONS
+    PKGJAIL_CONFIG_DIR="${CMAKE_INSTALL_FULL_SYSCONFDIR}/pkgjail")
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/pkgjail)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/recipes ${CMAKE_BINARY_DIR}/share/pkgjail/recipes SYMBOLIC)
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/etc/limits.d ${CMAKE_BINARY_DIR}/share/pkgjail/limits.d SYMBOLIC)
