@@ -1,6 +1,9 @@
 #include "pkgjail/cli/status_page.hpp"
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -23,18 +26,25 @@ constexpr const char* style = R"(
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 76rem; padding: 1rem; font: 1rem/1.45 system-ui, sans-serif;
   color: var(--ink); background: var(--ground); }
-header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 0 1rem; margin-bottom: 1rem; }
+header { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem 1rem; margin-bottom: 1rem; }
 h1 { font-size: 1.4rem; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
 header p, footer, .soft { color: var(--soft); margin: 0; }
-main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
-article { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem;
-  min-width: 0; }
-article > div { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 1rem; }
-.state { font-weight: 600; }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1rem;
+  align-items: start; }
+article { background: var(--card); border: 1px solid var(--line); border-left: .3rem solid var(--soft);
+  border-radius: .5rem; padding: 1rem; min-width: 0; }
+article.good { border-left-color: var(--good); } article.warn { border-left-color: var(--warn); }
+article.bad { border-left-color: var(--bad); }
+article > div { display: flex; justify-content: space-between; align-items: baseline; gap: 0 1rem; }
+h2 { min-width: 0; }
+.state { font-weight: 600; white-space: nowrap; }
+.word { display: inline-block; max-width: 100%; } time { white-space: nowrap; }
+a { color: var(--fill); }
+article.good, article.warn, article.bad, article.soft { color: var(--ink); }
 .good { color: var(--good); } .warn { color: var(--warn); } .bad { color: var(--bad); }
 .reason { margin: .25rem 0 0; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem .75rem; margin: .75rem 0 0; }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem .75rem; margin: .75rem 0 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .bar { display: block; height: .5rem; margin-top: .2rem; border-radius: .25rem; background: var(--track);
   overflow: hidden; }
@@ -98,12 +108,51 @@ std::string conflicts_row(const ops::JailView& view) {
     return row("Conflicts", "<span class=\"warn\">" + paths + "</span>");
 }
 
+/// Whole words on a line where they have room, although they have hyphens.
+std::string words_html(const std::string& text) {
+    std::string result;
+    std::istringstream words(text);
+    for (std::string word; words >> word;)
+        result += (result.empty() ? "" : " ") + ("<span class=\"word\">" + html(word) + "</span>");
+    return result;
+}
+
+/// "2026-11-22 10:39:23 UTC".
+std::string time_html(base::WallTime time) {
+    const std::string machine = base::format_time(time);
+    std::string text = machine.substr(0, machine.find('Z')) + " UTC";
+    if (const auto at = text.find('T'); at < text.find(' '))
+        text[at] = ' ';
+    return fmt::format("<time datetime=\"{}\">{}</time>", machine, text);
+}
+
+/// "3 ready, 1 failed", in the colours of the states.
+std::string counts_html(const Page& page) {
+    std::vector<std::pair<ServiceState, int>> counts;
+    for (const PageJail& jail : page.jails) {
+        const ServiceState state = jail.view->status.state;
+        const auto found =
+            std::find_if(counts.begin(), counts.end(), [&](const auto& one) { return one.first == state; });
+        if (found == counts.end())
+            counts.emplace_back(state, 1);
+        else
+            ++found->second;
+    }
+    std::sort(counts.begin(), counts.end());
+    std::string text;
+    for (const auto& [state, count] : counts)
+        text += fmt::format("{}<span class=\"{}\">{} {}</span>", text.empty() ? "" : ", ", state_class(state),
+                            count, supervise::state_name(state));
+    return text.empty() ? "" : "<p>" + text + "</p>";
+}
+
 std::string article(const PageJail& jail) {
     const ops::JailView& view = *jail.view;
     const auto& usage = view.usage;
-    std::string text = fmt::format("<article>\n<div><h2>{}</h2><span class=\"state {}\">{}</span></div>\n",
-                                   html(view.jail.name), state_class(view.status.state),
-                                   supervise::state_name(view.status.state));
+    const char* color = state_class(view.status.state);
+    std::string text =
+        fmt::format("<article class=\"{1}\">\n<div><h2>{0}</h2><span class=\"state {1}\">{2}</span></div>\n",
+                    html(view.jail.name), color, supervise::state_name(view.status.state));
     if (view.status.state == ServiceState::ready)
         text += "<p class=\"reason soft\">" + html(state_text(view.status)) + "</p>\n";
     else if (!view.status.reason.empty())
@@ -120,12 +169,15 @@ std::string article(const PageJail& jail) {
                   limit_of(view, jail::LimitKind::memory), jail::LimitKind::memory);
     text += usage_row("Processes", as_double(usage.processes), std::to_string(usage.processes.value_or(0)),
                       limit_of(view, jail::LimitKind::processes), jail::LimitKind::processes);
+    if (learns(view.status))
+        text += row("Profile", fmt::format("<span class=\"warn\">not held to {}: it learns</span>",
+                                           jail::profile_name(*view.status.learning)));
     if (view.status.restarts > 0)
         text += row("Restarts", std::to_string(view.status.restarts));
     text += row("Last change",
-                fmt::format("generation {}, {}<br><span class=\"soft\">{}</span>", view.generation.number,
-                            base::format_time(base::from_unix(view.generation.created_at)),
-                            html(view.generation.command)));
+                fmt::format("<span class=\"word\">generation {},</span> {}<br><span class=\"soft\">{}</span>",
+                            view.generation.number, time_html(base::from_unix(view.generation.created_at)),
+                            words_html(view.generation.command)));
     if (view.image) {
         std::string packages = std::to_string(view.image->packages.size());
         packages += jail.upgradable == 0
@@ -174,8 +226,8 @@ std::string status_page(const Page& page) {
                     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                     "<meta http-equiv=\"refresh\" content=\"15\">\n"
                     "<title>{0}: {1} of {2} jails ready</title>\n<style>{3}</style>\n</head>\n<body>\n"
-                    "<header><h1>{0}</h1><p>{1} of {2} jails ready</p><p>{4}</p></header>\n<main>\n",
-                    html(page.host), ready, page.jails.size(), style, base::format_time(page.at));
+                    "<header><h1>{0}</h1>{5}<p>{4}</p></header>\n<main>\n",
+                    html(page.host), ready, page.jails.size(), style, time_html(page.at), counts_html(page));
     for (const PageJail& jail : page.jails)
         text += article(jail);
     text += "</main>\n";
