@@ -88,6 +88,26 @@ Json time_or_null(const std::optional<base::WallTime>& time) {
 
 } // namespace
 
+std::string left_out_text(const std::string& jail, const ops::LeftOut& left_out) {
+    std::string text;
+    for (const catalog::VolumeUseRow& use : left_out.volumes)
+        text += fmt::format("jail {}: volume {} at {} is not in it\n", jail, use.volume,
+                            base::printable(use.path));
+    for (const catalog::HostMountRow& mount : left_out.mounts)
+        text += fmt::format("jail {}: {} of the host at {} is not in it\n", jail,
+                            base::printable(mount.source), base::printable(mount.path));
+    return text;
+}
+
+Json left_out_json(const ops::LeftOut& left_out) {
+    Json list = Json::array();
+    for (const catalog::VolumeUseRow& use : left_out.volumes)
+        list.push_back({{"volume", use.volume}, {"path", use.path}});
+    for (const catalog::HostMountRow& mount : left_out.mounts)
+        list.push_back({{"mount", mount.source}, {"path", mount.path}});
+    return list;
+}
+
 Json limits_json(const std::vector<jail::LimitReading>& limits) {
     Json list = Json::array();
     for (const jail::LimitReading& limit : limits)
@@ -168,26 +188,6 @@ Json volumes_json(const ops::JailView& view) {
                         {"shared_with",
                          shared == view.volumes_shared.end() ? std::vector<std::string>{} : shared->second}});
     }
-    return list;
-}
-
-std::string left_out_text(const std::string& jail, const ops::LeftOut& left_out) {
-    std::string text;
-    for (const catalog::VolumeUseRow& use : left_out.volumes)
-        text += fmt::format("jail {}: volume {} at {} is not in it\n", jail, use.volume,
-                            base::printable(use.path));
-    for (const catalog::HostMountRow& mount : left_out.mounts)
-        text += fmt::format("jail {}: {} of the host at {} is not in it\n", jail,
-                            base::printable(mount.source), base::printable(mount.path));
-    return text;
-}
-
-Json left_out_json(const ops::LeftOut& left_out) {
-    Json list = Json::array();
-    for (const catalog::VolumeUseRow& use : left_out.volumes)
-        list.push_back({{"volume", use.volume}, {"path", use.path}});
-    for (const catalog::HostMountRow& mount : left_out.mounts)
-        list.push_back({{"mount", mount.source}, {"path", mount.path}});
     return list;
 }
 

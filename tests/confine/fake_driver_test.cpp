@@ -118,6 +118,18 @@ TEST_CASE("a fake jail keeps the order of its life", "[confine][fake]") {
     ::waitpid(first.pid, nullptr, 0);
 }
 
+TEST_CASE("a driver without means for it says that no jail can learn", "[confine][fake][learn]") {
+    test::FakeDriver driver;
+    std::string text;
+    try {
+        driver.check_learning();
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::configuration);
+        text = error.what();
+    }
+    CHECK(text == "--learn: driver fake cannot tell what a profile would deny");
+}
+
 TEST_CASE("a fake jail can be told to fail", "[confine][fake]") {
     const test::TempDir dir;
     test::FakeDriver driver;
