@@ -1,6 +1,7 @@
 // What is asked of a confined process in one go: a list of vulnerabilities, a signature.
 #include <utility>
 
+#include "pkgjail/format/changed_package.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/confined_stream.hpp"
 #include "pkgjail/format/reading_server.hpp"
@@ -52,13 +53,19 @@ X509Signer verify_x509(std::string_view signature, std::string_view content, con
         encode(X509Question{std::string(signature), std::string(content), trust, use, base::to_unix(now)});
     TextSource input(question);
     ConfinedStream stream(input, {ReadingKind::x509, 0, 0, name}, serve_reading);
-    const Frame frame = stream.next();
-    if (frame.type != FrameType::signer)
-        stream.refuse();
-    X509Signer signer = decode_signer(frame.content, name);
-    if (stream.next().type != FrameType::end)
-        stream.refuse();
-    return signer;
+    try {
+        const Frame frame = stream.next();
+        if (frame.type != FrameType::signer)
+            stream.refuse();
+        X509Signer signer = decode_signer(frame.content, name);
+        if (stream.next().type != FrameType::end)
+            stream.refuse();
+        return signer;
+    } catch (const base::Error& error) {
+        if (is_x509_changed_hint(error.hint())) // whose kind alone comes from over there
+            throw ChangedAfterSigning(error.object(), error.cause(), error.hint());
+        throw;
+    }
 }
 
 } // namespace pkgjail::format

@@ -16,6 +16,7 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/changed_package.hpp"
 
 namespace pkgjail::format {
 namespace {
@@ -161,7 +162,8 @@ class Judgement {
         if (PKCS7_verify(pkcs7.get(), chain_.get(), nullptr, text.get(), nullptr,
                          PKCS7_BINARY | PKCS7_NOVERIFY) != 1) {
             forget_errors();
-            refuse("its signature is not over this package: one of them was changed", hint::changed);
+            throw ChangedAfterSigning(
+                name_, "its signature is not over this package: one of them was changed", hint::changed);
         }
         X509* const signer = sk_X509_value(signers.get(), 0);
         follow_chain(signer, pkcs7->d.sign->cert);
@@ -260,6 +262,10 @@ class Judgement {
 X509Signer judge_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
                       X509Use use, base::WallTime now, const std::string& name) {
     return Judgement(trust, use, now, name).run(signature, content);
+}
+
+bool is_x509_changed_hint(std::string_view text) {
+    return text == hint::changed;
 }
 
 bool is_x509_hint(std::string_view text) {

@@ -29,8 +29,9 @@ struct X509Signer {
 
 /// Who signed `content`, as a confined process finds it: exactly one signer, whose certificate is no
 /// authority's, is for `use`, valid at `now`, not revoked where there are lists of that, and leads to an
-/// anchor. Throws Error{trust} with `name` as object and a cause of its own for each of these;
-/// Error{configuration} when the trusted texts hold no certificate.
+/// anchor. Throws Error{trust} with `name` as object and a cause of its own for each of these,
+/// ChangedAfterSigning where the signature is over something else; Error{configuration} when the trusted
+/// texts hold no certificate.
 X509Signer verify_x509(std::string_view signature, std::string_view content, const X509Trust& trust,
                        X509Use use, base::WallTime now, const std::string& name);
 
@@ -39,5 +40,7 @@ X509Signer judge_x509(std::string_view signature, std::string_view content, cons
                       X509Use use, base::WallTime now, const std::string& name);
 /// Whether this is one of the hints that it gives.
 bool is_x509_hint(std::string_view hint);
+/// Whether it is the one of a ChangedAfterSigning.
+bool is_x509_changed_hint(std::string_view hint);
 
 } // namespace pkgjail::format

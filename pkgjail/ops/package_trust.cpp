@@ -1,4 +1,5 @@
 #include "pkgjail/ops/package_trust.hpp"
+#include "pkgjail/format/changed_package.hpp"
 
 #include <fmt/core.h>
 
@@ -73,6 +74,8 @@ std::string PackageTrust::prove_signature(const jail::RepositoryConfig& reposito
     std::string proof;
     try {
         proof = check_signature(repository, rules, pkgname, archive);
+    } catch (const format::ChangedAfterSigning&) {
+        throw; // whatever may be accepted without a signature
     } catch (const Error& error) {
         if (rules.verification == Verification::always || error.kind() != ErrorKind::trust ||
             !context_.reporter.confirm(
@@ -108,8 +111,8 @@ std::string PackageTrust::check_signature(const jail::RepositoryConfig& reposito
             "index-signed");
     }
     if (signature->pkgname != pkgname)
-        throw Error(
-            ErrorKind::trust, pkgname,
+        throw format::ChangedAfterSigning(
+            pkgname,
             fmt::format("the signed package is {}, and the index promises {}", signature->pkgname, pkgname),
             "run `pkgjail update`; if it stays, the repository is damaged");
     return repo::prove_package(signature->parts, rules, pkgname);

@@ -205,6 +205,12 @@ TEST_CASE("the words of VERIFIED_INSTALLATION decide what is asked", "[flow][tru
     CHECK(shop.install().status == 0);
     shop.publish(with_damage(good, shop.plain().size() / 2));
     CHECK(shop.install({"--yes"}).status == 7); // nobody can accept what was changed
+    SignedPackage other = good;
+    other.signature = signers.sign("web-1.0", shop.plain() + "x", "good").signature;
+    shop.publish(other.bytes());
+    CHECK(shop.install({"--yes"}).status == 7);
+    shop.publish(signers.sign("other-1.0", test::package_bytes(package("other-1.0")), "good").bytes());
+    CHECK(shop.install({"--yes"}).status == 7);
 
     shop.publish(good.bytes());
     shop.believe(anchors + "verified-installation = interactive\n");
