@@ -21,6 +21,7 @@ struct RepositoryTrust {
     std::vector<std::string> signers; ///< ids of the keys whose signatures on it were good
     std::vector<std::string> revoked; ///< ids of keys that a signed index has taken back
     std::optional<std::int64_t> package_signed_at; ///< when a package with a good signature was last taken
+    bool operator==(const RepositoryTrust&) const = default;
 };
 
 class RepositoryTrusts {

@@ -10,6 +10,7 @@
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/format/summary.hpp"
 #include "pkgjail/ops/index_trust.hpp"
+#include "pkgjail/repo/index_parts.hpp"
 #include "pkgjail/repo/proved_index.hpp"
 #include "pkgjail/repo/repository.hpp"
 
@@ -19,21 +20,6 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
-
-/// An index file in the cache directory that goes away with its scope.
-class IndexFile {
-  public:
-    explicit IndexFile(base::HostPath path) : path_(std::move(path)) {}
-    IndexFile(const IndexFile&) = delete;
-    IndexFile& operator=(const IndexFile&) = delete;
-    ~IndexFile() {
-        std::error_code ignored; // it lies in the cache, where a left-over costs space only
-        std::filesystem::remove(path_, ignored);
-    }
-
-  private:
-    base::HostPath path_;
-};
 
 void require_repositories(const jail::Config& config) {
     if (config.repositories.empty())
@@ -51,6 +37,7 @@ class Refresh {
 
     RepositoryUpdate run() {
         before_ = packages_.repository(repository_.name);
+        seen_ = trusts_.find(repository_.name);
         if (before_ && before_->url == repository_.url)
             known_ = {before_->index_file, before_->etag, before_->last_modified, before_->sha256};
         RepositoryUpdate update;
@@ -61,6 +48,7 @@ class Refresh {
         const std::string trust(jail::trust_name(repository_.trust));
         // What was seen of a signature and the index that it is of come into the catalog together.
         catalog::Transaction transaction(session_.catalog().database());
+        refuse_what_is_outdated();
         if (trust_)
             trusts_.remember(*trust_);
         if (fresh.changed) {
@@ -76,6 +64,26 @@ class Refresh {
     }
 
   private:
+    /// Another command may have been quicker: what was judged by what stood in the catalog then is not put
+    /// over what stands there now, or a slow server could bring back what was taken back meanwhile.
+    void refuse_what_is_outdated() {
+        const auto index_of = [](const std::optional<catalog::RepositoryState>& state) {
+            return state ? state->url + "\n" + state->sha256 + "\n" + state->trust : std::string();
+        };
+        const auto seen = trusts_.find(repository_.name);
+        if (trust_ && seen)
+            trust_->package_signed_at = seen->package_signed_at;
+        const auto judged = [](std::optional<catalog::RepositoryTrust> trust) {
+            if (trust)
+                trust->package_signed_at.reset(); // which an install notes, and which nothing was judged by
+            return trust;
+        };
+        if (index_of(packages_.repository(repository_.name)) != index_of(before_) ||
+            judged(seen) != judged(seen_))
+            throw Error(ErrorKind::busy, repository_.name,
+                        "another command has asked this repository meanwhile", "try again");
+    }
+
     repo::FreshIndex ask() {
         const auto progress = [&](const repo::Progress& p) {
             context_.reporter.progress("index of " + repository_.name, p.bytes_done, p.bytes_total);
@@ -86,20 +94,19 @@ class Refresh {
             return repo::refresh_pinned_index(repository_, known_, cache, network, progress);
         if (repository_.trust != jail::Trust::index_signed)
             return repo::refresh_index(repository_, known_, cache, network, progress);
-        const auto seen = trusts_.find(repository_.name);
         const repo::FreshSignedIndex taken = repo::refresh_signed_index(
-            repository_, known_, index_rules(context_, repository_, seen, allow_older_), cache, network,
+            repository_, known_, index_rules(context_, repository_, seen_, allow_older_), cache, network,
             progress);
         if (taken.accepted.older)
             context_.reporter.warn(
                 fmt::format("repository {}: an older index, serial {}, is taken, as --allow-older says",
                             repository_.name, taken.accepted.index.serial));
-        trust_ = remembered(repository_, seen, taken.accepted);
+        trust_ = remembered(repository_, seen_, taken.accepted);
         return taken.fresh;
     }
 
     void record(const repo::FreshIndex& fresh, std::int64_t now, const std::string& trust) {
-        const IndexFile file(fresh.file);
+        const repo::TemporaryFile file(fresh.file);
         catalog::RepositoryState state;
         state.name = repository_.name;
         state.url = repository_.url;
@@ -124,6 +131,7 @@ class Refresh {
     catalog::Packages packages_;
     catalog::RepositoryTrusts trusts_;
     std::optional<catalog::RepositoryState> before_;
+    std::optional<catalog::RepositoryTrust> seen_;
     repo::IndexState known_;
     std::optional<catalog::RepositoryTrust> trust_; ///< to be remembered with the index
 };
