@@ -190,8 +190,7 @@ class Gc {
                  needed))
             add(Garbage::Kind::archive, leftover.name, context_.layout.cache() / leftover.name,
                 [this, leftover] {
-                    cache_.remove(leftover);
-                    return std::string();
+                    return cache_.remove(leftover) ? std::string() : std::string("it is in use by now");
                 });
     }
 

@@ -41,6 +41,7 @@ struct CheckedArchive {
 struct CacheLeftover {
     std::string name;
     std::uint64_t size_bytes = 0;
+    std::int64_t used_at = 0; ///< Unix seconds: when it was last used, as leftovers() saw it
 };
 
 class Cache {
@@ -66,8 +67,9 @@ class Cache {
     /// than a day ago, and then the lines that lead to no archive.
     std::vector<CacheLeftover> leftovers(std::chrono::seconds unused_for,
                                          const std::set<std::string>& needed = {}) const;
-    /// Whoever uses one at this moment has it open, or fetches it again.
-    void remove(const CacheLeftover& leftover) const;
+    /// False when somebody has put it to use since leftovers() saw it, and it stays. Whoever takes an archive
+    /// at this moment has it open, or fetches it again.
+    bool remove(const CacheLeftover& leftover) const;
     /// Removes archives not used for `days`, and what downloads left behind more than a day ago; returns
     /// bytes freed.
     std::uint64_t prune(unsigned days) const;

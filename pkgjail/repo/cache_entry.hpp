@@ -1,10 +1,13 @@
+// clang-format off
 // The files of the cache directory and what each is called.
 //
-//     sha256-HEX        an archive; the name says what its bytes must be
+//     sha256-HEX             an archive; the name says what its bytes must be
 //     sha512-HEX, sha1-HEX   a line of text: the sha256 of the archive that has this digest
-//     key-HEX           the same, for archives without a digest in the index: HEX is made of where it comes
-//     from and when it was built LABEL.part, …     a download under way (partial_file.hpp) fetch-*, index-*
-//     a finished download that nobody has looked at yet
+//     key-HEX                the same, for archives without a digest in the index: HEX is made of where it comes
+//                            from and when it was built
+//     LABEL.part, …          a download under way (partial_file.hpp)
+//     fetch-*, index-*       a finished download that nobody has looked at yet; or a directory (scratch.hpp)
+// clang-format on
 #pragma once
 
 #include <optional>

@@ -56,12 +56,15 @@ std::vector<CacheLeftover> Cache::leftovers(std::chrono::seconds unused_for,
     std::vector<CacheLeftover> found;
     std::set<std::string> staying; // archives
     const auto add = [&](const base::Entry& entry) {
-        found.push_back({entry.path.name(), static_cast<std::uint64_t>(entry.status.st_size)});
+        found.push_back({entry.path.name(), static_cast<std::uint64_t>(entry.status.st_size),
+                         std::int64_t{entry.status.st_mtime}});
     };
     const std::vector<base::Entry> all = entries(directory_);
     for (const base::Entry& entry : all) {
         const std::string name = entry.path.name();
-        const CacheFile kind = entry.is_file() ? classify(name) : CacheFile::foreign;
+        CacheFile kind = classify(name);
+        if (!entry.is_file() && !(entry.is_directory() && kind == CacheFile::unfinished)) // scratch.hpp
+            kind = CacheFile::foreign;
         if (kind == CacheFile::archive) {
             const bool is_needed = std::any_of(needed.begin(), needed.end(), [&](const std::string& sha256) {
                 return archive_name(sha256) == name;
@@ -72,7 +75,8 @@ std::vector<CacheLeftover> Cache::leftovers(std::chrono::seconds unused_for,
                 staying.insert(name);
         }
         // A command that is killed leaves these; one that runs touches its own more often than once a day.
-        if (kind == CacheFile::unfinished && is_older(entry, day_seconds) && !is_in_use(directory_ / name))
+        if (kind == CacheFile::unfinished && is_older(entry, day_seconds) &&
+            (entry.is_directory() || !is_in_use(directory_ / name)))
             add(entry);
     }
     for (const base::Entry& entry : all) {
@@ -86,15 +90,30 @@ std::vector<CacheLeftover> Cache::leftovers(std::chrono::seconds unused_for,
     return found;
 }
 
-void Cache::remove(const CacheLeftover& leftover) const {
+bool Cache::remove(const CacheLeftover& leftover) const {
+    const base::Tree tree = base::Tree::open(directory_);
+    const auto entry = tree.stat(base::RootPath().entry(leftover.name));
+    if (!entry)
+        return true; // somebody else has removed it
+    if (entry->status.st_mtime != leftover.used_at)
+        return false;
+    base::Fd part; // kept until it is gone, or a download could go on with it in between
+    if (entry->is_file() && classify(leftover.name) == CacheFile::unfinished) {
+        auto fd = open_own_file(directory_ / leftover.name, O_RDONLY);
+        if (fd && ::flock(fd->get(), LOCK_EX | LOCK_NB) != 0)
+            return false;
+        if (fd)
+            part = std::move(*fd);
+    }
     remove_any(directory_ / leftover.name);
+    return true;
 }
 
 std::uint64_t Cache::prune(unsigned days) const {
     std::uint64_t freed = 0;
     for (const CacheLeftover& leftover : leftovers(std::chrono::seconds(days * day_seconds))) {
-        remove(leftover);
-        freed += leftover.size_bytes;
+        if (remove(leftover))
+            freed += leftover.size_bytes;
     }
     return freed;
 }

@@ -8,6 +8,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/repo/scratch.hpp"
 
 namespace pkgjail::repo {
 
@@ -17,24 +18,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::size_t most_bytes = std::size_t{512} << 20;
-
-/// A directory that goes with its scope.
-class WorkDirectory {
-  public:
-    explicit WorkDirectory(base::HostPath path) : path_(std::move(path)) {
-        base::make_directories(path_, 0700);
-    }
-    WorkDirectory(const WorkDirectory&) = delete;
-    WorkDirectory& operator=(const WorkDirectory&) = delete;
-    ~WorkDirectory() {
-        std::error_code ignored; // it lies in the cache, where a left-over costs space only
-        std::filesystem::remove_all(path_, ignored);
-    }
-    base::HostPath operator/(const char* name) const { return path_ / name; }
-
-  private:
-    base::HostPath path_;
-};
 
 /// Lines "[GNUPG:] WORD REST" of gpgv's report, each word's first rest.
 std::multimap<std::string, std::string> statuses_of(const std::string& report) {
@@ -93,19 +76,11 @@ ClearSigned verify_clear_signed(std::string_view message, std::string_view name,
         throw Error(ErrorKind::configuration, keyring.string(), "is no file; it should hold keys for gpgv",
                     "gpg --export KEY > " + keyring.string());
 
-    const WorkDirectory work(directory / ("signed-" + base::random_hex(8)));
-    base::write_file_atomically(work / "message", message, 0600);
+    const Scratch work(directory);
+    const base::HostPath file = work.write("message", message);
     base::Command command;
-    command.argv = {gpgv->string(),
-                    "--homedir",
-                    (work / "home").string(),
-                    "--status-fd",
-                    "1",
-                    "--keyring",
-                    keyring.string(),
-                    "--output",
-                    (work / "text").string(),
-                    (work / "message").string()};
+    command.argv = {gpgv->string(),   "--homedir", (work / "home").string(), "--status-fd", "1", "--keyring",
+                    keyring.string(), "--output",  (work / "text").string(), file.string()};
     base::make_directories(work / "home", 0700);
     command.environment = {"LC_ALL=C", "PATH=/usr/bin:/bin"};
     command.end_with_parent = true;

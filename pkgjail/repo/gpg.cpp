@@ -11,6 +11,8 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/format/changed_package.hpp"
+#include "pkgjail/repo/scratch.hpp"
 
 namespace pkgjail::repo {
 
@@ -22,29 +24,6 @@ using base::HostPath;
 
 constexpr std::chrono::seconds time_limit{60};
 constexpr std::size_t most_keyring_bytes = std::size_t{64} << 20;
-
-/// A directory that goes away with all that is in it.
-class Scratch {
-  public:
-    // Named as what a download left: gc removes it should we be killed.
-    explicit Scratch(const HostPath& parent) : path_(parent / ("fetch-" + base::random_hex(8))) {
-        base::make_directories(path_, 0700);
-    }
-    Scratch(const Scratch&) = delete;
-    Scratch& operator=(const Scratch&) = delete;
-    ~Scratch() {
-        std::error_code ignored; // it lies in the cache, where a left-over costs space only
-        std::filesystem::remove_all(path_, ignored);
-    }
-    HostPath write(const char* name, std::string_view bytes) const {
-        base::write_file_atomically(path_ / name, bytes);
-        return path_ / name;
-    }
-    const HostPath& path() const { return path_; }
-
-  private:
-    HostPath path_;
-};
 
 /// The status lines of one run (doc/DETAILS of GnuPG).
 struct Status {
@@ -135,11 +114,11 @@ constexpr const char* changed_hint =
 /// Every word that speaks against it counts, also beside a good signature.
 void check_refusals(const Status& status, const std::string& name) {
     if (const auto* bad = status.find("BADSIG"))
-        refuse(name,
-               fmt::format("its OpenPGP signature by {} ({}) is not over this package: one of them was "
-                           "changed",
-                           first(*bad), rest(*bad, 1)),
-               changed_hint);
+        throw format::ChangedAfterSigning(
+            name,
+            fmt::format("its OpenPGP signature by {} ({}) is not over this package: one of them was changed",
+                        first(*bad), rest(*bad, 1)),
+            changed_hint);
     if (const auto* revoked = status.find("REVKEYSIG"))
         refuse(name,
                fmt::format("the OpenPGP key {} ({}) that signed it was revoked", first(*revoked),
