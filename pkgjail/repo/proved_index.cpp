@@ -159,8 +159,8 @@ FreshIndex refresh_pinned_index(const jail::RepositoryConfig& repository, const 
     const auto is_pinned = [&](const std::string& sha256) {
         return std::find(repository.pins.begin(), repository.pins.end(), sha256) != repository.pins.end();
     };
-    // What we have is what was pinned: there is nothing that the repository could add.
-    if (is_pinned(known.sha256))
+    // What we have is all that is pinned: there is nothing that the repository could add.
+    if (repository.pins.size() == 1 && is_pinned(known.sha256))
         return {};
     Fetcher fetcher(network);
     std::vector<std::string> others;
@@ -181,6 +181,8 @@ FreshIndex refresh_pinned_index(const jail::RepositoryConfig& repository, const 
             continue;
         }
         std::string sha256 = digest_of(file.path());
+        if (sha256 == known.sha256 && is_pinned(sha256))
+            return {};
         if (is_pinned(sha256))
             return found(file, name, got, std::move(sha256));
         others.push_back(fmt::format("{} sha256:{}", name, sha256));
