@@ -193,20 +193,21 @@ class Obtaining {
         return digests_ == Digests::exact ? "pinned: lock file" : images_.trust_of(pkgname, digest);
     }
 
-    /// What no repository offers any more, from an image where the cache has lost it.
+    /// What its repository offers no more, from an image where the cache has lost it.
     std::optional<repo::CheckedArchive> packed_again(const solve::Plan::Member& member, Origin& origin) {
         const std::string& pkgname = member.package.pkgname;
         const std::string* digest = known_digest(pkgname);
         if (digests_ == Digests::exact || digest == nullptr ||
-            find_record(context_, packages_, member.package))
+            packages_.find(member.package.repository, pkgname))
             return std::nullopt;
+        // What another repository has under this name may be believed by less, and comes last.
         origin.proof = known_proof(pkgname, *digest);
         if (auto archive = cache_.find(wanted_by_digest(pkgname, *digest)))
             return archive;
         const auto image = image_with(pkgname, *digest);
         if (!image)
             return std::nullopt;
-        context_.reporter.warn(fmt::format("{}: no repository offers it any more and the cache has lost its "
+        context_.reporter.warn(fmt::format("{}: its repository offers it no more and the cache has lost its "
                                            "archive; it is packed again from image {}",
                                            pkgname, image->id.substr(0, 12)));
         const base::HostPath file = context_.layout.cache() / ("fetch-" + base::random_hex(8));
@@ -293,6 +294,7 @@ class Obtaining {
             check_host(context_, offer.pkgname, metadata);
             result.metadata.push_back(std::move(metadata));
             result.proofs.push_back(std::move(proof));
+            result.repositories.push_back(origin.available ? origin.available->repository : std::string());
         });
         result.archives.push_back(std::move(archive));
     }
@@ -376,7 +378,8 @@ catalog::Image describe(const store::BuildRequest& request, const solve::Plan& p
         package.pkgname = plan.result[i].package.pkgname;
         package.archive_sha256 = archives.archives[i].sha256;
         package.automatic = plan.result[i].automatic;
-        package.repository = plan.result[i].package.repository;
+        package.repository =
+            archives.repositories[i].empty() ? plan.result[i].package.repository : archives.repositories[i];
         package.build_date = metadata.build_info.get("BUILD_DATE").value_or("");
         package.comment = metadata.comment;
         package.size_bytes = metadata.size_pkg.value_or(0);

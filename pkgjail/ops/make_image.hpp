@@ -19,7 +19,8 @@ namespace pkgjail::ops {
 struct Archives {
     std::vector<repo::CheckedArchive> archives;
     std::vector<format::PackageMetadata> metadata;
-    std::vector<std::string> proofs; ///< by what each is believed, as catalog::ImagePackage has it
+    std::vector<std::string> proofs;       ///< by what each is believed, as catalog::ImagePackage has it
+    std::vector<std::string> repositories; ///< from which each was fetched; empty: it was here already
     std::uint64_t downloaded_bytes = 0;
 };
 

@@ -273,7 +273,7 @@ TEST_CASE("a package that no repository offers any more is kept, with a warning"
         INFO(result.out << result.err);
         CHECK(result.status == 0);
         CHECK_THAT(result.err,
-                   ContainsSubstring("note: gone-1.0: no repository offers it any more and the "
+                   ContainsSubstring("note: gone-1.0: its repository offers it no more and the "
                                      "cache has lost its archive; it is packed again from image "));
         CHECK(packages(host, "web") == "app-2.0 lib-1.0* gone-1.0");
         CHECK(host.run({"files", "gone", "-j", "web"}).out == files);
