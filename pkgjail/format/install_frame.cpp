@@ -234,6 +234,8 @@ class Recognition {
         if (has_data(sections.front().text))
             return std::nullopt;
         read_data(sections.back().text);
+        if (has_data_of_nobody())
+            return std::nullopt;
         for (InstallFrame::Helper& helper : frame_.helpers)
             for (const std::string_view kind : kinds_of_.at(helper.name))
                 helper.text += data_[std::string(kind)];
@@ -290,6 +292,21 @@ class Recognition {
             if (is_data_line(line))
                 return true;
         return false;
+    }
+
+    /// Data of a helper that this script does not bring: running it would do nothing about them.
+    bool has_data_of_nobody() const {
+        return std::any_of(data_.begin(), data_.end(), [&](const auto& data) {
+            const auto is_kind = [&](std::string_view kind) { return kind == data.first; };
+            const bool is_ours =
+                std::any_of(std::begin(unpackers), std::end(unpackers), [&](const auto& unpacker) {
+                    return (" " + std::string(unpacker.second) + " ").find(" " + data.first + " ") !=
+                           std::string::npos;
+                });
+            return is_ours && std::none_of(kinds_of_.begin(), kinds_of_.end(), [&](const auto& helper) {
+                       return std::any_of(helper.second.begin(), helper.second.end(), is_kind);
+                   });
+        });
     }
 
     void read_data(std::string_view text) {

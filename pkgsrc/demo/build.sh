@@ -96,9 +96,11 @@ text() { # PATH: what comes on standard input
     chmod 0644 "$S/$1"
 }
 whole_tree() { # DEB PATH-IN-DEB PATH: its files
-    (cd "$D/$1/$2" && find . -type f) | while read -r file; do
+    (cd "$D/$1/$2" && find . -type f) >"$work/tree"
+    [ -s "$work/tree" ] || fail "package $1 of the distribution has no files in $2"
+    while read -r file; do
         data "$1" "$2/${file#./}" "$3/${file#./}"
-    done
+    done <"$work/tree"
 }
 rc_script() { # NAME COMMAND ARGUMENTS [USER [PIDFILE]]
     mkdir -p "$S/share/examples/rc.d"
@@ -267,7 +269,8 @@ build_package() {
         cut -f 1 "$work/files"
     } >"$work/members"
     tar -C "$S" --format=ustar --owner=root:0 --group=root:0 --mtime="$build_date" --no-recursion \
-        --verbatim-files-from -T "$work/members" -cf - | gzip -n -6 >"$all/$pkgname.tgz"
+        --verbatim-files-from -T "$work/members" -cf "$work/archive"
+    gzip -n -6 <"$work/archive" >"$all/$pkgname.tgz"
     write_record
 }
 

@@ -125,8 +125,9 @@ TEST_CASE("data where a helper would not look for them alone make a script unkno
 
 TEST_CASE("sections that are missing, doubled or in another order make a script unknown",
           "[format][install_frame]") {
-    const auto sections = format::script_sections(framework_script(data));
+    auto sections = format::script_sections(framework_script(data));
     REQUIRE(sections.size() == 10);
+    sections.back() = format::script_sections(framework_script("")).back();
     const auto put_together = [&](const std::vector<std::size_t>& order) {
         std::string script;
         for (const std::size_t i : order)
@@ -137,6 +138,15 @@ TEST_CASE("sections that are missing, doubled or in another order make a script 
           "+USERGROUP +DIRS +FILES +PERMS +SHELL");
     CHECK(helpers_of(put_together({0, 1, 5, 8, 9})) == "+FILES");
     CHECK(helpers_of(put_together({0, 1, 5, 4, 8, 9})) == "+FILES +DIRS");
+    // Data of a helper that is not there: the script would do nothing about them.
+    const auto with_data = [&](const std::vector<std::size_t>& order, const std::string& lines) {
+        return put_together(order) + format::script_sections(framework_script(lines)).back().text;
+    };
+    const std::string file = "FILE: etc/svc/svc.conf c share/svc/svc.conf 0644\n";
+    CHECK(helpers_of(with_data({0, 1, 5, 8}, file)) == "+FILES");
+    CHECK(helpers_of(with_data({0, 1, 5, 4, 8}, file + "DIR: etc/svc m\n")) == "+FILES +DIRS");
+    CHECK(helpers_of(with_data({0, 1, 5, 8}, file + "DIR: etc/svc m\n")) == "unknown");
+    CHECK(helpers_of(with_data({0, 1, 5, 8}, file + "RCD: etc/rc.d/svc share/svc 0755\n")) == "+FILES");
     for (const std::vector<std::size_t>& order : std::vector<std::vector<std::size_t>>{{1, 5, 8, 9},
                                                                                        {0, 5, 8, 9},
                                                                                        {0, 1, 5, 9},
