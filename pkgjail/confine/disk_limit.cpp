@@ -129,6 +129,14 @@ std::string zfs(const std::vector<std::string>& arguments) {
     return output.out;
 }
 
+std::uint32_t give_project_of(const HostPath& storage) {
+    const std::uint32_t project = project_for(storage);
+    for (const HostPath& part : counted_parts(storage))
+        if (base::project_of(part) != project)
+            base::give_project(part, project);
+    return project;
+}
+
 /// A property in bytes; 0: none.
 std::uint64_t zfs_number(const std::string& dataset, const char* property) {
     const std::string text = zfs({"get", "-Hp", "-o", "value", property, dataset});
@@ -138,6 +146,11 @@ std::uint64_t zfs_number(const std::string& dataset, const char* property) {
 }
 
 } // namespace
+
+void give_disk_project(const HostPath& storage) {
+    if (find_means(storage).means == Means::project)
+        give_project_of(storage);
+}
 
 void set_disk_limit(const HostPath& storage, const std::optional<std::uint64_t>& bytes) {
     const Found found = find_means(storage);
@@ -153,11 +166,7 @@ void set_disk_limit(const HostPath& storage, const std::optional<std::uint64_t>&
     case Means::project: {
         if (!bytes && present_project(storage) == 0)
             return; // it never had one
-        const std::uint32_t project = project_for(storage);
-        for (const HostPath& part : counted_parts(storage))
-            if (base::project_of(part) != project)
-                base::give_project(part, project);
-        base::set_project_limit(storage, project, bytes);
+        base::set_project_limit(storage, give_project_of(storage), bytes);
         return;
     }
     case Means::none:

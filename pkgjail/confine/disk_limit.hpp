@@ -12,6 +12,9 @@
 
 namespace pkgjail::confine {
 
+/// Where the kernel counts by projects: gives the jail's files one, unless they have it. That walks through
+/// all of them, so whoever has others waiting for him has it done before; set_disk_limit() finds it done.
+void give_disk_project(const base::HostPath& storage);
 /// Gives the kernel this ceiling, or takes it away, where it holds one. Nothing where it does not.
 void set_disk_limit(const base::HostPath& storage, const std::optional<std::uint64_t>& bytes);
 /// Read back from the kernel; advisory where it is measured.

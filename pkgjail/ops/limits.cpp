@@ -192,6 +192,8 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
         after.limits_template != before.limits_template || after.limit_overrides != before.limit_overrides;
     LimitsResult result;
     if (!context.dry_run) {
+        if (is_running(supervise::read_status(context.layout.run(after.id))))
+            prepare_disk_limit(context, after, wanted);
         catalog::Jails jails(session.catalog());
         // Kernel and catalog change together, or not at all; cut in between, the same command again mends it.
         catalog::Transaction transaction(session.catalog().database());

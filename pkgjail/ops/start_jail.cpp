@@ -132,6 +132,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     require_secrets(context_, jail_, recipe);
     make_mount_points(context_, jail_, recipe);
     require_disk_below_limit(context_, jail_, service.spec.limits);
+    prepare_disk_limit(context_, jail_, service.spec.limits);
     check_ports_free(jail_);
     if (service.spec.private_network)
         for (const std::string& note : confine::private_network_notes(*service.spec.private_network))
@@ -240,6 +241,14 @@ void require_disk_below_limit(const Context& context, const catalog::Jail& jail,
             fmt::format("pkgjail limits {0} disk={1} gives it more; pkgjail exec {0} COMMAND can remove "
                         "what it does not need",
                         jail.name, jail::format_size(used * 2)));
+}
+
+void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const jail::Limits& limits) {
+    if (!limits.wanted.contains(jail::LimitKind::disk))
+        return;
+    context.reporter.doing("count the files of " + jail.name);
+    confine::give_disk_project(context.layout.jail(jail.id));
+    base::step("limits.disk_counted");
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

@@ -65,5 +65,8 @@ void require_room_to_start(const Context& context, const catalog::Jail& jail);
 /// Error{conflict} when the jail's service would be ended at once, because of limit disk where the supervisor
 /// holds it.
 void require_disk_below_limit(const Context& context, const catalog::Jail& jail, const jail::Limits& limits);
+/// Before a supervisor is to put these limits in force: has the jail's files counted for limit disk, which
+/// may take long where there are many, and a supervisor does nothing else meanwhile.
+void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const jail::Limits& limits);
 
 } // namespace pkgjail::ops

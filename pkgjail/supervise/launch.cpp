@@ -96,11 +96,12 @@ std::string read_announcement(const base::Fd& pipe) {
 }
 
 /// Asks one thing of the supervisor; nullopt when there is none.
-std::optional<std::string> ask(const base::HostPath& run_directory, std::string_view verb) {
+std::optional<std::string> ask(const base::HostPath& run_directory, std::string_view verb,
+                               milliseconds patience = answer_patience) {
     std::optional<ControlClient> control = ControlClient::connect(run_directory);
     if (!control || !control->send(verb))
         return std::nullopt;
-    return control->read_line(base::steady_now() + answer_patience);
+    return control->read_line(base::steady_now() + patience);
 }
 
 milliseconds stop_timeout(const base::HostPath& run_directory) {
@@ -363,7 +364,7 @@ bool ask_service(const base::HostPath& run_directory, const std::string& service
     }
 }
 
-bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits) {
+bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits, milliseconds patience) {
     const ServiceStatus status = read_status(run_directory);
     if (status.state == ServiceState::stopped || status.state == ServiceState::failed)
         return false;
@@ -373,12 +374,26 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     const auto write = [&] {
         base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
     };
+    const auto write_former = [&] {
+        service.spec.limits = former;
+        write();
+    };
     write();
-    const std::optional<std::string> answer = ask(run_directory, "limits");
+    std::optional<std::string> answer;
+    try {
+        answer = ask(run_directory, "limits", patience);
+    } catch (const Error&) { // nobody was asked
+        write_former();
+        throw;
+    }
     if (answer == "ok")
         return true;
-    service.spec.limits = former;
-    write();
+    // One that is only slow reads the file when it comes to it, and file and kernel are to say the same.
+    if (!answer && supervisor_lock_is_held(run_directory))
+        throw Error(ErrorKind::busy, service.spec.jail,
+                    "its supervisor does not answer, and may still put the limits in force",
+                    "try again: the same command settles it");
+    write_former();
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
         throw Error(ErrorKind::denied, service.spec.jail, answer->substr(error.size()),

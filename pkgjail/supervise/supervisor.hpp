@@ -72,14 +72,16 @@ void reload(const base::HostPath& run_directory);
 /// What is asked of one of several services, by its name.
 enum class ServiceVerb { start, stop, restart, reload };
 /// Returns when it is done: ready, stopped, told. False when it was so already. Error{conflict} when the jail
-/// has no supervisor, or the supervisor says that it cannot be; Error{unhealthy} when the service did not get
-/// there within `patience`, or failed.
+/// has no supervisor, or the supervisor says that it cannot be; Error{busy} when that does not answer;
+/// Error{unhealthy} when the service did not get there within `patience`, or failed.
 bool ask_service(const base::HostPath& run_directory, const std::string& service, ServiceVerb verb,
                  std::chrono::milliseconds patience);
 /// Puts other limits in force for the service that runs, and for its restarts. Nothing runs: false, and
 /// nothing is done. Error{denied} when the kernel refuses one, with the former limits in force again;
-/// Error{conflict} when the service has lost its supervisor.
-bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits);
+/// Error{conflict} when the service has lost its supervisor; Error{busy} when that does not answer within
+/// `patience`: then it may still put them in force.
+bool change_limits(const base::HostPath& run_directory, const jail::Limits& limits,
+                   std::chrono::milliseconds patience = std::chrono::minutes(2));
 
 /// The supervisor itself, called by pkgjail-supervisor's main with the run directory. Tells launch() through
 /// descriptor 1 how it went. Returns the exit status: 0 the service was stopped, 1 it failed or could not be

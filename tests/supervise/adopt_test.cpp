@@ -9,12 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "pkgjail/base/boot.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/control_address.hpp"
+#include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 #include "support/catch.hpp"
@@ -173,6 +176,30 @@ TEST_CASE("a supervisor that is too busy to answer is not taken for an old one",
         CHECK(error.hint() == "try again");
     }
     CHECK(busy.asked() == "version\n");
+}
+
+TEST_CASE("limits that a supervisor was told of and did not answer to stay for it to find",
+          "[supervise][control][limits]") {
+    const auto memory_after = [](const std::string& answer) {
+        Recorded told({{"version", "ok 1 2"}, {"2 limits", answer}});
+        supervise::SupervisedService service;
+        service.spec.handle = service.spec.jail = "web";
+        service.spec.root = "/";
+        service.spec.command = service.service.command = {"/bin/true"};
+        service.service.name = "web";
+        service.spec.limits.wanted[jail::LimitKind::memory] = {64, "test"};
+        base::write_file_atomically(supervise::service_file(told.run()), supervise::to_json(service));
+        jail::Limits more;
+        more.wanted[jail::LimitKind::memory] = {32, "test"};
+        const std::string said = failure([&] { supervise::change_limits(told.run(), more, 100ms); });
+        const auto limits = supervise::read_service(told.run()).spec.limits;
+        return fmt::format("{} ({})", limits.wanted.at(jail::LimitKind::memory).value, said);
+    };
+
+    CHECK(memory_after(silence) == "32 (its supervisor does not answer, and may still put the limits in "
+                                   "force; try again: the same command settles it)");
+    CHECK(memory_after("ok") == "32 (none)");
+    CHECK(memory_after("error it uses more").starts_with("64 (it uses more; "));
 }
 
 TEST_CASE("a state file of another format is said to be one", "[supervise][control]") {

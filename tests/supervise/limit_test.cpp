@@ -1,4 +1,6 @@
 // Limits of a service that runs: changing them, and telling when they are met.
+#include <thread>
+
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/supervise/limit_watch.hpp"
@@ -97,6 +99,23 @@ TEST_CASE("limits are changed while the service runs, and hold after its restart
         return status.state == ServiceState::ready && status.service && status.service->pid != before->pid;
     });
     CHECK(readings(web.status()) == "memory=32M\n");
+}
+
+TEST_CASE("a kernel that takes its time over a limit is waited for", "[supervise][limits]") {
+    Supervised web("while :; do sleep 1; done");
+    web.service.spec.limits = limits(64u << 20);
+    web.prepare = [](test::LastingDriver& driver) {
+        driver.fake.on_call = [](std::string_view call) {
+            if (call.starts_with("limits ")) // longer than an ordinary answer may take
+                std::this_thread::sleep_for(std::chrono::seconds(6));
+        };
+    };
+    REQUIRE(web.settle().state == ServiceState::ready);
+
+    CHECK(supervise::change_limits(web.run(), limits(32u << 20)));
+
+    CHECK(readings(web.status()) == "memory=32M\n");
+    CHECK(supervise::read_service(web.run()).spec.limits.wanted.at(LimitKind::memory).value == 32u << 20);
 }
 
 TEST_CASE("a limit that the kernel refuses leaves the former ones in force", "[supervise][limits]") {

@@ -1,4 +1,5 @@
 // Limit disk, on file systems that hold it and on those that do not.
+#include <csignal>
 #include <thread>
 
 #include "pkgjail/base/clock.hpp"
@@ -125,6 +126,37 @@ TEST_CASE("a quota group of btrfs holds a jail to its disk limit", "[system][roo
     REQUIRE(base::run(enable, std::chrono::seconds(30)).exit.success());
     const Host host(test::demo_repository("2026Q3"), mounted->top() / "state");
     check_held(host, "quota group");
+}
+
+TEST_CASE("files are counted for a disk limit before the supervisor hears of it", "[system][root][disk]") {
+    if (!test::can_run_jails())
+        return;
+    const auto mounted = LoopMount::make("xfs", 600, "prjquota");
+    if (!mounted)
+        return;
+    const Host host(test::demo_repository("2026Q3"), mounted->top() / "state");
+    well(host, {"install", "nginx", "--set", "port=" + std::to_string(test::free_port())});
+    const std::string id = host.run({"status", "nginx", "--json"}).json()["jails"][0]["id"];
+    const base::HostPath data = store::Layout(host.state()).jail_data(id);
+    REQUIRE(base::project_of(data) == 0);
+
+    CHECK(host.run({"limits", "nginx", "disk=64M"}, {{"PKGJAIL_STOP_AT", "limits.disk_counted"}}).status ==
+          128 + SIGKILL);
+
+    CHECK(base::project_of(data) != 0);
+    CHECK(base::project_of(data / "var") == base::project_of(data));
+    CHECK(disk(host, "nginx").value("effective", 0) == 0); // it was not told
+    well(host, {"limits", "nginx", "disk=64M"});
+    CHECK(disk(host, "nginx")["effective"] == 64 * mib);
+
+    well(host,
+         {"clone", "nginx", "other", "--no-start", "--set", "port=" + std::to_string(test::free_port())});
+    const std::string other = host.run({"status", "other", "--json"}).json()["jails"][0]["id"];
+    const base::HostPath copy = store::Layout(host.state()).jail_data(other);
+    REQUIRE(base::project_of(copy) != base::project_of(data));
+    CHECK(host.run({"start", "other"}, {{"PKGJAIL_STOP_AT", "start.begun"}}).status == 128 + SIGKILL);
+    CHECK(base::project_of(copy) != 0);
+    CHECK(base::project_of(copy) != base::project_of(data));
 }
 
 TEST_CASE("whoever is root inside cannot take files out of the jail's quota", "[system][root][disk]") {
