@@ -9,8 +9,10 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <sys/socket.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/fd.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/confine/netlink.hpp"
@@ -33,6 +35,11 @@ struct nfgenmsg head_of(unsigned char family, std::uint16_t resource) {
     return head;
 }
 
+bool kernel_has(int protocol) {
+    const base::Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+    return fd || errno != EPROTONOSUPPORT;
+}
+
 std::string first_line(const std::string& text) {
     return base::printable(text.substr(0, std::min(text.find('\n'), text.size())));
 }
@@ -53,6 +60,8 @@ void load_rules(const std::string& jail, const std::string& rules) {
 }
 
 void remove_rules(const std::string& handle) {
+    if (!kernel_has(NETLINK_NETFILTER))
+        return; // and so no tables
     Netlink net = Netlink::here(NETLINK_NETFILTER);
     constexpr auto delete_table =
         static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | static_cast<unsigned>(NFT_MSG_DELTABLE));

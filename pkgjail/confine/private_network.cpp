@@ -69,6 +69,10 @@ using jail::LimitKind;
 
 const HostPath switches = "/proc/sys/net";
 
+/// A line of its note for a jail that gets no table of the packet filter. A note without it may be of an
+/// older pkgjail, which did not say.
+constexpr const char* without_rules = "no rules";
+
 /// A file of a few bytes below /proc/sys/net; nullopt where there is none.
 std::optional<std::string> read_switch(const HostPath& path) {
     auto text = base::read_file_if_exists(switches / path, 64);
@@ -241,7 +245,8 @@ void PrivateNetworks::bring_up(const JailSpec& spec, const base::ProcessId& firs
     space = namespace_of(first, spec.jail);
 
     base::make_directories(directory_, 0700);
-    base::write_file_atomically(note_of(spec.handle), name + "\n");
+    base::write_file_atomically(
+        note_of(spec.handle), fmt::format("{}\n{}\n", name, needs_rules(network) ? "rules" : without_rules));
     base::step("confine.network_noted");
     Netlink here = Netlink::here(NETLINK_ROUTE);
     remove_link(here, name);
@@ -258,11 +263,13 @@ void PrivateNetworks::bring_up(const JailSpec& spec, const base::ProcessId& firs
 
 void PrivateNetworks::take_down(const std::string& handle) {
     held_.erase(handle);
-    if (!is_noted(handle))
+    const auto note = base::read_file_if_exists(note_of(handle), 4096);
+    if (!note)
         return;
     Netlink here = Netlink::here(NETLINK_ROUTE);
     remove_link(here, interface_name(handle));
-    remove_rules(handle);
+    if (note->find(fmt::format("\n{}\n", without_rules)) == std::string::npos)
+        remove_rules(handle);
     std::error_code error;
     std::filesystem::remove(note_of(handle), error);
     if (error)

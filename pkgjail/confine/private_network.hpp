@@ -5,6 +5,8 @@
 //
 //     STATE/run/networks/<handle>     there is, or may be, something in the kernel for this jail
 //
+// The note has the name of the interface, and in a second line "rules" or "no rules".
+//
 // The two ends have an address each and no network in common, so that there is no bridge whose last user
 // would have to be found. Jails reach each other by way of the host: forwarding is switched on for the host's
 // ends of these pairs and for nothing else.

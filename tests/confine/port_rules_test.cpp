@@ -1,8 +1,17 @@
 // The packet filter's table for a private network, and what its names are.
 #include "pkgjail/confine/port_rules.hpp"
 
+#include <cstdio>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "support/catch.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace pkgjail;
 using confine::PrivateNetwork;
@@ -67,3 +76,38 @@ TEST_CASE("NAT is for what leaves the pool, and nothing keeps it in", "[confine]
               "\t\toifname != \"pj-x\" ip saddr 10.77.0.2 ip daddr != 10.77.0.0/24 masquerade\n\t}\n"
               "}\n");
 }
+
+#ifdef __linux__
+
+TEST_CASE("a network that had no rules is taken down without a word to the packet filter",
+          "[confine][network]") {
+    const std::string handle = "pkgjail-0123456789abcdef";
+    const test::TempDir dir;
+    const base::HostPath notes = dir / "networks";
+    base::make_directories(notes, 0777);
+    REQUIRE(::chmod(dir.path().c_str(), 0755) == 0);
+    REQUIRE(::chmod(notes.c_str(), 0777) == 0);
+    base::write_file_atomically(notes / handle, confine::interface_name(handle) + "\nno rules\n", 0644);
+
+    // As somebody whom the packet filter does not listen to; where there is none nobody is listened to.
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0))
+            ::_exit(2);
+        try {
+            confine::PrivateNetworks(notes).take_down(handle);
+        } catch (const base::Error& error) {
+            std::fprintf(stderr, "%s\n", error.what());
+            ::_exit(1);
+        }
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK_FALSE(confine::PrivateNetworks(notes).is_noted(handle));
+}
+
+#endif
