@@ -26,6 +26,7 @@
 #include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/driver_oci_parts.hpp"
+#include "pkgjail/confine/helper.hpp"
 #include "pkgjail/confine/jail_process.hpp"
 #include "pkgjail/confine/mount_source.hpp"
 #include "pkgjail/confine/process_limits.hpp"
@@ -187,7 +188,7 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     check_spec(spec);
     if (host_.one_user)
         check_ports_of_user(spec);
-    const auto enter = spec.holds ? find_enter() : std::nullopt;
+    const auto enter = spec.holds ? find_helper(enter_program) : std::nullopt;
     if (spec.holds && !enter)
         throw Error(
             ErrorKind::configuration, spec.jail,

@@ -29,7 +29,6 @@ using base::Error;
 using base::ErrorKind;
 using base::HostPath;
 
-constexpr const char* program_name = "pkgjail-enter";
 constexpr long first_abi_with_ports = 4;  // Linux 6.7
 constexpr long first_abi_with_scopes = 6; // Linux 6.12
 constexpr int report_patience_ms = 10'000;
@@ -59,27 +58,18 @@ std::vector<std::string> hold_words(const HeldPorts& held) {
 base::Fd sealed_copy(const HostPath& program) {
     const std::string bytes = base::read_file(program);
     constexpr unsigned executable = 0x10; // MFD_EXEC, from Linux 6.3 on
-    base::Fd copy(::memfd_create(program_name, MFD_CLOEXEC | MFD_ALLOW_SEALING | executable));
+    base::Fd copy(::memfd_create(enter_program, MFD_CLOEXEC | MFD_ALLOW_SEALING | executable));
     if (!copy && errno == EINVAL)
-        copy = base::Fd(::memfd_create(program_name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+        copy = base::Fd(::memfd_create(enter_program, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!copy)
-        throw base::system_error(errno, program_name, "memfd_create");
-    base::write_all(copy.get(), bytes, program_name);
+        throw base::system_error(errno, enter_program, "memfd_create");
+    base::write_all(copy.get(), bytes, enter_program);
     if (::fcntl(copy.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
-        throw base::system_error(errno, program_name, "seal");
+        throw base::system_error(errno, enter_program, "seal");
     return copy;
 }
 
 } // namespace
-
-std::optional<HostPath> find_enter() {
-    const HostPath here = base::own_program().parent_path();
-    const HostPath above = here.parent_path();
-    for (const HostPath& directory : {here, above / "libexec", above / "bin"})
-        if (::access((directory / program_name).c_str(), X_OK) == 0)
-            return directory / program_name;
-    return std::nullopt;
-}
 
 PortGuard find_port_guard() {
     PortGuard guard;
@@ -88,10 +78,10 @@ PortGuard find_port_guard() {
         guard.missing = "this kernel has no Landlock";
     else if (abi < first_abi_with_ports)
         guard.missing = "Landlock of this kernel knows no ports (Linux 6.7 does)";
-    else if (const auto program = find_helper(program_name))
+    else if (const auto program = find_helper(enter_program))
         guard.program = *program;
     else
-        guard.missing = fmt::format("{} is not installed", program_name);
+        guard.missing = fmt::format("{} is not installed", enter_program);
     guard.abstract_sockets = guard.works() && abi >= first_abi_with_scopes;
     return guard;
 }
@@ -161,7 +151,7 @@ Entrance Entrance::inside(const PortGuard& guard, const HeldPorts& held) {
     if (!held.held)
         return entrance;
     if (!guard.works())
-        throw Error(ErrorKind::denied, program_name,
+        throw Error(ErrorKind::denied, enter_program,
                     "the jail is held to its ports, which a process added to it cannot be now: " +
                         guard.missing);
     entrance.program_ = sealed_copy(guard.program);
@@ -220,7 +210,7 @@ void Entrance::check(const std::string& jail, const std::string& program, bool o
         report_.read_end.get(), POLLIN, 0
     };
     if (::poll(&waiting, 1, report_patience_ms) != 1)
-        throw Error(ErrorKind::system, program_name, "did not get to " + program + " in time");
+        throw Error(ErrorKind::system, enter_program, "did not get to " + program + " in time");
     enter_failure failure{};
     if (::read(report_.read_end.get(), &failure, sizeof failure) != sizeof failure)
         return;
@@ -235,7 +225,7 @@ void Entrance::check(const std::string& jail, const std::string& program, bool o
         throw base::system_error(failure.error, jail, "hold it to its ports by Landlock");
     case ENTER_USAGE:
     case ENTER_DESCRIPTORS:
-        throw base::system_error(failure.error, program_name, "arrange its descriptors");
+        throw base::system_error(failure.error, enter_program, "arrange its descriptors");
     }
 }
 

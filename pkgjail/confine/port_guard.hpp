@@ -27,8 +27,8 @@ struct PortGuard {
 /// kernel without it, for tests.
 PortGuard find_port_guard();
 
-/// pkgjail-enter; nullopt where it is not installed.
-std::optional<base::HostPath> find_enter();
+/// What find_helper() finds it by.
+inline constexpr const char* enter_program = "pkgjail-enter";
 
 /// What was done for one jail, kept beside its bundle for those who add processes and those who ask.
 struct HeldPorts {
