@@ -17,6 +17,7 @@ JailSpec full_spec() {
     Mount bind;
     bind.source = "/var/db/pkgjail/images/ab/tree";
     bind.target = base::RootPath::parse("/usr/pkg");
+    bind.by_descriptor = true;
     Mount scratch;
     scratch.kind = Mount::Kind::tmpfs;
     scratch.target = base::RootPath::parse("/tmp");
@@ -25,10 +26,14 @@ JailSpec full_spec() {
     scratch.size_bytes = 1u << 20;
     scratch.mode = 01777;
     spec.mounts = {bind, scratch};
+    spec.secrets = {{"password", "/var/db/pkgjail/secrets/7/password", 1001, 1002}};
+    spec.storage = "/var/db/pkgjail/jails/7";
+    spec.closed = {"/var/db/pkgjail", "/usr/pkg/etc/pkgjail"};
     spec.command = {"/usr/pkg/sbin/nginx", "-g", "daemon off; \"quoted\"\n", ""};
     spec.environment = {{"PATH", "/usr/pkg/bin:/bin"}, {"EMPTY", ""}};
     spec.working_directory = "/var";
     spec.identity = {1001, 1002, {5, 20}};
+    spec.holds = true;
     spec.limits.wanted = {{jail::LimitKind::memory, {1ull << 40, "template web"}},
                           {jail::LimitKind::io_read, {10, "command line"}}};
     spec.limits.require_enforced = true;
@@ -71,19 +76,39 @@ TEST_CASE("every field of a jail description is in its text", "[confine][spec]")
         {"root", [](JailSpec& s) { s.root = "/x"; }},
         {"mount source", [](JailSpec& s) { s.mounts[0].source = "/x"; }},
         {"mount writable", [](JailSpec& s) { s.mounts[0].writable = true; }},
+        {"mount no_exec", [](JailSpec& s) { s.mounts[1].no_exec = false; }},
+        {"mount by_descriptor", [](JailSpec& s) { s.mounts[0].by_descriptor = false; }},
         {"mount order", [](JailSpec& s) { std::swap(s.mounts[0], s.mounts[1]); }},
         {"tmpfs size", [](JailSpec& s) { s.mounts[1].size_bytes = 7; }},
+        {"tmpfs mode", [](JailSpec& s) { s.mounts[1].mode = 0700; }},
+        {"secrets", [](JailSpec& s) { s.secrets.clear(); }},
+        {"secret's name", [](JailSpec& s) { s.secrets[0].name = "x"; }},
+        {"secret's source", [](JailSpec& s) { s.secrets[0].source = "/x"; }},
+        {"secret's uid", [](JailSpec& s) { s.secrets[0].uid = 0; }},
+        {"secret's gid", [](JailSpec& s) { s.secrets[0].gid = 0; }},
+        {"storage", [](JailSpec& s) { s.storage = "/x"; }},
+        {"closed", [](JailSpec& s) { s.closed.pop_back(); }},
         {"command", [](JailSpec& s) { s.command.pop_back(); }},
         {"environment", [](JailSpec& s) { s.environment.erase("EMPTY"); }},
         {"working directory", [](JailSpec& s) { s.working_directory = "/"; }},
         {"uid", [](JailSpec& s) { s.identity.uid = 0; }},
         {"gid", [](JailSpec& s) { s.identity.gid = 0; }},
+        {"holds", [](JailSpec& s) { s.holds = false; }},
         {"groups", [](JailSpec& s) { s.identity.groups.clear(); }},
         {"limits", [](JailSpec& s) { s.limits.wanted.clear(); }},
         {"require", [](JailSpec& s) { s.limits.require_enforced = false; }},
         {"profile", [](JailSpec& s) { s.profile = jail::Profile::low; }},
         {"network", [](JailSpec& s) { s.network = jail::NetworkMode::private_; }},
         {"claims", [](JailSpec& s) { s.claims.pop_back(); }},
+        {"private network", [](JailSpec& s) { s.private_network.reset(); }},
+        {"its address", [](JailSpec& s) { s.private_network->address = "x"; }},
+        {"its gateway", [](JailSpec& s) { s.private_network->gateway = "x"; }},
+        {"its pool", [](JailSpec& s) { s.private_network->pool = "x"; }},
+        {"its NAT", [](JailSpec& s) { s.private_network->nat = false; }},
+        {"its published ports", [](JailSpec& s) { s.private_network->publish.clear(); }},
+        {"learning", [](JailSpec& s) { s.learning.reset(); }},
+        {"its profile", [](JailSpec& s) { s.learning->profile = jail::Profile::high; }},
+        {"its socket", [](JailSpec& s) { s.learning->socket = "/x"; }},
     };
     for (const auto& [field, change] : changes) {
         JailSpec spec = full_spec();
