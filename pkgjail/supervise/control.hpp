@@ -1,11 +1,15 @@
 // RUN/control: the supervisor's unix socket, mode 0600. A peer sends one line and gets one line back:
 //
-//     version        "ok LOWEST HIGHEST": the versions of this conversation that the supervisor speaks
-//     stop           "ok"; the connection then stays open until the supervisor has ended, so its end is the
-//     news reload [NAME]  "ok" or "error TEXT"; with NAME one of several services limits         the limits
-//     in RUN/service.json are put in force: "ok", or "error TEXT" and all is as before wait           "ok
-//     STATE" as soon as the service is ready, failed or told to stop start NAME     one of the further
-//     services: "ok", "ok already", or "error TEXT" stop NAME, restart NAME    likewise
+// clang-format off
+//     version         "ok LOWEST HIGHEST": the versions of this conversation that the supervisor speaks
+//     stop            "ok"; the connection stays open until the supervisor has ended, so its end is the news
+//     reload [NAME]   "ok" or "error TEXT"; with NAME one of several services
+//     limits          puts those in RUN/service.json in force: "ok", or "error TEXT" and all is as before
+//     wait            "ok STATE" as soon as the service is ready, failed or told to stop
+//     start NAME      one of the further services: "ok", "ok already", or "error TEXT"
+//     stop NAME       likewise
+//     restart NAME    likewise
+// clang-format on
 //
 // From version 2 on whoever asks puts the version that it speaks in front: "2 stop". A line without one is of
 // version 1, which has no `version` (its supervisors answer "error unknown request"), no `start`, no

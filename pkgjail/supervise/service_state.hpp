@@ -1,13 +1,13 @@
 // The life of a jail's service, and how the rest of pkgjail learns of it.
-//
-//               launch                   first success of the probe (or, without a probe, alive after a
-//               moment)
+// clang-format off
+//               launch                   first success of the probe (or, without one, alive after a moment)
 //     stopped ─────────▶ starting ──────────────────────────────▶ ready ◀─────────▶ unhealthy
-//        ▲                  │ exit, or grace over without success    │ exit             (probe fails /
-//        succeeds again) │                  ▼                                        ▼ │ backoff
-//        ◀───────────────────────────────────┘ │                  │ wait over: starting     budget used up,
-//        or the policy says no: failed └── stopping ◀─────┴── stop, from every state
-//
+//        ▲                  │ exit, or grace over without success    │ exit      probe fails / succeeds again
+//        │                  ▼                                        ▼
+//        │               backoff ◀───────────────────────────────────┘
+//        │                  │ wait over: starting; budget used up, or the policy says no: failed
+//        └── stopping ◀─────┴── stop, from every state
+// clang-format on
 // The supervisor alone writes the state file; a reader never trusts it further than the kernel agrees: the
 // supervisor's lock must be held and the recorded process must have the recorded start time.
 #pragma once
