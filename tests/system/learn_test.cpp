@@ -113,6 +113,27 @@ TEST_CASE("what a profile denies goes on in a jail that learns, and is listed", 
     CHECK_FALSE(std::filesystem::exists(run_directory(host) / "calls"));
 }
 
+TEST_CASE("every process of a jail that learns is heard, in the background and in further services too",
+          "[system][root][learn][services]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    write_recipe(host, service("", "(" + curious + ") & echo $! > /run/x.pid", "pid-file = /run/x.pid\n") +
+                           service("worker", "while :; do /usr/bin/unshare -n /bin/true; sleep 0.1; done"));
+    REQUIRE(host.run({"install", "tree", "-j", "test", "--recipe", "test", "--no-start"}).status == 0);
+
+    const CommandResult started = host.run({"start", "--learn", "test"});
+
+    INFO(started.out << started.err);
+    REQUIRE(started.status == 0);
+    CHECK(wait_for([&] { return entry(host).is_object(); }));
+    // It goes on, and fails all the same: the jail has no right to make a network.
+    CHECK(wait_for([&] { return entry(host, "unshare(CLONE_NEWNET)").is_object(); }));
+    CHECK_THAT(logged(host),
+               ContainsSubstring("worker/err unshare: unshare failed: Operation not permitted"));
+    CHECK(notices(status(host)["supervisor_pid"]) == 2);
+}
+
 TEST_CASE("a jail learns from the profile after its own, and hears which one is enough",
           "[system][root][learn]") {
     if (!test::can_run_jails())

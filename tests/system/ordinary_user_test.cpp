@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include <csignal>
 #include <sys/stat.h>
@@ -230,6 +231,35 @@ TEST_CASE("an ordinary user's jails hold against every attempt", "[user][escape]
     CHECK(result.status == 0);
     CHECK(result.out.find("OPEN") == std::string::npos);
     CHECK(result.out.find("Everything held that a profile promises.") != std::string::npos);
+}
+
+TEST_CASE("an ordinary user's jail can learn", "[user][learn][root]") {
+    if (!test::can_run_jails())
+        return;
+    const OrdinaryUser user;
+    if (!user.makes_jails())
+        return;
+    user.write_config("recipes.d/curious.recipe",
+                      "[recipe]\nsummary = a test\npackage = tree\n[service]\ncommand = /bin/sh -c "
+                      "\"while :; do /usr/bin/unshare -U /bin/true; sleep 0.1; done\"\nstop-timeout = 1s\n");
+    const auto installed =
+        user.run({"install", "tree", "-j", "curious", "--recipe", "curious", "--no-start"});
+    INFO(installed.err);
+    REQUIRE(installed.status == 0);
+
+    const auto started = user.run({"start", "curious", "--learn"});
+
+    INFO(started.err);
+    REQUIRE(started.status == 0);
+    nlohmann::json learned;
+    for (int look = 0; look < 100; ++look, std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
+        learned = user.run({"learned", "curious", "--json"}).json();
+        if (!learned["calls"].empty())
+            break;
+    }
+    REQUIRE(learned["calls"].size() == 1);
+    CHECK(learned["calls"][0]["call"] == "unshare(CLONE_NEWUSER)");
+    CHECK(learned["calls"][0]["program"] == "unshare");
 }
 
 TEST_CASE("a port of root's is refused to an ordinary user with the reason", "[user][root]") {
