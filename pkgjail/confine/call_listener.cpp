@@ -161,10 +161,16 @@ void CallListener::listen() noexcept {
             for (const Fd& notice : notices_)
                 waiting.push_back({notice.get(), POLLIN, 0});
         });
-        if (::poll(waiting.data(), static_cast<nfds_t>(waiting.size()), -1) < 0)
+        const bool is_whole = waiting.size() == 2 + peers_.size() + notices_.size();
+        const int ready = is_whole ? ::poll(waiting.data(), static_cast<nfds_t>(waiting.size()), -1) : -1;
+        if (is_whole && ready < 0 && errno == EINTR)
             continue;
-        if (waiting.size() < 2 + peers_.size() + notices_.size() || waiting[0].revents != 0)
-            return; // told to end; or without memory, and then nothing can be heard any more
+        if (ready < 0 || waiting[0].revents != 0) {
+            // Told to end; or without memory, and then nothing can be heard any more. Nobody is kept waiting.
+            notices_.clear();
+            peers_.clear();
+            return;
+        }
         const std::size_t first_notice = 2 + peers_.size();
         // Callers wait, so they come first.
         for (std::size_t index = 0; index < notices_.size(); ++index) {
