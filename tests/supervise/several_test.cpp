@@ -176,8 +176,9 @@ TEST_CASE("whoever waits for one service hears that the jail has ended meanwhile
     Supervised web("while :; do sleep 0.02; test -e \"$DIR/end\" && exit 3; done");
     web.service.service.restart.budget = 0;
     add(web, "one", "test -e \"$DIR/again\" && touch \"$DIR/end\"; touch \"$DIR/again\"; " + stays)
-        .service.health.probe = command_probe("test ! -e \"$DIR/end\"");
+        .service.health.probe = command_probe("test ! -e \"$DIR/closed\"");
     REQUIRE(show_all(web.settle()) == "ready; one ready");
+    base::write_file_atomically(web.file("closed"), ""); // once more it will not get ready
 
     try {
         supervise::ask_service(web.run(), "one", ServiceVerb::restart, test::patience);
