@@ -22,13 +22,13 @@ namespace {
 /// Everything that a rebuilt catalog has to know again.
 std::string knowledge(const Host& host) {
     std::string text;
-    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-             {"list", "--json"},
-             {"status", "--json"},
-             {"history", "web", "--json"},
-             {"snapshots", "--json"},
-             {"limits", "other", "--json"},
-             {"volume", "list", "--json"}})
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"list", "--json"},
+                                               {"status", "--json"},
+                                               {"history", "web", "--json"},
+                                               {"snapshots", "--json"},
+                                               {"limits", "other", "--json"},
+                                               {"volume", "list", "--json"}})
         text += well(host, command).json().dump(1) + "\n";
     return text;
 }
