@@ -194,7 +194,7 @@ bool receive(int socket, ConfinedWork& work, int& stream) {
     do
         got = ::recvmsg(socket, &message, 0);
     while (got < 0 && errno == EINTR);
-    const struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+    struct cmsghdr* header = CMSG_FIRSTHDR(&message);
     if (got != static_cast<ssize_t>(sizeof address) || header == nullptr || header->cmsg_type != SCM_RIGHTS)
         return false; // our maker is gone
     std::memcpy(&stream, CMSG_DATA(header), sizeof stream);

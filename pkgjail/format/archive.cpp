@@ -35,9 +35,9 @@ const std::string* PackageMetadata::member(const std::string& name) const {
 }
 
 struct ArchiveReader::State {
-    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_)
+    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_, bool metadata_only)
         : name(std::move(name_)), limits(limits_), source(fd, name),
-          tar(source, name, limits.max_unpacked_bytes, limits.max_members) {}
+          tar(source, name, limits.max_unpacked_bytes, limits.max_members, metadata_only) {}
 
     const std::string name;
     const ArchiveLimits limits;
@@ -249,7 +249,7 @@ struct ArchiveReader::State {
 };
 
 ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits)
-    : state_(new State(fd, std::move(name), limits)) {
+    : state_(new State(fd, std::move(name), limits, false)) {
     state_->read_metadata();
 }
 ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;
@@ -269,7 +269,9 @@ std::size_t ArchiveReader::read(char* buffer, std::size_t capacity) {
 }
 
 PackageMetadata read_package_metadata(const base::Fd& fd, std::string name, ArchiveLimits limits) {
-    return ArchiveReader(fd, std::move(name), limits).metadata();
+    auto state = std::make_unique<ArchiveReader::State>(fd, std::move(name), limits, true);
+    state->read_metadata();
+    return std::move(state->metadata);
 }
 
 } // namespace pkgjail::format

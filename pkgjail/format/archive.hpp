@@ -92,6 +92,7 @@ class ArchiveReader {
     std::size_t read(char* buffer, std::size_t capacity);
 
   private:
+    friend PackageMetadata read_package_metadata(const base::Fd& fd, std::string name, ArchiveLimits limits);
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -73,8 +73,12 @@ struct ConfinedTarReader::Here {
 };
 
 struct ConfinedTarReader::State {
-    State(ByteSource& input, const std::string& name, std::uint64_t max_bytes_, std::uint64_t max_members_)
-        : stream(input, {ReadingKind::package, max_bytes_, max_members_, name}, serve_reading),
+    State(ByteSource& input, const std::string& name, std::uint64_t max_bytes_, std::uint64_t max_members_,
+          bool metadata_only)
+        : stream(
+              input,
+              {metadata_only ? ReadingKind::metadata : ReadingKind::package, max_bytes_, max_members_, name},
+              serve_reading),
           max_bytes(max_bytes_), max_members(max_members_) {}
     ConfinedStream stream;
     std::uint64_t max_bytes;
@@ -88,11 +92,11 @@ struct ConfinedTarReader::State {
 };
 
 ConfinedTarReader::ConfinedTarReader(ByteSource& input, std::string name, std::uint64_t max_bytes,
-                                     std::uint64_t max_members) {
+                                     std::uint64_t max_members, bool metadata_only) {
     if (ReadingHere::is_wanted())
         here_ = std::make_unique<Here>(input, name, max_bytes, max_members);
     else
-        state_ = std::make_unique<State>(input, name, max_bytes, max_members);
+        state_ = std::make_unique<State>(input, name, max_bytes, max_members, metadata_only);
 }
 
 ConfinedTarReader::~ConfinedTarReader() = default;

@@ -50,8 +50,9 @@ class ConfinedDecoder : public ByteSource {
 /// apart. While what was read is looked at and written, the process goes on.
 class ConfinedTarReader {
   public:
-    ConfinedTarReader(ByteSource& input, std::string name, std::uint64_t max_bytes,
-                      std::uint64_t max_members);
+    /// With `metadata_only` the members may end with the metadata.
+    ConfinedTarReader(ByteSource& input, std::string name, std::uint64_t max_bytes, std::uint64_t max_members,
+                      bool metadata_only);
     ~ConfinedTarReader();
 
     std::optional<ArchiveMember> next();

@@ -105,8 +105,12 @@ void read_package(ByteSource& input, const ReadingRequest& request, FrameWriter&
     TarReader tar(decoder, request.name, request.max_members);
     ListsCollector lists(request);
     while (const std::optional<ArchiveMember> member = tar.next()) {
-        if (std::find(package_members.begin(), package_members.end(), member->path) == package_members.end())
+        if (std::find(package_members.begin(), package_members.end(), member->path) ==
+            package_members.end()) {
             lists.send(frames);
+            if (request.kind == ReadingKind::metadata)
+                return;
+        }
         frames.write(FrameType::member, encode(*member));
         if (member->type != MemberType::file)
             continue;
@@ -166,6 +170,7 @@ void serve(ByteSource& input, const ReadingRequest& request, FrameWriter& frames
     case ReadingKind::decompression:
         return decompress(input, request, frames);
     case ReadingKind::package:
+    case ReadingKind::metadata:
         return read_package(input, request, frames);
     case ReadingKind::tree:
         return read_tree(input, request, frames);

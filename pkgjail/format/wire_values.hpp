@@ -22,6 +22,7 @@ namespace pkgjail::format {
 enum class ReadingKind : std::uint8_t {
     decompression,   ///< data
     package,         ///< members with data, and the lists between the metadata and the files
+    metadata,        ///< the same, up to the lists
     tree,            ///< members with data
     summary,         ///< records
     vulnerabilities, ///< one head, then entries; the input is text

@@ -18,6 +18,7 @@ const std::vector<Target>& targets() {
         {"plist", plist, nullptr},
         {"summary", summary, nullptr},
         {"archive", archive, archive_seeds},
+        {"answer", answer, answer_seeds},
         {"version", version, nullptr},
         {"pattern", pattern, nullptr},
         {"install_script", install_script, nullptr},

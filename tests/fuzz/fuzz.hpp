@@ -51,6 +51,8 @@ void plist(std::string_view bytes);
 void summary(std::string_view bytes);
 void archive(std::string_view bytes);
 std::vector<std::string> archive_seeds();
+void answer(std::string_view bytes);
+std::vector<std::string> answer_seeds();
 void version(std::string_view bytes);
 void pattern(std::string_view bytes);
 void install_script(std::string_view bytes);
