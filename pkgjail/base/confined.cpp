@@ -248,7 +248,10 @@ bool receive(int socket, ConfinedWork& work, int& stream) {
             ::close(socket);
             run_work(work, stream, report.filter);
         }
-        ::close(stream); // where there is no child its maker finds the stream at its end
+        const int error = child < 0 ? errno : 0;
+        ::close(stream);
+        if (::send(socket, &error, sizeof error, 0) != static_cast<ssize_t>(sizeof error))
+            break;
     }
 #ifndef __linux__
     ::kill(0, SIGKILL); // work that listens to nobody; on Linux the kernel does this when we end
@@ -344,6 +347,19 @@ bool send_request(int helper, ConfinedWork work, const Fd& stream) {
     return sent >= 0;
 }
 
+/// The helper's answer to a request. False with errno; ECONNRESET where it is gone.
+bool is_started(int helper) {
+    int error = 0;
+    ssize_t got = 0;
+    do
+        got = ::recv(helper, &error, sizeof error, 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return false;
+    errno = got == static_cast<ssize_t>(sizeof error) ? error : ECONNRESET;
+    return errno == 0;
+}
+
 bool means_gone(int error) {
     return error == EPIPE || error == ECONNRESET || error == ENOTCONN;
 }
@@ -362,25 +378,24 @@ void widen(const Fd& stream) {
 } // namespace
 
 Fd start_confined(ConfinedWork work) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        throw system_error(errno, object, "socketpair");
-    Fd ours(ends[0]);
-    const Fd theirs(ends[1]);
-    widen(ours);
-    widen(theirs);
     const std::lock_guard<std::mutex> hold(helper_lock);
     Helper& helper = the_helper();
-    helper.require();
-    if (send_request(helper.socket(), work, theirs))
-        return ours;
-    if (means_gone(errno)) { // somebody killed it; what it was doing is told by those who wait for it
-        helper.end();
+    for (bool again = false;; again = true) {
         helper.require();
-        if (send_request(helper.socket(), work, theirs))
+        int ends[2];
+        if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+            throw system_error(errno, object, "socketpair");
+        Fd ours(ends[0]);
+        const Fd theirs(ends[1]);
+        widen(ours);
+        widen(theirs);
+        if (send_request(helper.socket(), work, theirs) && is_started(helper.socket()))
             return ours;
+        // Somebody killed it; what it was doing is told by those who wait for it.
+        if (again || !means_gone(errno))
+            throw system_error(errno, object, "fork");
+        helper.end();
     }
-    throw system_error(errno, object, "sendmsg");
 }
 
 void prepare_confined() noexcept {

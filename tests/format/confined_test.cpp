@@ -431,7 +431,6 @@ TEST_CASE("a helper that was killed is made again", "[format][confined]") {
     };
     const int first = maker();
     REQUIRE(::kill(first, SIGKILL) == 0);
-    ::usleep(50'000);
 
     CHECK(maker() != first);
 }
