@@ -17,6 +17,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::base {
 
@@ -69,6 +70,19 @@ std::string purpose_line(std::string_view purpose) {
                        printable(purpose.substr(0, longest_purpose)));
 }
 
+/// Overwritten, then cut: a reader in between sees our line and perhaps a tail after its newline.
+bool write_purpose(const Fd& fd, std::string_view line) {
+    for (std::size_t done = 0; done < line.size();) {
+        const ssize_t count = retrying([&] {
+            return ::pwrite(fd.get(), line.data() + done, line.size() - done, static_cast<off_t>(done));
+        });
+        if (count < 0)
+            return false;
+        done += static_cast<std::size_t>(count);
+    }
+    return retrying([&] { return ::ftruncate(fd.get(), static_cast<off_t>(line.size())); }) == 0;
+}
+
 /// What the file says about a holder that still lives: "held by process 123: upgrade nginx". A shared holder
 /// writes nothing, so there may be nothing to say.
 std::string describe_holder(const HostPath& file) {
@@ -101,10 +115,9 @@ std::optional<Lock> Lock::try_take(const HostPath& file, LockMode mode, std::str
             continue;
         Lock lock(std::move(fd), mode);
         if (mode == LockMode::exclusive) {
-            // Overwritten, then cut: a reader in between sees our line and perhaps a tail after its newline.
-            std::string line = purpose_line(purpose);
-            if (::pwrite(lock.fd_.get(), line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()) ||
-                ::ftruncate(lock.fd_.get(), static_cast<off_t>(line.size())) != 0)
+            // Only for people's eyes: on a full disk the lock is as good without it, and whoever wants to
+            // make room needs one.
+            if (!write_purpose(lock.fd_, purpose_line(purpose)) && errno != ENOSPC && errno != EDQUOT)
                 throw system_error(errno, file.string(), "write");
         }
         return lock;
@@ -141,7 +154,7 @@ Lock::~Lock() {
 void Lock::erase_purpose() noexcept {
     // Only for people's eyes: a line that stays because of a full disk names a process that is gone or busy
     // elsewhere.
-    if (fd_ && mode_ == LockMode::exclusive && ::ftruncate(fd_.get(), 0) != 0)
+    if (fd_ && mode_ == LockMode::exclusive && retrying([&] { return ::ftruncate(fd_.get(), 0); }) != 0)
         return;
 }
 

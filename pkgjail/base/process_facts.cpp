@@ -13,6 +13,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::base {
 
@@ -40,7 +41,7 @@ namespace {
 /// The beginning of a file of /proc; nullopt when the process is gone.
 std::optional<std::string> read_fact(pid_t pid, const char* name) {
     const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const Fd fd(retrying([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
     if (!fd && (errno == ENOENT || errno == ESRCH))
         return std::nullopt;
     if (!fd)

@@ -17,6 +17,7 @@
 #endif
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::base {
 
@@ -34,7 +35,7 @@ std::optional<ProcessId> identify_process(pid_t pid) {
     if (pid <= 0)
         return std::nullopt;
     std::string path = "/proc/" + std::to_string(pid) + "/stat";
-    int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int number = retrying([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); });
     if (number < 0 && (errno == ENOENT || errno == ESRCH))
         return std::nullopt;
     if (number < 0)

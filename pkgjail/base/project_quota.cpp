@@ -14,6 +14,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::base {
@@ -58,7 +59,7 @@ void give(const Fd& fd, std::uint32_t project, bool directory, const std::string
 }
 
 Fd readable(const Tree& directory) {
-    Fd own(::openat(directory.fd().get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd own(retrying([&] { return ::openat(directory.fd().get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!own)
         throw system_error(errno, directory.name(), "open");
     return own;

@@ -13,6 +13,7 @@
 #endif
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::base {
 
@@ -41,7 +42,7 @@ bool set_name(char (&field)[Size], const std::string& name) {
 
 /// The directory for ioctl, which takes none that was opened only to pass through.
 Fd opened(const Fd& directory, std::string_view shown_as) {
-    Fd own(::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd own(retrying([&] { return ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!own)
         throw system_error(errno, std::string(shown_as), "open");
     return own;

@@ -12,6 +12,7 @@
 #endif
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::base {
 
@@ -26,7 +27,7 @@ constexpr std::uint32_t limit_type = 244; // BTRFS_QGROUP_LIMIT_KEY
 constexpr std::uint64_t limit_is_set = 1; // BTRFS_QGROUP_LIMIT_MAX_RFER
 
 Fd opened(const Fd& directory, std::string_view shown_as) {
-    Fd own(::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd own(retrying([&] { return ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!own)
         throw system_error(errno, std::string(shown_as), "open");
     return own;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
@@ -40,7 +41,8 @@ Tree::Tree(Fd directory, std::string shown_as)
 
 Tree Tree::open(const HostPath& path) {
     HostPath plain = without_trailing_slash(path);
-    int number = ::open(plain.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    const int number = retrying(
+        [&] { return ::open(plain.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK); });
     if (number >= 0)
         return Tree(Fd(number), plain.string());
     int error = errno;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
@@ -16,8 +17,11 @@ namespace {
 
 bool is_directory_there(const Fd& parent, const std::string& name) {
     struct stat status {};
-    return ::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(status.st_mode);
+    if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return S_ISDIR(status.st_mode);
+    if (errno == ENOENT)
+        return false;
+    throw system_error(errno, name, "stat");
 }
 
 Error taken(const std::string& shown) {
@@ -30,8 +34,10 @@ Fd Tree::create_file(const RootPath& path, unsigned mode) const {
     if (path.is_root())
         throw taken(show(path));
     Fd parent = open_parent(path);
-    Fd file(::openat(parent.get(), leaf(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                     0600));
+    Fd file(retrying([&] {
+        return ::openat(parent.get(), leaf(path).c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    }));
     if (!file && errno == EEXIST)
         throw taken(show(path));
     if (!file)
@@ -47,8 +53,10 @@ void Tree::write(const RootPath& path, std::string_view bytes, unsigned mode, Ow
         throw Error(ErrorKind::conflict, show(path), "is a directory");
     Fd parent = open_parent(path);
     const std::string temporary = ".pkgjail-" + random_hex(12);
-    Fd file(::openat(parent.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                     0600));
+    Fd file(retrying([&] {
+        return ::openat(parent.get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0600);
+    }));
     if (!file)
         throw failure(errno, path, "create a temporary file for");
     try {
@@ -58,9 +66,10 @@ void Tree::write(const RootPath& path, std::string_view bytes, unsigned mode, Ow
         if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
             throw failure(errno, path, "chmod");
         if (::renameat(parent.get(), temporary.c_str(), parent.get(), leaf(path).c_str()) != 0) {
-            if (errno == EISDIR || is_directory_there(parent, leaf(path)))
+            const int error = errno; // looking for a directory sets another one
+            if (error == EISDIR || is_directory_there(parent, leaf(path)))
                 throw Error(ErrorKind::conflict, show(path), "is a directory");
-            throw failure(errno, path, "rename to");
+            throw failure(error, path, "rename to");
         }
     } catch (...) {
         ::unlinkat(parent.get(), temporary.c_str(), 0);
@@ -79,7 +88,9 @@ void Tree::make_directory(const RootPath& path, unsigned mode) const {
             throw Error(ErrorKind::conflict, show(path), "exists and is not a directory");
         return;
     }
-    Fd made(::openat(parent.get(), leaf(path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    Fd made(retrying([&] {
+        return ::openat(parent.get(), leaf(path).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }));
     if (!made || ::fchmod(made.get(), static_cast<mode_t>(mode)) != 0)
         throw failure(errno, path, "chmod");
 }

@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/reflink.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
@@ -79,7 +80,7 @@ void copy_bytes(const Fd& from, const Fd& to, const struct stat& status, const s
     copy_range(from, to, 0, size, sparse, shown);
 #endif
     // The hole at the end.
-    if (sparse && ::ftruncate(to.get(), size) != 0)
+    if (sparse && retrying([&] { return ::ftruncate(to.get(), size); }) != 0)
         throw system_error(errno, shown, "set the size of the copy of");
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/subvolume.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
@@ -83,8 +84,10 @@ class Tree::Removal {
 
     /// False for a mount point, of a subvolume too.
     bool is_subvolume_in(const Fd& parent, const std::string& name) const {
-        const Fd directory(::openat(parent.get(), name.c_str(),
-                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+        const Fd directory(retrying([&] {
+            return ::openat(parent.get(), name.c_str(),
+                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        }));
         struct stat status {};
         return directory && ::fstat(directory.get(), &status) == 0 &&
                !is_mount_point(directory, status.st_dev, name) && is_subvolume(directory, name);
@@ -93,11 +96,12 @@ class Tree::Removal {
     /// Empty when it is no directory any more.
     Fd open(const Fd& parent, dev_t device, const std::string& name) const {
         constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
-        int number = ::openat(parent.get(), name.c_str(), flags);
+        const auto open_it = [&] { return ::openat(parent.get(), name.c_str(), flags); };
+        int number = retrying(open_it);
         if (number < 0 && errno == EACCES && ::geteuid() != 0) {
             // Without root a directory of ours may be closed to us; for root there is no such thing.
             if (::fchmodat(parent.get(), name.c_str(), 0700, AT_SYMLINK_NOFOLLOW) == 0)
-                number = ::openat(parent.get(), name.c_str(), flags);
+                number = retrying(open_it);
         }
         if (number < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
             return {};

@@ -10,13 +10,14 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
 
 std::vector<std::string> names_in(const Fd& directory, std::string_view shown_as) {
     // A descriptor of its own: fdopendir takes it over, and a duplicate would share the reading position.
-    Fd own(::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    Fd own(retrying([&] { return ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     if (!own)
         throw system_error(errno, std::string(shown_as), "open");
     auto close = [](DIR* stream) { ::closedir(stream); };

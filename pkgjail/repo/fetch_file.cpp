@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/repo/partial_file.hpp"
 #include "pkgjail/repo/url.hpp"
 
@@ -48,7 +49,8 @@ Downloaded copy_from_file(const Download& download, const std::function<void(std
         return failure_of_errno(errno, *path);
     if (!S_ISREG(status.st_mode))
         return failure(Result::failed, "is not a regular file");
-    const base::Fd source(::open(path->c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const base::Fd source(
+        base::retrying([&] { return ::open(path->c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); }));
     if (!source)
         return failure_of_errno(errno, *path);
     if (::fstat(source.get(), &status) != 0)

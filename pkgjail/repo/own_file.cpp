@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::repo {
@@ -29,7 +30,8 @@ std::optional<base::Fd> open_own_file(const base::HostPath& path, int flags) {
         throw base::system_error(errno, path.string(), "lstat");
     }
     if (is_ours(status)) {
-        base::Fd fd(::open(path.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+        base::Fd fd(base::retrying(
+            [&] { return ::open(path.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); }));
         if (!fd && errno == ENOENT)
             return std::nullopt;
         if (!fd && errno != ELOOP)

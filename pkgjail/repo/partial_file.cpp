@@ -11,6 +11,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/repo/own_file.hpp"
 
 namespace pkgjail::repo {
@@ -45,7 +46,9 @@ bool PartialFile::open_and_lock() {
     for (;;) {
         std::optional<base::Fd> fd = open_own_file(path_, O_RDWR);
         if (!fd) {
-            fd.emplace(::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+            fd.emplace(base::retrying([&] {
+                return ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+            }));
             if (!*fd && errno == EEXIST)
                 continue;
             if (!*fd)
@@ -85,7 +88,7 @@ void PartialFile::read_notes() {
 
 void PartialFile::restart(const Validators& validators) {
     // Notes without bytes say nothing wrong; old bytes under new notes would.
-    if (::ftruncate(fd_.get(), 0) != 0)
+    if (base::retrying([&] { return ::ftruncate(fd_.get(), 0); }) != 0)
         throw base::system_error(errno, path_.string(), "ftruncate");
     if (::lseek(fd_.get(), 0, SEEK_SET) < 0)
         throw base::system_error(errno, path_.string(), "lseek");

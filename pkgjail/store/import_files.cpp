@@ -12,6 +12,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 #include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
@@ -183,7 +184,8 @@ class PartWriter {
         }
         if (file) {
             // The hole at the end.
-            if (position < member.size && ::ftruncate(file.get(), static_cast<off_t>(member.size)) != 0)
+            if (position < member.size &&
+                base::retrying([&] { return ::ftruncate(file.get(), static_cast<off_t>(member.size)); }) != 0)
                 throw base::system_error(errno, shown, "set the size of");
             finish_node(file, member, mode, shown);
         }
