@@ -11,6 +11,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 
 namespace pkgjail::base {
 
@@ -71,7 +72,7 @@ std::vector<Mount> mount_table() {
 }
 
 std::vector<std::string> mounts_below(const HostPath& path) {
-    const std::string wanted = std::filesystem::weakly_canonical(path).string();
+    const std::string wanted = real_path(path).string();
     std::vector<std::string> points;
     for (Mount& mount : mount_table())
         if (lies_below(mount.point, wanted))

@@ -239,6 +239,9 @@ int run(int argc, char** argv) {
         return dispatch(words, verb);
     } catch (const Error& error) {
         return tell(json, verb, with_hint(error));
+    } catch (const std::filesystem::filesystem_error& error) {
+        return tell(json, verb,
+                    base::system_error(error.code().value(), error.path1().string(), "file system"));
     } catch (const std::exception& error) {
         return tell(json, verb,
                     Error(ErrorKind::system, "pkgjail", error.what(),

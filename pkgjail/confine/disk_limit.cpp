@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/base/project_quota.hpp"
@@ -37,7 +38,7 @@ HostPath data_of(const HostPath& storage) {
 }
 
 std::string dataset_at(const HostPath& directory) {
-    const std::string path = std::filesystem::weakly_canonical(directory).string();
+    const std::string path = base::real_path(directory).string();
     for (const base::Mount& mount : base::mount_table())
         if (mount.type == "zfs" && mount.point == path)
             return mount.source;

@@ -10,6 +10,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/accounts.hpp"
@@ -335,7 +336,7 @@ class Rebuild {
 
     static void remove_catalog(const base::HostPath& file) {
         for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-            std::filesystem::remove(file.string() + suffix);
+            base::remove_entry(file.string() + suffix);
     }
 
     /// The main file first: without it no command opens anything, so that a catalog is never read without the
@@ -347,10 +348,10 @@ class Rebuild {
             if (c != '-' && c != ':')
                 digits += c;
         base::HostPath aside = layout_.catalog_aside(digits);
-        for (int number = 2; std::filesystem::exists(aside); ++number)
+        for (int number = 2; base::exists(aside); ++number)
             aside = layout_.catalog_aside(fmt::format("{}-{}", digits, number));
         for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
-            if (!std::filesystem::exists(old.string() + suffix))
+            if (!base::exists(old.string() + suffix))
                 continue;
             base::rename_durably(old.string() + suffix, aside.string() + suffix);
             result_.aside = aside.string();

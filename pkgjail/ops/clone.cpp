@@ -6,6 +6,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/ops/jail_network.hpp"
@@ -210,7 +211,7 @@ class NamedFiles {
         RenameResult result;
         for (const catalog::Generation& generation : catalog::Jails(catalog).generations(id_)) {
             const base::HostPath directory = context_.layout.jail_config(id_, generation.number);
-            if (!std::filesystem::exists(directory))
+            if (!base::exists(directory))
                 continue;
             const base::Tree config = base::Tree::open(directory);
             const auto kept = store::kept_recipe_files(config);
@@ -277,7 +278,7 @@ RenameResult rename(const Context& context, const std::string& name, const std::
                     "change `requires` in that jail's recipe first");
     const auto renames = log_renames(context.layout, name, new_name);
     for (const auto& [from, to] : renames)
-        if (std::filesystem::exists(to))
+        if (base::exists(to))
             throw Error(ErrorKind::conflict, to.string(), "is in the way, the log of an earlier jail",
                         "move it away");
     const NamedFiles files(context, jail, new_name);

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -54,11 +55,11 @@ base::Exit run_alone(const Context& context, confine::Driver& driver, confine::J
         exit = wait_for(first.pid);
     } catch (...) {
         driver.remove(spec.handle, run);
-        std::filesystem::remove_all(run);
+        base::remove_directory(run);
         throw;
     }
     driver.remove(spec.handle, run);
-    std::filesystem::remove_all(run);
+    base::remove_directory(run);
     return exit;
 }
 

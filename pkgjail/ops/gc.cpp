@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -154,7 +155,7 @@ class Gc {
             known.insert(generation.number);
         const auto unknown = store::unknown_configs(context_.layout, jail->id, known);
         if (jail->operation || (std::find(unknown.begin(), unknown.end(), name) == unknown.end() &&
-                                std::filesystem::exists(context_.layout.jail_configs(jail->id) / name)))
+                                base::exists(context_.layout.jail_configs(jail->id) / name)))
             return "it is needed by now";
         store::remove_unknown_config(context_.layout, jail->id, name);
         return "";

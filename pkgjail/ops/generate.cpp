@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 
@@ -227,7 +228,7 @@ class Generate {
 
     GeneratedFile::What remove(const base::HostPath& path) const {
         if (!context_.dry_run) {
-            std::filesystem::remove(path);
+            base::remove_entry(path);
             base::sync_directory(request_.directory);
         }
         return GeneratedFile::What::removed;

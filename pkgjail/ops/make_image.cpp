@@ -11,6 +11,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/packages.hpp"
@@ -218,10 +219,10 @@ class Obtaining {
                                     image->prefix, output, file.string());
             cache_.keep(repo::check_local_archive(file));
         } catch (...) {
-            std::filesystem::remove(file);
+            base::remove_entry(file);
             throw;
         }
-        std::filesystem::remove(file);
+        base::remove_entry(file);
         return cache_.find(wanted_by_digest(pkgname, written.sha256));
     }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/confine/mount_source.hpp"
@@ -170,9 +171,9 @@ void prepare_volumes(Session& session, const catalog::Jail& jail, const std::str
             continue;
         std::vector<Tree> trees;
         const base::HostPath seed = layout.image_seed(image_id) / "data";
-        if (!image_id.empty() && std::filesystem::is_directory(seed))
+        if (!image_id.empty() && base::is_directory(seed))
             trees.push_back(Tree::open(seed));
-        if (std::filesystem::is_directory(layout.jail_data(jail.id)))
+        if (base::is_directory(layout.jail_data(jail.id)))
             trees.push_back(Tree::open(layout.jail_data(jail.id)));
         store::take_mount_point_owner(layout, volume->id, RootPath::parse(use.path), trees);
     }

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/preparation.hpp"
@@ -197,7 +198,7 @@ class Run {
             if (first_.pid > 0)
                 ::waitpid(first_.pid, nullptr, 0);
             first_.pid = 0;
-            std::filesystem::remove_all(run_);
+            base::remove_directory(run_);
         } catch (const std::exception&) {
             // The run directory stays, by which the next command finds the jail and ends it.
         }
@@ -231,7 +232,7 @@ void undo(const Context& context, const catalog::Jail& jail, const confine::Jail
     if (!note.handle.empty() && is_temporary_handle(note.handle)) {
         const base::HostPath run = context.layout.run(note.handle);
         confine::open_driver(context.layout.state(), context.config.runtime)->remove(note.handle, run);
-        std::filesystem::remove_all(run);
+        base::remove_directory(run);
     }
     empty(place_of(spec, note.path));
     base::step("prepare.emptied");

@@ -6,6 +6,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/dependents.hpp"
@@ -192,7 +193,7 @@ std::optional<std::string> set_aside_by_restore(const std::string& note) {
 
 void undo_restore(Session& session, const catalog::Jail& jail, const std::string& snapshot_id) {
     const store::Layout& layout = session.context().layout;
-    if (std::filesystem::exists(layout.snapshot_data(snapshot_id)))
+    if (base::exists(layout.snapshot_data(snapshot_id)))
         stop_jail(session, jail); // whatever may have come up on data that are about to be moved
     store::take_data_back(layout, jail.id, snapshot_id);
     // A generation's number is given again, and so is the name of its configuration: the next operation

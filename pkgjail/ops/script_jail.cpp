@@ -12,6 +12,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/tree.hpp"
 
@@ -101,7 +102,7 @@ class ScriptJail : public store::ScriptRunner {
             driver_.remove(spec_.handle, options_.run_directory);
             if (first_.pid > 0)
                 ::waitpid(first_.pid, nullptr, 0); // it is our child, see confine::become_reaper
-            std::filesystem::remove_all(options_.run_directory);
+            base::remove_directory(options_.run_directory);
         } catch (const std::exception&) {
             // The run directory stays, by which the next command finds the jail and ends it.
         }

@@ -120,7 +120,7 @@ ImageImport::~ImageImport() {
         return;
     try {
         Tree::open(layout_.images()).remove_all(RootPath::parse(path_.filename().string()));
-    } catch (const base::Error&) {
+    } catch (const std::exception&) {
         // Nothing refers to it; sweep() tries again at the next command.
     }
 }

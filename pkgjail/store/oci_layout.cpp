@@ -7,6 +7,7 @@
 #include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/output_file.hpp"
@@ -128,7 +129,7 @@ OciLayout::OciLayout(HostPath path, bool replace)
     try {
         base::make_directories(staging_ / "blobs/sha256", 0755);
     } catch (...) {
-        std::filesystem::remove_all(staging_);
+        base::remove_directory(staging_);
         throw;
     }
 }
@@ -197,7 +198,7 @@ void OciLayout::place_archive(std::int64_t time) {
 
 void OciLayout::place_directory() {
     base::sync_file_system(base::open_file(staging_, O_RDONLY | O_DIRECTORY));
-    if (!replace_ || !std::filesystem::exists(path_)) {
+    if (!replace_ || !base::exists(path_)) {
         base::rename_durably(staging_, path_); // fails on whatever has got that name and is not empty
         placed_ = true;
         return;
@@ -206,7 +207,7 @@ void OciLayout::place_directory() {
     base::rename_durably(path_, old);
     base::rename_durably(staging_, path_);
     placed_ = true;
-    std::filesystem::remove_all(old);
+    base::remove_directory(old);
 }
 
 } // namespace pkgjail::store

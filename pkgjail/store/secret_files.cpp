@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::store {
@@ -21,8 +22,7 @@ bool is_temporary(const std::string& name) {
 
 std::vector<SecretFile> list_secrets(const Layout& layout, const std::string& jail_id) {
     std::vector<SecretFile> found;
-    std::error_code error;
-    if (!std::filesystem::is_directory(layout.jail_secrets(jail_id), error))
+    if (!base::is_directory(layout.jail_secrets(jail_id)))
         return found;
     const Tree tree = Tree::open(layout.jail_secrets(jail_id));
     for (const std::string& name : tree.list(RootPath())) {
@@ -42,7 +42,7 @@ void write_secret(const Layout& layout, const std::string& jail_id, const std::s
 }
 
 bool remove_secret(const Layout& layout, const std::string& jail_id, const std::string& name) {
-    const bool removed = std::filesystem::remove(layout.secret(jail_id, name));
+    const bool removed = base::remove_entry(layout.secret(jail_id, name));
     if (removed)
         base::sync_directory(layout.jail_secrets(jail_id));
     return removed;

@@ -1,6 +1,7 @@
 #include "pkgjail/store/snapshot_files.hpp"
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 
 namespace pkgjail::store {
@@ -22,7 +23,7 @@ void SnapshotStaging::freeze_config(const std::string& jail_id, std::int64_t gen
 std::uint64_t SnapshotStaging::size_bytes() const {
     std::uint64_t sum = 0;
     for (const char* part : {"config", "data"})
-        if (std::filesystem::exists(staged_.path() / part))
+        if (base::exists(staged_.path() / part))
             sum += size_of(staged_.path() / part);
     return sum;
 }

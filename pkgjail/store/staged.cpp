@@ -23,7 +23,7 @@ Staged::~Staged() {
         return;
     try {
         remove_frozen(staging_);
-    } catch (const base::Error&) {
+    } catch (const std::exception&) {
         // Nothing refers to it; the sweep of the next command tries again.
     }
 }

@@ -36,7 +36,7 @@ Staging::~Staging() {
         return;
     try {
         images_.remove_all(name_);
-    } catch (const base::Error&) {
+    } catch (const std::exception&) {
         // Nothing refers to it; sweep() tries again at the next command.
     }
 }

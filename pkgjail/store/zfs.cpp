@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/process.hpp"
 
@@ -60,7 +61,7 @@ std::string mountpoint(const HostPath& directory) {
 }
 
 HostPath real_path(const HostPath& path) {
-    return std::filesystem::weakly_canonical(path);
+    return base::real_path(path);
 }
 
 } // namespace
