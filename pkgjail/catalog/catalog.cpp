@@ -122,6 +122,8 @@ void Catalog::copy_to(const base::HostPath& file) {
     } catch (...) {
         std::error_code ignored; // the failure itself is on its way
         std::filesystem::remove(file, ignored);
+        // SQLite leaves it to whoever opens the copy next, which nobody does.
+        std::filesystem::remove(file.string() + "-journal", ignored);
         throw;
     }
     base::sync_directory(std::filesystem::absolute(file).parent_path());

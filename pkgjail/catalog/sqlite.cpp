@@ -15,6 +15,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::catalog {
 namespace {
@@ -34,6 +35,7 @@ std::string describe(sqlite3* handle, int code) {
 
 [[noreturn]] void fail(sqlite3* handle, int code, const std::string& name) {
     const std::string text = describe(handle, code);
+    const int reason = handle != nullptr ? sqlite3_system_errno(handle) : 0;
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -42,8 +44,18 @@ std::string describe(sqlite3* handle, int code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         throw Error(ErrorKind::corrupt, name, text, "pkgjail catalog rebuild");
-    case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
+        // Too many open files, a disk that fails, a full one: nobody denies anything.
+        if (reason != 0 && reason != EACCES && reason != EPERM && reason != EROFS)
+            throw Error(ErrorKind::system, name, text);
+        throw Error(ErrorKind::denied, name, text);
+    case SQLITE_READONLY:
+        // The file itself is open for writing.
+        if (handle != nullptr && sqlite3_db_readonly(handle, "main") == 0 &&
+            ::access(name.c_str(), W_OK) == 0)
+            throw Error(ErrorKind::system, name, text + ": its -wal or -shm file could not be opened or made",
+                        "see that there is room in this directory, and that it can be written");
+        throw Error(ErrorKind::denied, name, text);
     case SQLITE_PERM:
     case SQLITE_AUTH:
         throw Error(ErrorKind::denied, name, text);
@@ -98,7 +110,8 @@ Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseco
         if (mode == Mode::create) {
             // SQLite makes its files with the mode of this one. Exclusively and only where there is none:
             // closing any descriptor of an existing file would drop the locks that this process has on it.
-            const int fd = ::open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+            const int fd = base::retrying(
+                [&] { return ::open(name_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); });
             if (fd >= 0)
                 ::close(fd);
             else if (errno != EEXIST)
