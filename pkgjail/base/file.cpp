@@ -165,8 +165,10 @@ void make_directories(const HostPath& path, unsigned mode) {
     HostPath sofar;
     for (const HostPath& component : path) {
         sofar /= component;
-        if (::mkdir(sofar.c_str(), static_cast<mode_t>(mode)) == 0)
+        if (::mkdir(sofar.c_str(), static_cast<mode_t>(mode)) == 0) {
+            sync_directory(directory_of(sofar));
             continue;
+        }
         int error = errno;
         struct stat status {};
         // Not only for EEXIST: mkdir of an existing directory may say EROFS or EACCES first.
