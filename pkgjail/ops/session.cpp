@@ -11,6 +11,7 @@
 #include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -26,6 +27,7 @@
 #include "pkgjail/store/sweep.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
 #include "pkgjail/store/sweep_snapshots.hpp"
+#include "pkgjail/store/take.hpp"
 #include "pkgjail/store/volume_files.hpp"
 
 namespace pkgjail::ops {
@@ -104,7 +106,7 @@ Session::~Session() {
         return;
     try {
         catalog::Actions(*catalog_).finish(action_, "failed", 1);
-    } catch (const Error&) {
+    } catch (const std::exception&) {
         // The entry keeps its empty outcome, which reads as "did not finish"; the failure itself is already
         // on its way to the operator.
     }
@@ -129,18 +131,33 @@ void Session::sweep_if_alone() {
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
     store::Known known;
-    known.image = [&](const std::string& id) { return images.find(id).has_value(); };
-    known.jail = [&](const std::string& id) { return jails.find_by_id(id).has_value(); };
+    // A damaged page can hide a row without any other sign, and what lies under its final name is not removed
+    // for that.
+    bool is_sound = false;
+    const auto surely = [&](bool is_known) {
+        if (is_known || is_sound)
+            return is_known;
+        const std::vector<std::string> findings = catalog_->check();
+        if (!findings.empty())
+            throw Error(ErrorKind::corrupt, context_.layout.catalog().string(), findings.front(),
+                        "pkgjail catalog rebuild");
+        is_sound = true;
+        return is_known;
+    };
+    known.image = [&](const std::string& id) { return surely(images.find(id).has_value()); };
+    known.jail = [&](const std::string& id) { return surely(jails.find_by_id(id).has_value()); };
     catalog::Snapshots snapshots(*catalog_);
     const std::vector<catalog::Jail> all = jails.all();
     const auto known_snapshot = [&](const std::string& id) {
-        return snapshots.find_by_id(id) ||
-               std::any_of(all.begin(), all.end(), [&](const catalog::Jail& jail) {
-                   return jail.operation && set_aside_by_restore(*jail.operation) == id;
-               });
+        return surely(snapshots.find_by_id(id) ||
+                      std::any_of(all.begin(), all.end(), [&](const catalog::Jail& jail) {
+                          return jail.operation && set_aside_by_restore(*jail.operation) == id;
+                      }));
     };
     catalog::Volumes volumes(*catalog_);
-    const auto known_volume = [&](const std::string& id) { return volumes.find_by_id(id).has_value(); };
+    const auto known_volume = [&](const std::string& id) {
+        return surely(volumes.find_by_id(id).has_value());
+    };
     for (const store::Swept& swept :
          {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot),
           store::sweep_volumes(context_.layout, known_volume),
@@ -164,6 +181,9 @@ void Session::sweep_configs(const catalog::Jail& jail) {
     for (const catalog::Generation& generation : catalog::Jails(*catalog_).generations(jail.id))
         numbers.insert(generation.number);
     try {
+        for (const std::int64_t number : numbers)
+            if (const auto config = context_.layout.jail_config(jail.id, number); base::exists(config))
+                store::discard_take(base::Tree::open(config));
         for (const std::string& name : store::unknown_configs(context_.layout, jail.id, numbers)) {
             store::remove_unknown_config(context_.layout, jail.id, name);
             context_.reporter.warn(fmt::format("removed what an interrupted command left: configuration {} "

@@ -84,4 +84,12 @@ void take(const Beginning& beginning, const Tree& config, const RootPath& path) 
     config.remove_all(trash);
 }
 
+void discard_take(const Tree& config) {
+    config.remove_all(staging_of("new"));
+    const RootPath trash = staging_of("old");
+    const auto there = config.stat(trash);
+    if (there && there->is_directory() && config.list(trash).empty())
+        config.remove_all(trash);
+}
+
 } // namespace pkgjail::store

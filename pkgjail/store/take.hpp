@@ -17,4 +17,8 @@ bool differs_from(const Beginning& beginning, const base::Tree& config, const ba
 /// A link on the way is Error{corrupt}, and nothing is changed. Synced when it returns.
 void take(const Beginning& beginning, const base::Tree& config, const base::RootPath& path);
 
+/// Removes what a take() that was killed had made ready. What it had already moved out of the way stays until
+/// the next one: that may be the only copy of it.
+void discard_take(const base::Tree& config);
+
 } // namespace pkgjail::store
