@@ -1,0 +1,146 @@
+#include "faults/acts.hpp"
+
+#include <fstream>
+
+#include "flow/flow.hpp"
+
+namespace pkgjail::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void nothing(const World&) {}
+
+void with_jail_file(const World& world, const std::string& path, const std::string& text) {
+    for (const auto& jail : fs::directory_iterator(world.state() / "jails"))
+        if (fs::exists(jail.path() / path))
+            std::ofstream(jail.path() / path) << text;
+}
+
+/// The archive is another one than the index says.
+void break_archive(const World& world) {
+    std::ofstream(world.shop() / "web-1.2.tgz", std::ios::app) << "more";
+}
+
+void declare(const World& world) {
+    world.write("etc/jails.d/fleet.jail", "[jail]\npackage = more\nstate = stopped\n");
+}
+
+} // namespace
+
+const std::vector<Act>& acts() {
+    static const std::vector<Act> table = {
+        {"update", {"update"}, [](const World& world) { world.offer(edition("1.3")); }, {}, {}},
+        {"update on an empty host",
+         {"update"},
+         [](const World& world) { fs::remove_all(world.state()); },
+         {},
+         {}},
+        {"install into a new jail", {"install", "more", "-j", "fresh"}, nothing, {}, {}},
+        {"install with a recipe",
+         {"install", "web", "-j", "second", "--no-start", "--set", "port=8081", "--volume", "logs:/logs"},
+         [](const World& world) {
+             world.well({"volume", "create", "logs"});
+         },
+         {},
+         {}},
+        {"install into a jail", {"install", "more", "-j", "other"}, nothing, {}, {}},
+        {"remove",
+         {"remove", "more", "-j", "other"},
+         [](const World& world) {
+             world.well({"install", "more", "-j", "other"});
+         },
+         {},
+         {5}},
+        {"autoremove",
+         {"autoremove", "-j", "third"},
+         [](const World& world) {
+             world.well({"install", "lib", "-j", "third"});
+             world.well({"install", "more", "-j", "third"});
+         },
+         {},
+         {}},
+        {"hold", {"hold", "web", "-j", "web"}, nothing, {}, {}},
+        {"unhold", {"unhold", "lib", "-j", "web"}, nothing, {}, {5}},
+        {"lock", {"lock", "web", "OUT/web.lock"}, nothing, {}, {6}},
+        {"upgrade", {"upgrade", "web"}, nothing, {}, {}},
+        {"upgrade to a damaged archive", {"upgrade", "web"}, break_archive, {}, {}, 7},
+        {"rollback", {"rollback", "web", "1"}, nothing, {}, {}},
+        {"config --take", {"config", "web", "--take", "/usr/pkg/etc/web/web.conf"}, nothing, {}, {5, 6}},
+        {"config --keep", {"config", "web", "--keep", "/usr/pkg/etc/web/web.conf"}, nothing, {}, {5, 6}},
+        {"stop", {"stop", "web"}, nothing, {}, {}},
+        {"limits", {"limits", "web", "memory=300M"}, nothing, {}, {}},
+        {"snapshot", {"snapshot", "web", "two"}, nothing, {}, {6}},
+        {"restore",
+         {"restore", "web", "one", "--yes"},
+         [](const World& world) { with_jail_file(world, "data/var/db/web/rows", "other rows"); },
+         {},
+         {}},
+        {"drop", {"drop", "web", "one", "--yes"}, nothing, {}, {5}},
+        {"clone", {"clone", "web", "twin", "--set", "port=8082", "--no-start"}, nothing, {}, {6}},
+        {"clone of a snapshot",
+         {"clone", "web@one", "twin", "--set", "port=8082", "--no-start", "--with-secrets"},
+         nothing,
+         {},
+         {6}},
+        {"export", {"export", "other", "OUT/other.tar"}, nothing, {}, {6}},
+        {"export --format oci", {"export", "other", "OUT/other.oci", "--format", "oci"}, nothing, {}, {6}},
+        {"import",
+         {"import", "OUT/other.tar", "back", "--no-start"},
+         [](const World& world) {
+             world.well({"export", "other", (world.top() / "out/other.tar").string()});
+         },
+         {},
+         {6}},
+        {"rename", {"rename", "web", "site"}, nothing, {}, {5}},
+        {"destroy", {"destroy", "web", "--yes"}, nothing, {}, {5}},
+        {"destroy --with-data", {"destroy", "web", "--with-data", "--yes"}, nothing, {}, {5}},
+        {"destroy --all", {"destroy", "--all", "--with-data", "--yes"}, nothing, {}, {5}},
+        {"apply", {"apply"}, declare, {}, {}},
+        {"apply --remove-orphans", {"apply", "--orphans", "--remove-orphans", "--yes"}, declare, {}, {}},
+        {"volume create", {"volume", "create", "new"}, nothing, {}, {6}},
+        {"volume destroy", {"volume", "destroy", "spare", "--yes"}, nothing, {}, {5}},
+        {"volume attach", {"volume", "attach", "web", "spare:/spare"}, nothing, {}, {6}},
+        {"volume detach", {"volume", "detach", "web", "/srv"}, nothing, {}, {5}},
+        {"secret set", {"secret", "set", "web", "token"}, nothing, "another secret", {}},
+        {"secret remove", {"secret", "remove", "web", "tls.key"}, nothing, {}, {5}},
+        {"gc",
+         {"gc"},
+         [](const World& world) {
+             world.write("etc/pkgjail.conf", "[generations]\nkeep = 1\nkeep-for = 0s\n");
+             world.well({"upgrade", "web"});
+             std::ofstream(world.state() / "log/gone.log") << "of a jail that is gone\n";
+         },
+         {},
+         {}},
+        {"catalog backup", {"catalog", "backup", "OUT/backup.tar"}, nothing, {}, {6}},
+        {"catalog rebuild", {"catalog", "rebuild"}, nothing, {}, {}},
+        {"repo index",
+         {"repo", "index", "OUT/All"},
+         [](const World& world) {
+             make_repository(world.top() / "out/All", {package("tool-1.0"), package("tool2-1.0")});
+             fs::remove(world.top() / "out/All/pkg_summary.gz");
+         },
+         {},
+         {}},
+        {"repo key new", {"repo", "key", "new", "mine"}, nothing, {}, {6}},
+        {"generate", {"generate", "systemd", "--output", "OUT/units"}, nothing, {}, {}},
+        {"metrics --textfile", {"metrics", "--textfile", "OUT/pkgjail.prom"}, nothing, {}, {}},
+    };
+    return table;
+}
+
+const std::set<std::string>& verbs_left_out() {
+    static const std::set<std::string> verbs = {"search", "avail", "info", "files", "which", "why", "history",
+                                                "diff", "list", "status", "logs", "snapshots", "verify",
+                                                "sbom", "ps", "top", "serve", "du", "recipe", "doctor",
+                                                "complete", "help", "version",
+                                                // With a service:
+                                                "start", "restart", "reload", "reset-failed", "exec", "shell",
+                                                // Of a list that flow/audit_test serves:
+                                                "audit"};
+    return verbs;
+}
+
+} // namespace pkgjail::test

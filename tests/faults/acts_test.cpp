@@ -1,0 +1,148 @@
+// Each command that changes something, with a fault at each of its calls on files: it succeeds or says what
+// went wrong; the next command finds nothing half done; what was reported done is there; the same command,
+// once more, does it.
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <regex>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "faults/acts.hpp"
+#include "faults/trial.hpp"
+#include "pkgjail/cli/command.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::Act;
+using test::acts;
+using test::CommandResult;
+using test::Fault;
+using test::Trial;
+
+namespace {
+
+/// PKGJAIL_FAULTS=all, or the number of calls that are tried of each command (spread evenly).
+unsigned long tries_of_one_act() {
+    const char* value = std::getenv("PKGJAIL_FAULTS");
+    if (value == nullptr)
+        return 3;
+    return std::string(value) == "all" ? ~0UL : std::strtoul(value, nullptr, 10);
+}
+
+/// PKGJAIL_FAULT_ONLY="ACT: KIND:N": one that failed, again.
+std::string only() {
+    const char* value = std::getenv("PKGJAIL_FAULT_ONLY");
+    return value != nullptr ? value : "";
+}
+
+/// What is wrong with how a failure is told; empty: nothing.
+std::string ill_told(const CommandResult& result, const std::string& verb) {
+    // A device that fails, a full one, too many open files: the system's (1), partly done (3), input or
+    // catalog that cannot be read (65).
+    if (result.status != 1 && result.status != 3 && result.status != 65)
+        return fmt::format("ends with {}", result.status);
+    for (const char* word : {"defect of pkgjail", "std::", "basic_", "Success", "terminate", "nknown error"})
+        if (result.err.find(word) != std::string::npos)
+            return fmt::format("says \"{}\"", word);
+    static const std::regex form("(^|\n)pkgjail: [a-z-]+: [^\n]+: [^\n]+");
+    if (!std::regex_search(result.err, form) || result.err.find("pkgjail: " + verb) == std::string::npos)
+        return "says no object and cause";
+    return "";
+}
+
+/// What is wrong; empty: it was survived. `hit`: whether there was such a call.
+std::string attempt(const Trial& trial, const Fault& fault, bool& hit) {
+    trial.set_back();
+    const Act& act = trial.act();
+    const CommandResult result = trial.world().run_with(fault, trial.command(), act.input);
+    const auto call = trial.world().hit();
+    hit = call.has_value();
+    const auto told = [&](const std::string& what) {
+        return what.empty() ? what
+                            : fmt::format("{}\n  hit: {}\n  status {}\n  out: {}  err: {}", what,
+                                          call.value_or("nothing"), result.status, result.out, result.err);
+    };
+    const bool invisible = fault.kind == "eintr" || fault.kind == "short" || !hit;
+    if (invisible && result.status != act.status)
+        return told("what should not be seen was seen");
+    if (fault.kind == "kill" && hit && result.status != 128 + 9)
+        return told("was not killed");
+    if (fault.kind != "kill" && result.status != 0 && result.status != act.status)
+        if (const std::string ill = ill_told(result, act.command.front()); !ill.empty())
+            return told(ill);
+    return told(trial.aftermath(result.status == 0 && act.status == 0));
+}
+
+/// Of all commands, told when the program ends.
+struct Totals {
+    unsigned long injected = 0;
+    unsigned long survived = 0;
+    unsigned long possible = 0;
+    Totals() = default;
+    Totals(const Totals&) = delete;
+    Totals& operator=(const Totals&) = delete;
+    ~Totals() {
+        if (possible != 0)
+            std::cout << fmt::format("numbers: faults injected {}, survived {}, of {} possible\n", injected,
+                                     survived, possible);
+    }
+};
+
+Totals& totals() {
+    static Totals numbers;
+    return numbers;
+}
+
+/// All faults of a command in an order that is the same each time, the kinds mixed.
+std::vector<Fault> faults_of(const std::map<std::string, unsigned long>& counts) {
+    std::vector<Fault> all;
+    for (const auto& [kind, number] : counts)
+        for (unsigned long call = 1; call <= number; ++call) {
+            all.push_back({kind, call, false});
+            if (kind == "enospc" || kind == "eio") // a full disk stays full
+                all.push_back({kind, call, true});
+        }
+    return all;
+}
+
+} // namespace
+
+TEST_CASE("every command is tried with faults, or changes nothing", "[faults]") {
+    std::set<std::string> tried;
+    for (const Act& act : acts())
+        tried.insert(act.command.front());
+    for (const cli::Command& command : cli::commands()) {
+        INFO(command.name);
+        CHECK(tried.contains(command.name) != test::verbs_left_out().contains(command.name));
+    }
+}
+
+TEST_CASE("a fault at any call on files is survived by every command", "[faults]") {
+    const unsigned long tries = tries_of_one_act();
+    for (std::size_t number = 0; number < acts().size(); ++number) {
+        const Act& act = acts()[number];
+        if (!only().empty() && !only().starts_with(act.name + ": "))
+            continue;
+        DYNAMIC_SECTION(act.name) {
+            const Trial trial(act);
+            const std::vector<Fault> faults = faults_of(trial.counts());
+            totals().possible += faults.size();
+            const std::size_t stride = std::max<std::size_t>(1, faults.size() / tries);
+            // From another place in each command, so that a sample has all kinds.
+            for (std::size_t at = (number * 7) % stride; at < faults.size(); at += stride) {
+                const Fault& fault = faults[at];
+                if (!only().empty() && only() != act.name + ": " + fault.text())
+                    continue;
+                bool hit = false;
+                const std::string wrong = attempt(trial, fault, hit);
+                totals().injected += hit ? 1 : 0;
+                totals().survived += hit && wrong.empty() ? 1 : 0;
+                if (!wrong.empty())
+                    FAIL_CHECK("PKGJAIL_FAULT_ONLY='" << act.name << ": " << fault.text() << "'\n" << wrong);
+            }
+        }
+    }
+}

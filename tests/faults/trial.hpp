@@ -1,0 +1,44 @@
+// One command with its world: how that looks before the command and after it, and what has to hold in any
+// case.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "faults/acts.hpp"
+#include "faults/world.hpp"
+
+namespace pkgjail::test {
+
+/// Lines that only one of two pictures has.
+std::string difference(const std::string& from, const std::string& to);
+
+class Trial {
+  public:
+    /// Runs the command without a fault, twice, to know what it does.
+    explicit Trial(const Act& act);
+
+    const Act& act() const { return act_; }
+    const World& world() const { return world_; }
+    const std::vector<std::string>& command() const { return command_; }
+    /// How many calls each kind of fault can hit.
+    const std::map<std::string, unsigned long>& counts() const { return counts_; }
+    void set_back() const { world_.set_back("before"); }
+
+    /// After the command was cut short, or was not (`done`): what is wrong with what the next commands find,
+    /// and with the same command once more; empty: nothing.
+    std::string aftermath(bool done) const;
+
+  private:
+    void settle() const;
+    std::string check() const;
+
+    const Act& act_;
+    World world_;
+    std::vector<std::string> command_;
+    std::map<std::string, unsigned long> counts_;
+    std::string before_;
+    std::string after_;
+};
+
+} // namespace pkgjail::test

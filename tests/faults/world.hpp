@@ -1,0 +1,76 @@
+// A host in one directory that can be set back to how it was, and commands on it under the shim.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "support/package_writer.hpp"
+#include "support/pkgjail_command.hpp"
+#include "support/temp_dir.hpp"
+
+namespace pkgjail::test {
+
+/// What the shim is to do with one command; shim.c has the kinds.
+struct Fault {
+    std::string kind; ///< "enospc"
+    unsigned long call = 0;
+    bool goes_on = false; ///< every call from there on
+    std::string text() const { return kind + ":" + std::to_string(call) + (goes_on ? "+" : ""); }
+};
+
+/// state/, etc/ and out/ (what commands write for others), all below one directory, which the shim watches; a
+/// repository beside it. Commands do not really sync: what that would prove is power.hpp's.
+class World {
+  public:
+    World();
+
+    CommandResult run(const std::vector<std::string>& command,
+                      const std::map<std::string, std::string>& environment = {},
+                      const std::string& input = {}) const;
+    CommandResult run_with(const Fault& fault, const std::vector<std::string>& command,
+                           const std::string& input = {}) const;
+    /// How many calls each kind of fault could hit in this command.
+    std::map<std::string, unsigned long> count(const std::vector<std::string>& command,
+                                               const std::string& input = {}) const;
+    /// What the last run_with() hit: "17 rename PATH"; nullopt: the command made fewer calls.
+    std::optional<std::string> hit() const;
+
+    /// Runs it and expects success.
+    CommandResult well(const std::vector<std::string>& command, const std::string& input = {}) const;
+    void offer(const std::vector<PackageSpec>& packages) const;
+    void write(const std::string& path, const std::string& text) const; ///< below the directory
+
+    /// Keeps a copy of everything under this name, and makes everything like it again.
+    void keep(const std::string& name) const;
+    void set_back(const std::string& name) const;
+
+    /// Everything that a command may change, as text: each file with owner, mode and digest, the records
+    /// without times, jails, volumes and snapshots under their names, and what the catalog alone knows.
+    std::string picture() const;
+
+    /// Names in a directory, in byte order, a blank between two.
+    static std::string names(const std::filesystem::path& directory);
+
+    const std::filesystem::path& top() const { return top_; }
+    std::filesystem::path state() const { return top_ / "state"; }
+    std::filesystem::path kept(const std::string& name) const { return keeping_ / name; }
+    std::filesystem::path shop() const { return directory_ / "shop"; }
+    std::filesystem::path beside() const { return directory_.path(); }
+
+  private:
+    TempDir directory_;
+    std::filesystem::path top_;
+    std::filesystem::path keeping_;
+};
+
+/// Jail web of web-1.1 (1.0 before) and lib, with a recipe, a volume, a secret, a snapshot, a hold, changed
+/// configuration; jail other of extra; web-1.2 on offer.
+void furnish(const World& world);
+PackageSpec web_package(const std::string& version);
+/// What furnish() offers in the end, with web in this version.
+std::vector<PackageSpec> edition(const std::string& version);
+
+} // namespace pkgjail::test
