@@ -160,7 +160,7 @@ void Session::sweep_if_alone() {
     };
     for (const store::Swept& swept :
          {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot),
-          store::sweep_volumes(context_.layout, known_volume),
+          store::sweep_volumes(context_.layout, known_volume), store::sweep_unplaced_files(context_.layout),
           store::sweep_secrets(context_.layout, known.jail)}) {
         for (const std::string& removed : swept.removed)
             context_.reporter.warn("removed what an interrupted command left: " + removed);
@@ -206,8 +206,10 @@ void Session::renew_record(const catalog::Jail& jail) {
 }
 
 void Session::refuse_lost_catalog() const {
+    // An empty file is as good as none: before anything is made, there is a schema in it.
     std::error_code error;
-    if (std::filesystem::exists(context_.layout.catalog(), error))
+    const auto size = std::filesystem::file_size(context_.layout.catalog(), error);
+    if (!error && size > 0)
         return;
     // Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone.
     const base::Tree jails = base::Tree::open(context_.layout.jails());
@@ -227,7 +229,7 @@ void Session::refuse_lost_catalog() const {
     if (lost)
         throw Error(
             ErrorKind::corrupt, context_.layout.catalog().string(),
-            "is missing, but there are images, jails or volumes that it should know; with an empty one they "
+            "is missing or empty, but there are images, jails or volumes that it should know; with an empty one they "
             "would be removed",
             "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
 }

@@ -117,4 +117,24 @@ Swept sweep(const Layout& layout, const Known& known) {
     return Sweep(layout, known).run();
 }
 
+Swept sweep_unplaced_files(const Layout& layout) {
+    Swept swept;
+    for (const base::HostPath& directory : {layout.jails(), layout.snapshots(), layout.volumes()}) {
+        const Tree all = Tree::open(directory);
+        for (const std::string& name : all.list(RootPath())) {
+            try {
+                const auto entry = all.stat(named(name));
+                if (!entry || !entry->is_directory())
+                    continue;
+                for (const std::string& file : all.list(named(name)))
+                    if (file.starts_with(".pkgjail-"))
+                        all.remove_all(named(name).entry(file));
+            } catch (const base::Error& error) {
+                swept.failed.push_back(name + ": " + error.what());
+            }
+        }
+    }
+    return swept;
+}
+
 } // namespace pkgjail::store

@@ -26,4 +26,8 @@ struct Swept {
 /// cannot be removed, a mount point for example, does not keep the others.
 Swept sweep(const Layout& layout, const Known& known);
 
+/// Files beside a record (jail.json, volume.json) that a killed command was about to put in its place. Tells
+/// only of what could not be removed.
+Swept sweep_unplaced_files(const Layout& layout);
+
 } // namespace pkgjail::store
