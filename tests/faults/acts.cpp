@@ -76,7 +76,9 @@ const std::vector<Act>& acts() {
          {"restore", "web", "one", "--yes"},
          [](const World& world) { with_jail_file(world, "data/var/db/web/rows", "other rows"); },
          {},
-         {}},
+         {},
+         0,
+         true},
         {"drop", {"drop", "web", "one", "--yes"}, nothing, {}, {5}},
         {"clone", {"clone", "web", "twin", "--set", "port=8082", "--no-start"}, nothing, {}, {6}},
         {"clone of a snapshot",
@@ -134,8 +136,8 @@ const std::vector<Act>& acts() {
 const std::set<std::string>& verbs_left_out() {
     static const std::set<std::string> verbs = {"search", "avail", "info", "files", "which", "why", "history",
                                                 "diff", "list", "status", "logs", "snapshots", "verify",
-                                                "sbom", "ps", "top", "serve", "du", "recipe", "doctor",
-                                                "complete", "help", "version",
+                                                "sbom", "learned", "ps", "top", "serve", "du", "recipe",
+                                                "doctor", "complete", "help", "version",
                                                 // With a service:
                                                 "start", "restart", "reload", "reset-failed", "exec", "shell",
                                                 // Of a list that flow/audit_test serves:

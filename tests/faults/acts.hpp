@@ -20,6 +20,8 @@ struct Act {
     std::set<int> again;
     /// What it ends with when nothing is wrong; other than 0: it is refused, and nothing changes.
     int status = 0;
+    /// Done again, it is done once more: another generation, another snapshot.
+    bool repeats = false;
 };
 
 const std::vector<Act>& acts();

@@ -86,7 +86,7 @@ TEST_CASE("32 commands on 8 jails at once are all accounted for", "[faults][many
     int snapshots = 0, twins = 0, upgraded = 0, with_extra = 0;
     const auto status = world.well({"status", "--json"}).json();
     for (const auto& jail : status["jails"]) {
-        const std::string name = jail["name"];
+        const std::string name = jail.at("jail");
         if (name.ends_with("-twin")) {
             ++twins;
             continue;
