@@ -22,14 +22,6 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define PKGJAIL_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define PKGJAIL_SANITIZED
-#endif
-#endif
-
 namespace pkgjail::base {
 
 namespace {

@@ -2,6 +2,15 @@
 // throws: it runs between fork and the work.
 #pragma once
 
+/// Sanitizers need more than other code, and their reports are to be seen.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PKGJAIL_SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define PKGJAIL_SANITIZED
+#endif
+#endif
+
 namespace pkgjail::base {
 
 #ifdef __linux__

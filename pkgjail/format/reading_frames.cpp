@@ -38,7 +38,8 @@ void FrameWriter::write(FrameType type, std::string_view content) {
         send(content);
         return;
     }
-    std::memcpy(&buffer_[used_], content.data(), content.size());
+    if (!content.empty())
+        std::memcpy(&buffer_[used_], content.data(), content.size());
     used_ += content.size();
 }
 
