@@ -22,6 +22,8 @@ struct Act {
     int status = 0;
     /// Done again, it is done once more: another generation, another snapshot.
     bool repeats = false;
+    /// Of several jails: some may be done and some not.
+    bool in_parts = false;
 };
 
 const std::vector<Act>& acts();

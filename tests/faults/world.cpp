@@ -53,6 +53,7 @@ class Picture {
         for (auto at = fs::recursive_directory_iterator(top_); at != fs::recursive_directory_iterator();
              ++at) {
             const std::string path = at->path().lexically_relative(top_).string();
+            // What an interrupted download left in the cache goes when it is a day old.
             if (path == "state/lock" || path == "state/run" || path == "state/cache" || path == "state/log") {
                 at.disable_recursion_pending();
                 continue;
@@ -67,10 +68,6 @@ class Picture {
         std::string text;
         for (const std::string& line : lines)
             text += line;
-        for (const auto& entry : fs::directory_iterator(top_ / "state/cache"))
-            if (entry.path().filename().string().find("sha256-") == std::string::npos &&
-                entry.path().filename().string().size() < 64)
-                text += "cache " + entry.path().filename().string() + "\n";
         static const std::regex time("[0-9]{8}-[0-9]{6}");
         return std::regex_replace(renamed(text + catalog()), time, "<time>");
     }
