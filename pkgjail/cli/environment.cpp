@@ -69,9 +69,6 @@ std::vector<std::string> Environment::list(const std::string& option) const {
 const ops::Context& Environment::context() {
     if (context_)
         return *context_;
-    for (const char* option : {"state", "config"})
-        if (has(option) && text(option).empty())
-            throw Error(ErrorKind::usage, std::string("--") + option, "found \"\", allowed: a directory");
     const std::string etc = setting(text("config"), "PKGJAIL_CONFIG");
     jail::Config config = jail::load_config(etc.empty() ? HostPath(PKGJAIL_CONFIG_DIR) : HostPath(etc),
                                             beside_program("share/pkgjail"));

@@ -1,5 +1,6 @@
 // argv to exit status: global options, the verb, its options, and the one place where an Error ends.
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <set>
 
@@ -110,6 +111,21 @@ std::string command_line_of(const Command& command, const po::parsed_options& pa
     return text;
 }
 
+/// The first value that is empty, as "--jail" or "JAIL"; empty: there is none. An empty word is mostly a
+/// variable of a script that was never set, and nothing takes one: it would be read as "not given".
+std::string empty_value(const po::parsed_options& parsed) {
+    for (const po::option& option : parsed.options)
+        if (std::find(option.value.begin(), option.value.end(), "") != option.value.end()) {
+            if (option.position_key < 0)
+                return "--" + option.string_key;
+            std::string name = option.string_key.substr(0, option.string_key.find("…"));
+            std::transform(name.begin(), name.end(), name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+            return name;
+        }
+    return {};
+}
+
 /// Parses what belongs to a command. Boost's exceptions become usage errors in our own words.
 Parsed parse(const Command& command, const Split& words) {
     po::options_description visible = global_options();
@@ -139,6 +155,10 @@ Parsed parse(const Command& command, const Split& words) {
                 .positional(positional)
                 .style(po::command_line_style::unix_style & ~po::command_line_style::allow_guessing)
                 .run();
+        // A shell asks for completion of a word that nobody has begun.
+        if (const std::string name = empty_value(parsed);
+            !name.empty() && std::string_view(command.name) != "complete")
+            fail(name, "found \"\", allowed: anything that is not empty");
         po::store(parsed, result.values);
         result.command_line = command_line_of(command, parsed, words.inner);
     } catch (const po::unknown_option& error) {
@@ -166,18 +186,25 @@ bool wants(const std::vector<std::string>& words, std::initializer_list<const ch
     });
 }
 
-int dispatch(const std::vector<std::string>& words, std::string& verb) {
+/// What --help and --version print; the document is that of the commands of these names.
+int print_about(bool json, const char* verb, const char* key, const std::string& text) {
+    if (json)
+        print(json_text(
+            {{"schema", fmt::format("pkgjail.{}/1", verb)}, {key, text}, {"warnings", Json::array()}}));
+    else
+        print(text);
+    return exit_done;
+}
+
+int dispatch(const std::vector<std::string>& words, bool json, std::string& verb) {
     const Split parts = split(words);
     verb = parts.verb;
     if (parts.verb.empty()) {
-        if (wants(parts.options, {"--version", "-V"})) {
-            print(fmt::format("pkgjail {}\n", PKGJAIL_VERSION));
-            return exit_done;
-        }
-        if (wants(parts.options, {"--help", "-h"})) {
-            print(overview());
-            return exit_done;
-        }
+        if (wants(parts.options, {"--version", "-V"}))
+            return print_about(json, "version", "version",
+                               json ? PKGJAIL_VERSION : fmt::format("pkgjail {}\n", PKGJAIL_VERSION));
+        if (wants(parts.options, {"--help", "-h"}))
+            return print_about(json, "help", "text", overview());
         if (!parts.options.empty())
             throw Error(ErrorKind::usage, "", "no command given", "pkgjail help lists them");
         print_error(overview());
@@ -188,10 +215,8 @@ int dispatch(const std::vector<std::string>& words, std::string& verb) {
         throw Error(ErrorKind::usage, parts.verb, "there is no such command",
                     no_such_command_hint(parts.verb));
     const Parsed parsed = parse(*command, parts);
-    if (parsed.values.contains("help")) {
-        print(help_of(*command));
-        return exit_done;
-    }
+    if (parsed.values.contains("help"))
+        return print_about(json, "help", "text", help_of(*command));
     Environment environment(parsed.values, command->name, parsed.command_line);
     return command->run(environment);
 }
@@ -236,7 +261,7 @@ int run(int argc, char** argv) {
     const bool json = wants(split(words).options, {"--json"});
     std::string verb;
     try {
-        return dispatch(words, verb);
+        return dispatch(words, json, verb);
     } catch (const Error& error) {
         return tell(json, verb, with_hint(error));
     } catch (const std::filesystem::filesystem_error& error) {

@@ -175,7 +175,8 @@ TEST_CASE("a text file of metrics is replaced in one step and can be read by all
     CHECK(std::filesystem::status(file).permissions() == std::filesystem::perms(0644));
     CHECK(std::distance(std::filesystem::directory_iterator(directory.path()), {}) == 1);
     check_fails(host, {"metrics", "--textfile", ""}, 64,
-                "pkgjail: metrics: --textfile: found \"\", allowed: a file\n");
+                "pkgjail: metrics: --textfile: found \"\", allowed: anything that is not empty\n"
+                "hint: pkgjail metrics [--textfile FILE]\n");
     CHECK(host.run({"metrics", "--json"}).json()["metrics"][0]["name"] == "pkgjail_build_info");
 }
 
