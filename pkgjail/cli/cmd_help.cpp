@@ -8,16 +8,20 @@
 namespace pkgjail::cli {
 
 int cmd_help(Environment& environment) {
-    if (!environment.has("command")) {
-        print(overview());
+    const auto tell = [&](const std::string& text) {
+        if (environment.json())
+            environment.print_json({{"text", text}});
+        else
+            print(text);
         return exit_done;
-    }
+    };
+    if (!environment.has("command"))
+        return tell(overview());
     const Command* command = find_command(environment.text("command"));
     if (command == nullptr)
         throw base::Error(base::ErrorKind::usage, environment.text("command"), "there is no such command",
                           no_such_command_hint(environment.text("command")));
-    print(help_of(*command));
-    return exit_done;
+    return tell(help_of(*command));
 }
 
 int cmd_version(Environment& environment) {
