@@ -123,7 +123,13 @@ class Settling {
 
   private:
     RootPath checked(const std::string& text) const {
-        RootPath path = path_of(text);
+        RootPath path;
+        try {
+            path = path_of(text);
+        } catch (const Error& error) {
+            throw Error(ErrorKind::usage, text, fmt::format("is no path in a jail: {}", error.cause()),
+                        "a path as it is seen in the jail, such as /etc/hosts");
+        }
         if (!store::is_configuration(path, context_.config.prefix))
             throw Error(ErrorKind::not_found, text, "is no configuration",
                         fmt::format("configuration is what lies in /etc and {}/etc", context_.config.prefix));
