@@ -17,6 +17,8 @@ int run_inside(Environment& environment, std::vector<std::string> command) {
     if (!environment.has("jail"))
         throw Error(ErrorKind::usage, environment.verb(), "no jail given",
                     fmt::format("pkgjail {} JAIL", environment.verb()));
+    if (environment.has("dry-run"))
+        throw Error(ErrorKind::usage, "--dry-run", "what a command does cannot be told without running it");
     ops::ExecRequest request;
     request.jail = environment.text("jail");
     request.command = std::move(command);

@@ -61,7 +61,25 @@ TEST_CASE("an empty directory name is not taken for the usual directory", "[flow
     const CommandResult result = test::run_in_shell(Host(), "\"$PKGJAIL\" --state '' destroy --all --yes");
 
     CHECK(result.status == 64);
-    CHECK(result.err == "pkgjail: destroy: --state: found \"\", allowed: a directory\n");
+    CHECK(result.err == "pkgjail: destroy: --state: found \"\", allowed: anything that is not empty\n"
+                        "hint: pkgjail destroy JAIL…|--all [--with-data]\n");
+}
+
+TEST_CASE("an empty word is not taken for one that was not given", "[flow][usage]") {
+    const Host host;
+
+    check_fails(host, {"remove", "web", "-j", ""}, 64,
+                "pkgjail: remove: --jail: found \"\", allowed: anything that is not empty\n"
+                "hint: pkgjail remove PKG… -j JAIL\n");
+    check_fails(host, {"status", "web", ""}, 64,
+                "pkgjail: status: JAIL: found \"\", allowed: anything that is not empty\n"
+                "hint: pkgjail status [JAIL…]\n");
+    CHECK(host.run({"complete", "--", "st", ""}).status == 0);
+}
+
+TEST_CASE("a command inside a jail is not run to see what it would do", "[flow][usage]") {
+    check_fails(Host(), {"-n", "exec", "web", "rm", "-rf", "/var"}, 64,
+                "pkgjail: exec: --dry-run: what a command does cannot be told without running it\n");
 }
 
 TEST_CASE("no command at all is told how it is used", "[flow][usage]") {
@@ -240,4 +258,7 @@ TEST_CASE("help and version need no configuration", "[flow][usage]") {
         CHECK_FALSE(result.out.empty());
     }
     CHECK(host.run({"version", "--json"}).json()["schema"] == "pkgjail.version/1");
+    CHECK(host.run({"--version", "--json"}).json() == host.run({"version", "--json"}).json());
+    CHECK(host.run({"help", "install", "--json"}).json()["text"] == host.run({"help", "install"}).out);
+    CHECK(host.run({"install", "--help", "--json"}).json() == host.run({"help", "install", "--json"}).json());
 }
