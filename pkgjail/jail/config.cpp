@@ -8,12 +8,11 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/jail/config_parts.hpp"
+#include "pkgjail/jail/config_text.hpp"
 
 namespace pkgjail::jail {
 
 namespace {
-
-constexpr std::size_t most_bytes = 1u << 20;
 
 void read_paths(const Section& section, Config& config) {
     SectionReader reader(section);
@@ -217,10 +216,10 @@ Config load_config(const base::HostPath& etc, const base::HostPath& shipped) {
     config.limit_directories = {etc / "limits.d", shipped / "limits.d"};
 
     const base::HostPath main_file = etc / "pkgjail.conf";
-    if (const std::optional<std::string> text = base::read_file_if_exists(main_file, most_bytes))
+    if (const std::optional<std::string> text = read_configuration(main_file))
         parse_config(*text, main_file.string(), config);
     const base::HostPath repository_file = etc / "repositories.conf";
-    if (const std::optional<std::string> text = base::read_file_if_exists(repository_file, most_bytes))
+    if (const std::optional<std::string> text = read_configuration(repository_file))
         config.repositories = parse_repositories(*text, repository_file.string());
     std::erase_if(config.repositories,
                   [](const RepositoryConfig& repository) { return !repository.enabled; });

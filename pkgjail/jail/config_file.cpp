@@ -1,6 +1,7 @@
 #include "pkgjail/jail/config_file.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <sstream>
 
 #include <boost/program_options.hpp>
@@ -8,6 +9,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/printable.hpp"
+#include "pkgjail/jail/config_text.hpp"
 #include "pkgjail/jail/suggest.hpp"
 
 namespace pkgjail::jail {
@@ -126,8 +128,21 @@ std::vector<Section> parse_sections(std::string_view text, std::string_view file
     return sections;
 }
 
+std::optional<std::string> read_configuration(const base::HostPath& file) {
+    try {
+        return base::read_file_if_exists(file, 1u << 20);
+    } catch (const base::Error& error) {
+        if (error.kind() != base::ErrorKind::corrupt)
+            throw;
+        throw base::Error(base::ErrorKind::configuration, error.object(), error.cause(), error.hint());
+    }
+}
+
 std::vector<Section> read_sections(const base::HostPath& file) {
-    return parse_sections(base::read_file(file, 1u << 20), file.string());
+    const std::optional<std::string> text = read_configuration(file);
+    if (!text)
+        throw base::system_error(ENOENT, file.string(), "open");
+    return parse_sections(*text, file.string());
 }
 
 void check_kind(const Section& section, const std::vector<std::string>& kinds,

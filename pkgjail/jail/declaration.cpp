@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/jail/config_text.hpp"
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/render_parts.hpp"
@@ -17,7 +18,6 @@ using base::ErrorKind;
 namespace {
 
 constexpr std::string_view suffix = ".jail";
-constexpr std::size_t most_bytes = 1u << 20;
 
 std::string name_of(const base::HostPath& file) {
     const std::string text = file.filename().string();
@@ -218,7 +218,7 @@ Declaration parse_declaration(std::string_view text, const base::HostPath& file)
 
 std::optional<Declaration> find_declaration(const base::HostPath& directory, const std::string& name) {
     const base::HostPath file = directory / (name + std::string(suffix));
-    const std::optional<std::string> text = base::read_file_if_exists(file, most_bytes);
+    const std::optional<std::string> text = read_configuration(file);
     if (!text)
         return std::nullopt;
     return parse_declaration(*text, file);

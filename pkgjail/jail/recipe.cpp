@@ -7,6 +7,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/jail/config_text.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/search.hpp"
 #include "pkgjail/jail/suggest.hpp"
@@ -130,7 +131,7 @@ Recipe load_recipe(const std::vector<base::HostPath>& directories, const std::st
         throw base::Error(base::ErrorKind::not_found, name, "no such recipe, there are: " + enumerate(names),
                           did_you_mean(name, names));
     }
-    return parse_recipe(base::read_file(*file, most_bytes), *file, file->parent_path());
+    return parse_recipe(read_configuration(*file).value_or(""), *file, file->parent_path());
 }
 
 std::vector<std::string> list_recipes(const std::vector<base::HostPath>& directories) {
