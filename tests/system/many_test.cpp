@@ -7,6 +7,7 @@
 
 #include "pkgjail/base/process.hpp"
 #include "system/services.hpp"
+#include "system/traces.hpp"
 
 using namespace pkgjail;
 using namespace std::chrono_literals;
@@ -58,41 +59,6 @@ std::uint64_t largest_pss_kib(const std::vector<pid_t>& pids) {
                 largest = std::max<std::uint64_t>(largest, std::stoull(line.substr(4)));
     }
     return largest;
-}
-
-/// Everything of the host that has one of the jails' ids or the state directory in its name, a line each.
-std::string traces(const Host& host, const std::set<std::string>& ids) {
-    std::string found;
-    const auto is_ours = [&](const std::string& text) {
-        if (text.find(host.state().string()) != std::string::npos)
-            return true;
-        return std::any_of(ids.begin(), ids.end(),
-                           [&](const std::string& id) { return text.find(id) != std::string::npos; });
-    };
-    std::ifstream mounts("/proc/self/mountinfo");
-    for (std::string line; std::getline(mounts, line);)
-        if (is_ours(line))
-            found += "mount " + line + "\n";
-    std::error_code gone;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc", gone)) {
-        for (const char* name : {"cmdline", "cgroup"}) {
-            std::ifstream file(entry.path() / name);
-            const std::string text((std::istreambuf_iterator<char>(file)), {});
-            if (entry.path().filename() != std::to_string(::getpid()) && is_ours(text))
-                found += "process " + entry.path().filename().string() + " " + text + "\n";
-        }
-    }
-    for (std::filesystem::recursive_directory_iterator entry("/sys/fs/cgroup", gone), end; entry != end;
-         entry.increment(gone))
-        if (is_ours(entry->path().filename().string())) {
-            found += "control group " + entry->path().string() + "\n";
-            entry.disable_recursion_pending();
-        }
-    for (const char* directory : {"run", "jails", "run/oci"})
-        for (const auto& entry : std::filesystem::directory_iterator(host.state() / directory, gone))
-            if (is_ours(entry.path().filename().string()))
-                found += "file " + entry.path().string() + "\n";
-    return found;
 }
 
 } // namespace
@@ -155,5 +121,5 @@ TEST_CASE("a hundred jails run side by side, survive being killed, and leave not
     // reaped.
     while (::waitpid(-1, nullptr, WNOHANG) > 0) {
     }
-    CHECK(traces(host, ids) == "");
+    CHECK(test::traces(host, ids) == "");
 }
