@@ -1,6 +1,7 @@
 // recipe check: what reading a recipe does not show. Each question is asked where its answer is known:
 // packages of the index, accounts and programs of an image that has the packages.
 #include <algorithm>
+#include <cerrno>
 #include <set>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/jail/address.hpp"
+#include "pkgjail/jail/config_text.hpp"
 #include "pkgjail/jail/search.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recipes.hpp"
@@ -324,9 +326,11 @@ CheckedRecipe check_recipe(const Context& context, const std::string& name_or_fi
     CheckedRecipe result;
     result.file = file_of(context, name_or_file);
     result.name = result.file.stem().string();
-    const std::string text = base::read_file(result.file, 1u << 20);
     try {
-        const jail::Recipe recipe = jail::parse_recipe(text, result.file, result.file.parent_path());
+        const std::optional<std::string> text = jail::read_configuration(result.file);
+        if (!text)
+            throw base::system_error(ENOENT, result.file.string(), "open");
+        const jail::Recipe recipe = jail::parse_recipe(*text, result.file, result.file.parent_path());
         Check(context, recipe, result).run();
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::configuration && error.kind() != ErrorKind::usage)

@@ -61,6 +61,7 @@ const std::map<std::string, std::vector<Right>> right_ones = {
     {"restart", {{{"web"}}}},
     {"reload", {{{"web"}}}},
     {"reset-failed", {{{"web"}}}},
+    {"learned", {{{"web"}}}},
     {"limits", {{{"web", "memory=100M"}}}},
     {"exec", {{{"web", "true"}}}},
     {"shell", {{{"web"}}}},

@@ -40,6 +40,7 @@ const std::vector<Variable> variables = {
     {"PKGJAIL_STEP_LOG", {"snapshot", "web", "logged"}},
     {"PKGJAIL_STOP_AT", {"snapshot", "web", "stopped"}},
     {"PKGJAIL_FAIL_AT", {"snapshot", "web", "failed"}},
+    {"PKGJAIL_CONFINED_WITHOUT", {"update"}},
     {"PKGJAIL_NO_OPENAT2", {"verify", "web"}},
     {"PKGJAIL_NO_LANDLOCK", {"doctor"}},
 };

@@ -252,7 +252,8 @@ class Soak {
     void check_all(const std::string& when) {
         INFO(when);
         std::string listed;
-        for (const nlohmann::json& jail : host_.run({"list", "--json"}).json()["jails"])
+        const nlohmann::json list = host_.run({"list", "--json"}).json();
+        for (const nlohmann::json& jail : list["jails"])
             listed += jail["jail"].get<std::string>() + " ";
         std::string expected;
         for (const auto& [name, jail] : jails_)
@@ -261,10 +262,11 @@ class Soak {
         for (const auto& [name, jail] : jails_) {
             check(name);
             std::string snapshots;
-            for (const nlohmann::json& each : host_.run({"snapshots", name, "--json"}).json()["snapshots"])
-                snapshots += each["name"].get<std::string>() + " ";
+            const nlohmann::json frozen = host_.run({"snapshots", name, "--json"}).json();
+            for (const nlohmann::json& each : frozen["snapshots"])
+                snapshots += each["snapshot"].get<std::string>() + " ";
             std::string modelled;
-            for (const auto& [snapshot, frozen] : jail.snapshots)
+            for (const auto& [snapshot, unused] : jail.snapshots)
                 modelled += snapshot + " ";
             CHECK(sorted(snapshots) == sorted(modelled));
         }
@@ -524,8 +526,9 @@ class Soak {
             const std::string snapshot = "s" + std::to_string(++names_);
             killed({"snapshot", name, snapshot});
             settle(name, {before});
-            for (const nlohmann::json& each : host_.run({"snapshots", name, "--json"}).json()["snapshots"])
-                if (each["name"] == snapshot)
+            const nlohmann::json frozen = host_.run({"snapshots", name, "--json"}).json();
+            for (const nlohmann::json& each : frozen["snapshots"])
+                if (each["snapshot"] == snapshot)
                     jails_.at(name).snapshots[snapshot] = {before.current(), before.data};
             return;
         }
