@@ -1,4 +1,6 @@
 // sbom: bills of materials, against the official schemas.
+#include <set>
+
 #include <fmt/format.h>
 
 #include "flow/flow.hpp"
@@ -199,4 +201,29 @@ TEST_CASE("a bill of what is not there, or of a damaged image, is told", "[flow]
     CHECK(result.status == 0);
     CHECK_THAT(result.err, ContainsSubstring("web-1.0: the image's package database has no entry of it"));
     CHECK(faults("cyclonedx", result.json()).empty());
+}
+
+TEST_CASE("what pkgjail itself is made of is a valid document, the same each time", "[flow][sbom]") {
+    const std::string programs = std::string(PKGJAIL_BINARY_DIR) + "/bin/";
+    base::Command command;
+    command.argv = {"/bin/sh", std::string(PKGJAIL_SOURCE_DIR) + "/tools/bill-of-materials",
+                    programs + "pkgjail", programs + "pkgjail-supervisor"};
+    command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+
+    const base::Output first = base::run(command, std::chrono::seconds(120));
+    if (first.exit.value == 77) {
+        WARN("not tried: " + first.err);
+        return;
+    }
+    INFO(first.err);
+    REQUIRE(first.exit.success());
+    const auto document = nlohmann::json::parse(first.out);
+    CHECK(faults("cyclonedx", document) == "");
+    CHECK(second_opinion("cyclonedx", first.out) == "");
+    std::set<std::string> names;
+    for (const auto& component : document["components"])
+        names.insert(component["name"].get<std::string>());
+    for (const char* library : {"libarchive13", "libsqlite3-0", "libc6"})
+        CHECK(names.contains(library));
+    CHECK(base::run(command, std::chrono::seconds(120)).out == first.out);
 }
