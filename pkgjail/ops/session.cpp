@@ -229,7 +229,8 @@ void Session::refuse_lost_catalog() const {
     if (lost)
         throw Error(
             ErrorKind::corrupt, context_.layout.catalog().string(),
-            "is missing or empty, but there are images, jails or volumes that it should know; with an empty one they "
+            "is missing or empty, but there are images, jails or volumes that it should know; with an empty "
+            "one they "
             "would be removed",
             "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
 }

@@ -483,6 +483,10 @@ TEST_CASE("a pinned index is taken and no other", "[flow][trust][attack]") {
     shop.offer({package("web-1.1"), package("tool-1.0")});
     CHECK(shop.host().run({"update"}).out == "demo: nothing new (1 package)\n");
     const std::string now = base::sha256(test::read_bytes(shop.path() / "pkg_summary.gz"));
+    // A second pin, while the old one stands: the new index is what it is there for.
+    pin("pin = sha256:" + sha256 + "\npin = sha256:" + now + "\n");
+    CHECK(shop.host().run({"update"}).out == "demo: new index (2 packages)\n");
+    CHECK(shop.host().run({"update"}).out == "demo: nothing new (2 packages)\n");
     pin("pin = sha256:" + std::string(64, '1') + "\n");
     for (const char* const verb : {"update", "install"}) {
         const CommandResult result =

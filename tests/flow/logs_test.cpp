@@ -86,7 +86,8 @@ TEST_CASE("a wrong regular expression is told with its position", "[flow][logs]"
     CHECK_THAT(result.err, ContainsSubstring("pkgjail: logs: --grep: found \"ab(c\", which is no regular "
                                              "expression: wrong at character 3 ("));
     check_fails(host, {"logs", "--grep", ""}, 64,
-                "pkgjail: logs: --grep: found 0 bytes, allowed: a regular expression of 1 to 1000\n");
+                "pkgjail: logs: --grep: found \"\", allowed: anything that is not empty\nhint: pkgjail logs "
+                "[JAIL…] [-f] [--lines N] [--since TIME] [--until TIME] [--grep RE]\n");
     check_fails(host, {"logs", "--until", "never"}, 64,
                 "pkgjail: logs: --until: found \"never\", allowed: a time such as 2026-11-21T23:40:00Z, or "
                 "a duration such as 10m, 2h\n");

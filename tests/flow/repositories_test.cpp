@@ -163,7 +163,9 @@ TEST_CASE("info tells everything about the best package of a name", "[flow][info
     check_fails(shop.host(), {"info", "wbe"}, 5,
                 "pkgjail: info: wbe: no repository has a package of this name\n"
                 "hint: did you mean \"web\"?\n");
-    check_fails(shop.host(), {"info", ""}, 64, "pkgjail: info: no package given\nhint: pkgjail info PKG\n");
+    check_fails(
+        shop.host(), {"info", ""}, 64,
+        "pkgjail: info: PACKAGE: found \"\", allowed: anything that is not empty\nhint: pkgjail info PKG\n");
 }
 
 TEST_CASE("what strangers wrote cannot steer the terminal", "[flow][search]") {
