@@ -210,6 +210,10 @@ ProbeResult run_probe(const jail::Probe& probe, std::chrono::milliseconds timeou
         if (errno != EINTR)
             throw base::system_error(errno, "probe", "waitpid");
     base::Exit exit{WIFSIGNALED(status), WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)};
+    // The runtime was killed with it and is our child by now, if orphans come to us; only when it is gone
+    // does what it had started come to us as well, for the caller to end.
+    while (process.timed_out() && (::waitpid(-process.pid(), nullptr, 0) > 0 || errno == EINTR)) {
+    }
     return process.finish(exit);
 }
 
