@@ -166,7 +166,12 @@ void make_directories(const HostPath& path, unsigned mode) {
     for (const HostPath& component : path) {
         sofar /= component;
         if (::mkdir(sofar.c_str(), static_cast<mode_t>(mode)) == 0) {
-            sync_directory(directory_of(sofar));
+            try {
+                sync_directory(directory_of(sofar));
+            } catch (...) {
+                ::rmdir(sofar.c_str()); // it would be taken for one that lasts
+                throw;
+            }
             continue;
         }
         int error = errno;

@@ -80,6 +80,11 @@ class Rebuild {
         put_aside();
         base::step("rebuild.aside");
         base::rename_durably(layout_.catalog_staging(), layout_.catalog());
+        for (const char* suffix :
+             {"-wal", "-shm"}) {     // of a file that has another name now, and is whole without
+            std::error_code ignored; // the next rebuild removes them first
+            std::filesystem::remove(layout_.catalog_staging().string() + suffix, ignored);
+        }
         base::step("rebuild.placed");
         for (const auto& [id, record] : jails_) {
             const std::string text = record_of(record.jail, record.generations);
