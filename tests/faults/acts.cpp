@@ -24,7 +24,12 @@ void break_archive(const World& world) {
 }
 
 void declare(const World& world) {
-    world.write("etc/jails.d/fleet.jail", "[jail]\npackage = more\nstate = stopped\n");
+    world.write("etc/jails.d/fleet.jail", "[jail]\npackage = more\n");
+}
+
+/// A jail with snapshots cannot go without its data.
+void drop_snapshot(const World& world) {
+    world.well({"drop", "web", "one", "--yes"});
 }
 
 } // namespace
@@ -96,13 +101,16 @@ const std::vector<Act>& acts() {
          {},
          {6}},
         {"rename", {"rename", "web", "site"}, nothing, {}, {5}},
-        {"destroy", {"destroy", "web", "--yes"}, nothing, {}, {5}},
+        {"destroy", {"destroy", "web", "--yes"}, drop_snapshot, {}, {5}},
         {"destroy --with-data", {"destroy", "web", "--with-data", "--yes"}, nothing, {}, {5}},
         {"destroy --all", {"destroy", "--all", "--with-data", "--yes"}, nothing, {}, {5}, 0, false, true},
         {"apply", {"apply"}, declare, {}, {}},
         {"apply --remove-orphans",
          {"apply", "--orphans", "--remove-orphans", "--yes"},
-         declare,
+         [](const World& world) {
+             declare(world);
+             drop_snapshot(world);
+         },
          {},
          {},
          0,
@@ -133,7 +141,6 @@ const std::vector<Act>& acts() {
          },
          {},
          {}},
-        {"repo key new", {"repo", "key", "new", "mine"}, nothing, {}, {6}},
         {"generate", {"generate", "systemd", "--output", "OUT/units"}, nothing, {}, {}},
         {"metrics --textfile", {"metrics", "--textfile", "OUT/pkgjail.prom"}, nothing, {}, {}},
     };

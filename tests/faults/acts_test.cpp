@@ -120,7 +120,7 @@ TEST_CASE("every command is tried with faults, or changes nothing", "[faults]") 
     }
 }
 
-TEST_CASE("a fault at any call on files is survived by every command", "[faults]") {
+TEST_CASE("a fault at any call on files is survived by every command", "[faults][everywhere]") {
     const unsigned long tries = tries_of_one_act();
     for (std::size_t number = 0; number < acts().size(); ++number) {
         const Act& act = acts()[number];

@@ -122,7 +122,7 @@ TEST_CASE("what the power cut model loses is what was not synced", "[faults][pow
 }
 
 TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing half done",
-          "[faults][power]") {
+          "[faults][power][everywhere]") {
     for (std::size_t number = 0; number < acts().size(); ++number) {
         const Act& act = acts()[number];
         if (act.status != 0 || (!only().empty() && !only().starts_with(act.name + ": ")))

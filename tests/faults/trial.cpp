@@ -49,7 +49,9 @@ Trial::Trial(const Act& act) : act_(act) {
     settle();
     after_ = world_.picture();
     set_back();
-    REQUIRE(world_.run(command_, {}, act_.input).status == act_.status);
+    const CommandResult again = world_.run(command_, {}, act_.input);
+    INFO(again.err);
+    REQUIRE(again.status == act_.status);
     settle();
     INFO(difference(after_, world_.picture()));
     REQUIRE(world_.picture() == after_); // else two runs could not be compared
