@@ -4,6 +4,7 @@
 #define CATCH_CONFIG_EXTERNAL_INTERFACES // for listeners, in version 2
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <memory>
 
@@ -82,16 +83,25 @@ using ListenerBase = Catch::EventListenerBase;
 using ListenerBase = Catch::TestEventListenerBase;
 #endif
 
+/// A case that is hidden, run by name in a process of its own: inside of a jail, where there is no host to
+/// compare.
+bool is_part_of_another_case() {
+    std::ifstream file("/proc/self/cmdline");
+    return std::string(std::istreambuf_iterator<char>(file), {}).find(std::string("\0[.", 3)) !=
+           std::string::npos;
+}
+
 class HostListener : public ListenerBase {
   public:
     using ListenerBase::ListenerBase;
     void testRunStarting(const Catch::TestRunInfo& info) override {
         ListenerBase::testRunStarting(info);
-        canary_ = std::make_unique<HostCanary>();
+        if (!is_part_of_another_case())
+            canary_ = std::make_unique<HostCanary>();
     }
     void testRunEnded(const Catch::TestRunStats& stats) override {
         ListenerBase::testRunEnded(stats);
-        const std::string changes = canary_->changes();
+        const std::string changes = canary_ ? canary_->changes() : std::string();
         canary_.reset();
         if (changes.empty())
             return;
