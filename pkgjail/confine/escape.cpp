@@ -385,8 +385,11 @@ class Escape {
                 first_ = first.pid;
                 ++made;
                 if (const auto place = misplaced(first_); !place.empty()) {
-                    attempt.held = Held::open;
-                    attempt.detail = "mounted at " + place;
+                    // Nothing holds a mount point for an ordinary user. What is mounted beside it is in the
+                    // jail's own tree, where nobody but that user has anything.
+                    const bool is_own = ::geteuid() != 0 && place != jail_.outside_directory.string();
+                    attempt.held = is_own ? Held::given : Held::open;
+                    attempt.detail = (is_own ? "in the jail's own tree, at " : "mounted at ") + place;
                 }
             } catch (const Error&) {
                 // refused
