@@ -636,7 +636,7 @@ class Soak {
 
 TEST_CASE("whatever is done to a dozen jails, catalog, disk and processes are as the model says, and nothing "
           "is left",
-          "[system][root][soak]") {
+          "[system][root][.soak]") {
     if (!test::can_run_jails())
         return;
     const std::uint64_t seed = number_of("PKGJAIL_SOAK_SEED", 1);
