@@ -33,7 +33,7 @@ constexpr unsigned nobody = 65534;
 constexpr unsigned nobody = 32767;
 #endif
 constexpr int work_stream = 3;
-constexpr rlim_t most_memory = rlim_t{2} << 30; ///< dictionaries of decoders
+[[maybe_unused]] constexpr rlim_t most_memory = rlim_t{2} << 30; ///< dictionaries of decoders
 constexpr rlim_t most_cpu_seconds = 2 * 60 * 60;
 
 /// What the helper tells first: what holds, and 0, or the errno of the step that failed.
