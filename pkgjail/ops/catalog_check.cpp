@@ -16,6 +16,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/store/builder.hpp"
 #include "pkgjail/store/compare_image.hpp"
+#include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
 
 namespace pkgjail::ops {
@@ -81,7 +82,7 @@ class Check {
                 continue;
             const auto jail = jails_.find_by_id(name);
             if (!jail) {
-                if (names(layout_.jails() / name) != std::vector<std::string>{"data"}) // kept by destroy
+                if (!store::has_only_data(base::Tree::open(layout_.jails()), name)) // kept by destroy
                     add(fmt::format("jail {} is on disk and not in the catalog", name));
                 continue;
             }

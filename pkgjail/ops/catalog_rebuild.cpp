@@ -25,6 +25,7 @@
 #include "pkgjail/ops/running_generation.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/builder.hpp"
+#include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -75,16 +76,17 @@ class Rebuild {
         read_old_catalog();
         if (context_.dry_run)
             return counted();
-        fill();
+        try {
+            fill();
+        } catch (const Error&) {
+            try_to_remove(layout_.catalog_staging()); // the old one is untouched, and goes on
+            throw;
+        }
         base::step("rebuild.filled");
         put_aside();
         base::step("rebuild.aside");
         base::rename_durably(layout_.catalog_staging(), layout_.catalog());
-        for (const char* suffix :
-             {"-wal", "-shm"}) {     // of a file that has another name now, and is whole without
-            std::error_code ignored; // the next rebuild removes them first
-            std::filesystem::remove(layout_.catalog_staging().string() + suffix, ignored);
-        }
+        try_to_remove(layout_.catalog_staging()); // -wal and -shm of a file that has another name now
         base::step("rebuild.placed");
         for (const auto& [id, record] : jails_) {
             const std::string text = record_of(record.jail, record.generations);
@@ -153,7 +155,7 @@ class Rebuild {
         std::map<std::string, std::string> taken; // name → id
         for (const std::string& id : names(layout_.jails())) {
             if (is_temporary(id) || store::Layout::kept_jail(id) ||
-                names(layout_.jails() / id) == std::vector<std::string>{"data"}) // kept by destroy
+                store::has_only_data(Tree::open(layout_.jails()), id)) // kept by destroy
                 continue;
             JailRecord record = read_jail(id);
             const auto [other, is_new] = taken.emplace(record.jail.name, id);
@@ -337,6 +339,13 @@ class Rebuild {
         }
         result_.accounts = accounts.all(catalog::AccountKind::user).size() +
                            accounts.all(catalog::AccountKind::group).size();
+    }
+
+    /// What stays is removed by the next rebuild.
+    static void try_to_remove(const base::HostPath& file) {
+        std::error_code ignored;
+        for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+            std::filesystem::remove(file.string() + suffix, ignored);
     }
 
     static void remove_catalog(const base::HostPath& file) {

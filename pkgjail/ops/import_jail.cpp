@@ -171,7 +171,7 @@ class Import {
             commit(jail, first, imported, final_manifest);
         } catch (...) {
             // Both have their own names already, and the catalog knows neither.
-            store::remove_jail(context_.layout, jail.id, false);
+            store::remove_jail(context_.layout, jail.id);
             if (!catalog::Images(session_.catalog()).find(imported.id))
                 store::remove_image(context_.layout, imported.id);
             throw;

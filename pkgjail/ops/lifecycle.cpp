@@ -172,13 +172,15 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     if (with_data) {
         catalog::Jails(session.catalog()).remove(jail.id);
         base::step("destroy.forgotten");
-        store::remove_jail(context.layout, jail.id, false);
+        store::remove_jail(context.layout, jail.id);
         for (const catalog::Snapshot& snapshot : snapshots)
             store::remove_snapshot(context.layout, snapshot.id);
     } else {
-        store::remove_jail(context.layout, jail.id, true);
-        base::step("destroy.emptied");
-        catalog::Jails(session.catalog()).remove(jail.id);
+        store::remove_jail_but_data(context.layout, jail.id, [&] {
+            base::step("destroy.emptied");
+            catalog::Jails(session.catalog()).remove(jail.id);
+            base::step("destroy.forgotten");
+        });
         context.reporter.warn(
             fmt::format("data of jail {} is kept in {}", name, context.layout.jail_data(jail.id).string()));
     }

@@ -13,6 +13,7 @@
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -80,11 +81,30 @@ std::vector<catalog::Jail> noted_jails(Session& session) {
     return noted;
 }
 
+/// A jail of which nothing but its data is left: a destroy was cut, or failed, before its commit.
+void finish_destructions(Session& session) {
+    const Context& context = session.context();
+    catalog::Jails jails(session.catalog());
+    const base::Tree directories = base::Tree::open(context.layout.jails());
+    for (const catalog::Jail& jail : jails.all()) {
+        if (!store::has_only_data(directories, jail.id))
+            continue;
+        const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name), base::LockMode::exclusive,
+                                               "recover " + jail.name);
+        if (!lock || !jails.find_by_id(jail.id) || !store::has_only_data(directories, jail.id))
+            continue; // its command is alive and at work
+        jails.remove(jail.id);
+        context.reporter.warn(fmt::format("jail {}: its interrupted destroy is done; its data is kept in {}",
+                                          jail.name, context.layout.jail_data(jail.id).string()));
+    }
+}
+
 } // namespace
 
 void recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
+    finish_destructions(session);
     undo_dead_preparations(session); // before a jail is started on what they left
     for (const catalog::Jail& noted : noted_jails(session)) {
         const auto lock = base::Lock::try_take(context.layout.jail_lock(noted.name),

@@ -23,6 +23,7 @@
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/sweep.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
@@ -167,7 +168,10 @@ void Session::sweep_if_alone() {
         for (const std::string& failed : swept.failed)
             context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
     }
+    const base::Tree directories = base::Tree::open(context_.layout.jails());
     for (const catalog::Jail& jail : all) {
+        if (store::has_only_data(directories, jail.id))
+            continue; // a destroy was cut, which recover_jails() finishes
         sweep_configs(jail);
         renew_record(jail);
     }
@@ -222,8 +226,7 @@ void Session::refuse_lost_catalog() const {
     for (const std::string& name : images.list(base::RootPath()))
         lost = lost || !left_over(name);
     for (const std::string& name : jails.list(base::RootPath()))
-        lost = lost || (!left_over(name) &&
-                        jails.list(base::RootPath().entry(name)) != std::vector<std::string>{"data"});
+        lost = lost || (!left_over(name) && !store::has_only_data(jails, name));
     for (const std::string& name : base::Tree::open(context_.layout.volumes()).list(base::RootPath()))
         lost = lost || !left_over(name);
     if (lost)

@@ -94,7 +94,7 @@ void add_missing(const Tree& seed, const Tree& target) {
 /// sweep() goes back or forward from each state in between.
 void set_data_apart(const Layout& layout, const Tree& jails, const std::string& jail_id) {
     const HostPath keeping = layout.jail_keeping(jail_id);
-    if (jails.list(RootPath::parse(jail_id)) == std::vector<std::string>{"data"})
+    if (has_only_data(jails, jail_id))
         return; // done before
     jails.make_directory(name_of(keeping), 0700);
     move_frozen(layout.jail_data(jail_id), keeping / "data");
@@ -174,18 +174,30 @@ void require_unmounted(const Layout& layout, const std::string& jail_id) {
                     "stop the jail, unmount it, and try again");
 }
 
-void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data) {
+void remove_jail(const Layout& layout, const std::string& jail_id) {
+    if (Tree::open(layout.jails()).exists(RootPath::parse(jail_id))) {
+        require_unmounted(layout, jail_id);
+        move_frozen(layout.jail(jail_id), layout.jail_trash(jail_id));
+        base::step("jail.trashed");
+    }
+    remove_frozen(layout.jail_trash(jail_id));
+}
+
+void remove_jail_but_data(const Layout& layout, const std::string& jail_id,
+                          const std::function<void()>& forget) {
     const Tree jails = Tree::open(layout.jails());
     if (jails.exists(RootPath::parse(jail_id))) {
         require_unmounted(layout, jail_id);
-        if (keep_data) {
-            set_data_apart(layout, jails, jail_id);
-        } else {
-            move_frozen(layout.jail(jail_id), layout.jail_trash(jail_id));
-            base::step("jail.trashed");
-        }
+        set_data_apart(layout, jails, jail_id);
     }
+    forget();
     remove_frozen(layout.jail_trash(jail_id));
+}
+
+bool has_only_data(const Tree& jails, const std::string& name) {
+    const auto entry = jails.stat(RootPath::parse(name));
+    return entry && entry->is_directory() &&
+           jails.list(RootPath::parse(name)) == std::vector<std::string>{"data"};
 }
 
 void remove_image(const Layout& layout, const std::string& image_id) {

@@ -1,9 +1,11 @@
 // A jail's own files on disk: made from an image's seed, filled with the recipe's files, removed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "pkgjail/store/merge.hpp"
@@ -54,9 +56,18 @@ void require_unmounted(const Layout& layout, const std::string& jail_id);
 
 /// Renames to jails/gone-<id> and deletes from there, by descriptor, without crossing a mount or following a
 /// link; with anything mounted below it is Error{busy} with the mount point and nothing is deleted. Missing
-/// is fine. `keep_data`: data/ stays as jails/<id>/data, also when we are cut anywhere; to be called before
-/// the catalog forgets the jail, without it after that.
-void remove_jail(const Layout& layout, const std::string& jail_id, bool keep_data);
+/// is fine. To be called after the catalog has forgotten the jail.
+void remove_jail(const Layout& layout, const std::string& jail_id);
+
+/// The same, and data/ stays as jails/<id>/data, also when we are cut anywhere: first what goes is set apart
+/// by renames, then, with `forget` in between (the catalog's commit), deleted. When that cannot be done it is
+/// thrown, and sweep() deletes it later.
+void remove_jail_but_data(const Layout& layout, const std::string& jail_id,
+                          const std::function<void()>& forget);
+
+/// Whether jails/<name> is what remove_jail_but_data() leaves of a jail. One that the catalog knows was cut
+/// before `forget`.
+bool has_only_data(const base::Tree& jails, const std::string& name);
 
 /// Removes images/<id>, which the catalog has forgotten. Missing is fine.
 void remove_image(const Layout& layout, const std::string& image_id);

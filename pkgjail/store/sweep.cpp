@@ -6,6 +6,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/store/freeze.hpp"
+#include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/zfs.hpp"
 
 namespace pkgjail::store {
@@ -66,7 +67,7 @@ class Sweep {
 
     void sweep_jail(const Tree& jails, const std::string& name) {
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
-        if (!temporary && (known_.jail(name) || is_kept_data(jails, name)))
+        if (!temporary && (known_.jail(name) || has_only_data(jails, name)))
             return;
         const auto mounted = Zfs::host().other_mounts_below(layout_.jails() / name);
         if (!mounted.empty()) // whole or not at all: somebody may still work in it
@@ -76,13 +77,7 @@ class Sweep {
                                            : fmt::format("jail {} that was never recorded", name));
     }
 
-    /// A jail that was removed with its data kept: nothing but data/ is left.
-    static bool is_kept_data(const Tree& jails, const std::string& name) {
-        const auto entry = jails.stat(named(name));
-        return entry && entry->is_directory() && jails.list(named(name)) == std::vector<std::string>{"data"};
-    }
-
-    /// The states between the renames of remove_jail(keep_data).
+    /// The states between the renames of remove_jail_but_data().
     void settle_kept_data(const Tree& jails, const std::string& keeping, const std::string& id) {
         if (!jails.exists(named(keeping) / "data")) { // cut before anything was moved
             jails.remove_all(named(keeping));

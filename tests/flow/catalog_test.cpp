@@ -335,6 +335,24 @@ TEST_CASE("destroy killed or failing at any step can be run again", "[flow][dest
     }
 }
 
+TEST_CASE("a destroy that was cut before its commit is finished by the next command, with the data kept",
+          "[flow][destroy][crash]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    const auto directory = jail.jail_directory();
+    std::ofstream(directory / "data/var/precious") << "kept";
+    REQUIRE(host.run({"destroy", "web", "--yes"}, {{"PKGJAIL_STOP_AT", "destroy.emptied"}}).status ==
+            128 + 9);
+
+    const CommandResult next = well(host, {"update"});
+
+    CHECK_THAT(next.err, ContainsSubstring("jail web: its interrupted destroy is done"));
+    CHECK(host.run({"status", "web"}).status == 5);
+    CHECK(std::filesystem::exists(directory / "data/var/precious"));
+    well(host, {"gc"});
+    test::check_sound(host);
+}
+
 TEST_CASE("rename killed or failing at any step has the one name or the other", "[flow][rename][crash]") {
     const KeptJail jail;
     const Host& host = jail.host();

@@ -123,7 +123,7 @@ TEST_CASE("a jail that is being made and is cut at any step is swept", "[store][
     const auto make = [&] { store::create_jail(at_work.layout, new_jail(image)); };
     const std::vector<std::string> steps = steps_of(make);
     CHECK(joined(steps) == "jail.filled\njail.synced\njail.placed\n");
-    store::remove_jail(at_work.layout, "aa01", false);
+    store::remove_jail(at_work.layout, "aa01");
 
     for (const std::string& step : steps) {
         CAPTURE(step);
@@ -144,7 +144,8 @@ TEST_CASE("a jail that is being removed with its data kept loses no data when it
     };
     StoreFixture whole;
     prepare(whole);
-    const std::vector<std::string> steps = steps_of([&] { store::remove_jail(whole.layout, "aa01", true); });
+    const std::vector<std::string> steps =
+        steps_of([&] { store::remove_jail_but_data(whole.layout, "aa01", [] {}); });
     CHECK(joined(steps) == "jail.data_apart\njail.trashed\njail.data_kept\n");
     CHECK(whole.left_in(whole.layout.jails()) == "aa01\n");
     CHECK(whole.left_in(whole.layout.jail("aa01")) == "data\n");
@@ -154,7 +155,7 @@ TEST_CASE("a jail that is being removed with its data kept loses no data when it
         CAPTURE(step, still_known);
         StoreFixture at_work;
         prepare(at_work);
-        REQUIRE(dies_at(step, [&] { store::remove_jail(at_work.layout, "aa01", true); }));
+        REQUIRE(dies_at(step, [&] { store::remove_jail_but_data(at_work.layout, "aa01", [] {}); }));
 
         const auto known = still_known ? knows({}, {"aa01"}) : knows({}, {});
         CHECK(store::sweep(at_work.layout, known).failed.empty());
@@ -165,7 +166,7 @@ TEST_CASE("a jail that is being removed with its data kept loses no data when it
         CHECK(at_work.left_in(at_work.layout.jail("aa01")) ==
               (put_back ? "config\ndata\njail.json\nroot\n" : "data\n"));
         CHECK(store::sweep(at_work.layout, known).removed.empty());
-        store::remove_jail(at_work.layout, "aa01", true);
+        store::remove_jail_but_data(at_work.layout, "aa01", [] {});
         CHECK(at_work.left_in(at_work.layout.jail("aa01")) == "data\n");
     }
 }
@@ -192,7 +193,7 @@ TEST_CASE("sweep removes what was never recorded and keeps what was", "[store][s
         jail.id = id;
         store::create_jail(at_work.layout, jail);
     }
-    store::remove_jail(at_work.layout, "cc03", true);
+    store::remove_jail_but_data(at_work.layout, "cc03", [] {});
     base::write_file_atomically(at_work.layout.jails() / "stray", "a file");
     const std::string before = state_of_tree(at_work.layout.jail("aa01"));
 

@@ -266,23 +266,23 @@ TEST_CASE("removing a jail follows nothing out of it", "[store][jail][hostile]")
     REQUIRE(::mkfifo((at_work.data() / "var/db/fifo").c_str(), 0600) == 0);
     fs::create_hard_link(at_work.config() / "etc/passwd", at_work.config() / "etc/again");
 
-    store::remove_jail(at_work.layout, "aa01", false);
+    store::remove_jail(at_work.layout, "aa01");
 
     CHECK(at_work.left_in(at_work.layout.jails()).empty());
     CHECK(at_work.canary_is_intact());
-    CHECK_NOTHROW(store::remove_jail(at_work.layout, "aa01", false));
-    CHECK_NOTHROW(store::remove_jail(at_work.layout, "aa01", true));
+    CHECK_NOTHROW(store::remove_jail(at_work.layout, "aa01"));
+    CHECK_NOTHROW(store::remove_jail_but_data(at_work.layout, "aa01", [] {}));
 }
 
 TEST_CASE("removing a jail can leave its data where they are", "[store][jail]") {
     JailFixture at_work;
     base::write_file_atomically(at_work.data() / "var/db/svc/mine", "mine");
 
-    store::remove_jail(at_work.layout, "aa01", true);
+    store::remove_jail_but_data(at_work.layout, "aa01", [] {});
 
     CHECK(at_work.left_in(at_work.layout.jails()) == "aa01\n");
     CHECK(at_work.left_in(at_work.layout.jail("aa01")) == "data\n");
     CHECK(base::read_file(at_work.data() / "var/db/svc/mine") == "mine");
-    CHECK_NOTHROW(store::remove_jail(at_work.layout, "aa01", true));
+    CHECK_NOTHROW(store::remove_jail_but_data(at_work.layout, "aa01", [] {}));
     CHECK(at_work.left_in(at_work.layout.jail("aa01")) == "data\n");
 }

@@ -243,7 +243,7 @@ TEST_CASE("data on ZFS outlive those that were made from them", "[store][zfs]") 
     exchange.expect("<destroy><tank/pkgjail/pkgjail-*@daily>");
     exchange.expect(destroy);
 
-    store::remove_jail(exchange.layout, "j", false);
+    store::remove_jail(exchange.layout, "j");
 
     CHECK(exchange.mounted().empty());
     CHECK(std::filesystem::is_empty(exchange.layout.jails()));
@@ -255,7 +255,7 @@ TEST_CASE("a jail that is removed without its data leaves their dataset", "[stor
     exchange.expect(set("jails/keep-j/data"));
     exchange.expect(set("jails/j/data"));
 
-    store::remove_jail(exchange.layout, "j", true);
+    store::remove_jail_but_data(exchange.layout, "j", [] {});
 
     CHECK(exchange.mounted() == "jails/j/data\n");
     CHECK(base::read_file(exchange.layout.jail_data("j") / "var/file") == "kept");
@@ -284,7 +284,7 @@ TEST_CASE("what zfs says when it fails is told, and nothing is left", "[store][z
                         "cannot destroy 'tank/x': filesystem has children\nuse '-r' to destroy the following "
                         "datasets:\ntank/x/y\n",
                         1);
-        CHECK_THAT(failure([&] { store::remove_jail(exchange.layout, "j", false); }),
+        CHECK_THAT(failure([&] { store::remove_jail(exchange.layout, "j"); }),
                    ContainsSubstring("filesystem has children use '-r' to destroy"));
         CHECK(base::read_file(exchange.layout.jail_trash("j") / "data/var/file") == "kept");
     }
@@ -311,7 +311,7 @@ TEST_CASE("only datasets that pkgjail made are destroyed, and others keep a jail
     const std::string inner = (exchange.layout.jail_data("j") / "var").string();
     exchange.mount(inner + " tank/operators-own");
 
-    CHECK_THAT(failure([&] { store::remove_jail(exchange.layout, "j", false); }),
+    CHECK_THAT(failure([&] { store::remove_jail(exchange.layout, "j"); }),
                ContainsSubstring(inner + " is still mounted"));
     CHECK(base::read_file(exchange.layout.jail_data("j") / "var/file") == "kept");
 }

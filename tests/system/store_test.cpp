@@ -223,8 +223,12 @@ TEST_CASE("a jail with something mounted in it is not removed, and nothing of it
     base::write_file_atomically(mount_point / "precious", "x");
 
     const bool keep_data = GENERATE(true, false);
-    const std::string outcome =
-        at_work.outcome([&] { store::remove_jail(at_work.layout, "aa01", keep_data); });
+    const std::string outcome = at_work.outcome([&] {
+        if (keep_data)
+            store::remove_jail_but_data(at_work.layout, "aa01", [] {});
+        else
+            store::remove_jail(at_work.layout, "aa01");
+    });
     const std::string left = at_work.left_in(at_work.layout.jail("aa01"));
     const bool precious = std::filesystem::exists(mount_point / "precious");
     // A sweep that meets the same goes on with the rest.
