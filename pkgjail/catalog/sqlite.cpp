@@ -50,11 +50,15 @@ std::string describe(sqlite3* handle, int code) {
             throw Error(ErrorKind::system, name, text);
         throw Error(ErrorKind::denied, name, text);
     case SQLITE_READONLY:
-        // The file itself is open for writing.
-        if (handle != nullptr && sqlite3_db_readonly(handle, "main") == 0 &&
-            ::access(name.c_str(), W_OK) == 0)
-            throw Error(ErrorKind::system, name, text + ": its -wal or -shm file could not be opened or made",
-                        "see that there is room in this directory, and that it can be written");
+        // Nobody denies anything: SQLite goes on with less when the system fails to open a file for writing.
+        if (handle != nullptr && ::access(name.c_str(), W_OK) == 0) {
+            if (sqlite3_db_readonly(handle, "main") == 0)
+                throw Error(ErrorKind::system, name,
+                            text + ": its -wal or -shm file could not be opened or made",
+                            "see that there is room in this directory, and that it can be written");
+            throw Error(ErrorKind::system, name, text + ": the system did not open it for writing",
+                        "it may be written by whoever runs this: try again, and look at the disk it is on");
+        }
         throw Error(ErrorKind::denied, name, text);
     case SQLITE_PERM:
     case SQLITE_AUTH:

@@ -26,6 +26,7 @@
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/builder.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/sweep.hpp"
 
 namespace pkgjail::ops {
 
@@ -76,17 +77,12 @@ class Rebuild {
         read_old_catalog();
         if (context_.dry_run)
             return counted();
-        try {
-            fill();
-        } catch (const Error&) {
-            try_to_remove(layout_.catalog_staging()); // the old one is untouched, and goes on
-            throw;
-        }
+        fill(); // what a failure leaves of it, and SQLite beside it, the next changing command sweeps away
         base::step("rebuild.filled");
         put_aside();
         base::step("rebuild.aside");
         base::rename_durably(layout_.catalog_staging(), layout_.catalog());
-        try_to_remove(layout_.catalog_staging()); // -wal and -shm of a file that has another name now
+        store::remove_catalog_staging(layout_); // -wal and -shm of a file that has another name now
         base::step("rebuild.placed");
         for (const auto& [id, record] : jails_) {
             const std::string text = record_of(record.jail, record.generations);
@@ -265,7 +261,7 @@ class Rebuild {
     }
 
     void fill() {
-        remove_catalog(layout_.catalog_staging());
+        store::remove_catalog_staging(layout_);
         catalog::Catalog made = catalog::Catalog::open(layout_.catalog_staging());
         catalog::Transaction transaction(made.database());
         catalog::Images images(made);
@@ -339,18 +335,6 @@ class Rebuild {
         }
         result_.accounts = accounts.all(catalog::AccountKind::user).size() +
                            accounts.all(catalog::AccountKind::group).size();
-    }
-
-    /// What stays is removed by the next rebuild.
-    static void try_to_remove(const base::HostPath& file) {
-        std::error_code ignored;
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-            std::filesystem::remove(file.string() + suffix, ignored);
-    }
-
-    static void remove_catalog(const base::HostPath& file) {
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-            base::remove_entry(file.string() + suffix);
     }
 
     /// The main file first: without it no command opens anything, so that a catalog is never read without the

@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/jail_files.hpp"
@@ -129,7 +130,17 @@ Swept sweep_unplaced_files(const Layout& layout) {
             }
         }
     }
+    try {
+        remove_catalog_staging(layout);
+    } catch (const base::Error& error) {
+        swept.failed.push_back(error.what());
+    }
     return swept;
+}
+
+void remove_catalog_staging(const Layout& layout) {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+        base::remove_entry(layout.catalog_staging().string() + suffix);
 }
 
 } // namespace pkgjail::store

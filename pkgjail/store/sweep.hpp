@@ -26,8 +26,11 @@ struct Swept {
 /// cannot be removed, a mount point for example, does not keep the others.
 Swept sweep(const Layout& layout, const Known& known);
 
-/// Files beside a record (jail.json, volume.json) that a killed command was about to put in its place. Tells
-/// only of what could not be removed.
+/// Files beside a record (jail.json, volume.json) that a killed command was about to put in its place, and
+/// the catalog that a rebuild had not finished. Tells only of what could not be removed.
 Swept sweep_unplaced_files(const Layout& layout);
+
+/// Removes catalog_staging() and what SQLite keeps beside it. Missing is fine.
+void remove_catalog_staging(const Layout& layout);
 
 } // namespace pkgjail::store
