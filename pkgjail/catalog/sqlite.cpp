@@ -50,15 +50,11 @@ std::string describe(sqlite3* handle, int code) {
             throw Error(ErrorKind::system, name, text);
         throw Error(ErrorKind::denied, name, text);
     case SQLITE_READONLY:
-        // Nobody denies anything: SQLite goes on with less when the system fails to open a file for writing.
-        if (handle != nullptr && ::access(name.c_str(), W_OK) == 0) {
-            if (sqlite3_db_readonly(handle, "main") == 0)
-                throw Error(ErrorKind::system, name,
-                            text + ": its -wal or -shm file could not be opened or made",
-                            "see that there is room in this directory, and that it can be written");
-            throw Error(ErrorKind::system, name, text + ": the system did not open it for writing",
-                        "it may be written by whoever runs this: try again, and look at the disk it is on");
-        }
+        // The file itself is open for writing.
+        if (handle != nullptr && sqlite3_db_readonly(handle, "main") == 0 &&
+            ::access(name.c_str(), W_OK) == 0)
+            throw Error(ErrorKind::system, name, text + ": its -wal or -shm file could not be opened or made",
+                        "see that there is room in this directory, and that it can be written");
         throw Error(ErrorKind::denied, name, text);
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -129,6 +125,11 @@ Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseco
             open_to_read(patience);
         } else {
             open(name_, SQLITE_OPEN_READWRITE, patience);
+            // When the system fails to open it for writing, SQLite goes on with reading. Nobody denied that.
+            if (sqlite3_db_readonly(handle_, "main") == 1 && ::access(name_.c_str(), W_OK) == 0)
+                throw Error(
+                    ErrorKind::system, name_, "the system did not open it for writing",
+                    "it may be written by whoever runs this: try again, and look at the disk it is on");
             // SQLite's index of the WAL is a mapped file with holes, and a full file system has no block for
             // one: that would be a SIGBUS in the middle of a commit. So with little room it stays in memory,
             // at the price of having the catalog alone.
