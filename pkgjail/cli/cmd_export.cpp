@@ -105,6 +105,12 @@ int cmd_export(Environment& environment) {
 }
 
 int cmd_import(Environment& environment) {
+    if (environment.has("from"))
+        return import_from(environment);
+    for (const char* option : {"recipe", "replace", "data"})
+        if (environment.has(option))
+            throw Error(ErrorKind::usage, fmt::format("--{}", option), "is for --from dir and --from sailor",
+                        "an export has its own recipe, packages and data");
     const std::string file = environment.text("file");
     ops::ImportRequest request;
     request.jail = environment.text("jail");

@@ -148,6 +148,7 @@ int cmd_restore(Environment&);
 int cmd_clone(Environment&);
 int cmd_export(Environment&);
 int cmd_import(Environment&);
+int import_from(Environment&); ///< the same with --from
 int cmd_rename(Environment&);
 int cmd_destroy(Environment&);
 int cmd_ps(Environment&);

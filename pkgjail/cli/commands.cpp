@@ -54,6 +54,18 @@ void clone_options(po::options_description& options) {
         "no-start", "make it only");
     network_options(options);
 }
+void import_options(po::options_description& options) {
+    options.add_options()("from", po::value<std::string>()->value_name("KIND"),
+                          "what FILE is: dir, a directory with installed packages, or sailor, a ship's "
+                          "configuration; default: what export made")(
+        "recipe", po::value<std::string>()->value_name("RECIPE"),
+        "with --from: how to run it; default: the recipe that fits the packages")(
+        "replace", po::value<std::vector<std::string>>()->value_name("NAME=PATTERN"),
+        "with --from: another package for one of there, or none; may be repeated")(
+        "data", po::value<std::vector<std::string>>()->value_name("THERE[=HERE]"),
+        "with --from dir: data besides the recipe's paths; may be repeated");
+    clone_options(options);
+}
 void copy_options(po::options_description& options) {
     clone_options(options);
     options.add_options()("with-secrets", "with the secrets of SRC");
@@ -409,9 +421,9 @@ const std::vector<Command>& commands() {
          false,
          cmd_export},
         {"import",
-         "FILE JAIL [--set K=V]… [--no-start]",
-         "a jail from a file that export made",
-         clone_options,
+         "[--from dir|sailor] FILE JAIL [--set K=V]… [--no-start]",
+         "a jail from what export made, or from a root or a ship",
+         import_options,
          {"file", "jail"},
          false,
          cmd_import},

@@ -1,4 +1,4 @@
-// What is asked of a confined process in one go: a list of vulnerabilities, a signature.
+// What is asked of a confined process in one go: a list of vulnerabilities, a packing list, a signature.
 #include <utility>
 
 #include "pkgjail/format/changed_package.hpp"
@@ -43,6 +43,20 @@ VulnerabilityList read_vulnerabilities(std::string_view text, std::string_view n
             stream.refuse();
     }
     return list;
+}
+
+Plist read_packing_list(std::string_view text, const std::string& name) {
+    if (ReadingHere::is_wanted())
+        return base::while_doing(name, [&] { return Plist::parse(text); });
+    TextSource input(text);
+    ConfinedStream stream(input, {ReadingKind::packing_list, 0, 0, name}, serve_reading);
+    const Frame frame = stream.next();
+    if (frame.type != FrameType::lists)
+        stream.refuse();
+    std::optional<Plist> plist = decode_lists(frame.content, name).plist;
+    if (!plist || stream.next().type != FrameType::end)
+        stream.refuse();
+    return std::move(*plist);
 }
 
 X509Signer verify_x509(std::string_view signature, std::string_view content, const X509Trust& trust,

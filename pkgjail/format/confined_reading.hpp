@@ -80,6 +80,9 @@ class TreeSource {
 std::unique_ptr<TreeSource> open_tree_source(ByteSource& input, const std::string& name,
                                              std::function<void(std::uint64_t)> reached);
 
+/// +CONTENTS that lies in a directory which a stranger may have shaped. Fails as Plist::parse does.
+Plist read_packing_list(std::string_view text, const std::string& name);
+
 /// The records of an index.
 void read_records(ByteSource& input, const std::string& name, std::uint64_t max_bytes,
                   const std::function<void(SummaryRecord&&)>& take);

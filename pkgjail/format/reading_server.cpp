@@ -182,6 +182,12 @@ void serve(ByteSource& input, const ReadingRequest& request, FrameWriter& frames
     }
     case ReadingKind::vulnerabilities:
         return read_vulnerability_list(input, request, frames);
+    case ReadingKind::packing_list: {
+        PackageLists lists;
+        base::while_doing(request.name, [&] { lists.plist = Plist::parse(read_all(input)); });
+        frames.write(FrameType::lists, encode(lists));
+        return;
+    }
     case ReadingKind::x509: {
         const X509Question question = decode_question(read_all(input));
         frames.write(FrameType::signer,

@@ -27,6 +27,7 @@ enum class ReadingKind : std::uint8_t {
     summary,         ///< records
     vulnerabilities, ///< one head, then entries; the input is text
     x509,            ///< one signer; the input is an X509Question
+    packing_list,    ///< lists, without +BUILD_INFO; the input is +CONTENTS
 };
 struct ReadingRequest {
     ReadingKind kind = ReadingKind::decompression;

@@ -151,6 +151,9 @@ class Install {
             refresh_if_never_done(session_);
         const auto existing = catalog::Jails(session_.catalog()).find(subject_.jail_name);
         result_.jail = subject_.jail_name;
+        if (existing && request_.only_new)
+            throw Error(ErrorKind::conflict, subject_.jail_name, "there is a jail of this name",
+                        "give the jail another name, or destroy that one first");
         if (existing)
             extend(*existing);
         else
@@ -403,6 +406,7 @@ class Install {
             files.files = recipe_->files;
         }
         files.record = record_of(jail, first);
+        files.furnish = request_.furnish;
         store::create_jail(context_.layout, files);
         prepare_volumes(session_, jail, made.image.id);
         for (const auto& [name, value] : secrets_)

@@ -2,11 +2,13 @@
 // out of it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/jail/mounts.hpp"
 #include "pkgjail/jail/network.hpp"
 #include "pkgjail/ops/context.hpp"
@@ -27,6 +29,9 @@ struct InstallRequest {
     jail::MountWords mounts;                       ///< of a new jail
     std::map<std::string, base::HostPath> secrets; ///< of a new jail: name to the file that holds it
     bool start = true;
+    bool only_new = false; ///< a jail of this name is Error{conflict}
+    /// Puts more into the configuration and the data of a new jail, before anybody can see it. May be empty.
+    std::function<void(const base::Tree& config, const base::Tree& data)> furnish;
     /// A lock file: exactly its packages, no others; recipe, limits and settings are the lock's where none
     /// are given here. Empty: none.
     base::HostPath locked;

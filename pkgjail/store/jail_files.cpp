@@ -123,6 +123,8 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     make_skeleton(staged.tree("root"), jail.base, jail.prefix, jail.data_paths);
     write_files(config, data, jail.prefix, jail.files);
     keep_recipe_files(config, jail.prefix, jail.files);
+    if (jail.furnish)
+        jail.furnish(config, data);
     base::step("jail.filled");
     staged.place("jail.json", jail.record, "jail");
 }

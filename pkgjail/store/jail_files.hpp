@@ -22,6 +22,8 @@ struct NewJail {
     std::vector<base::RootPath> data_paths;
     std::vector<jail::RenderedRecipe::File> files; ///< put over the seed's
     std::string record;                            ///< jail.json's text
+    /// Called last, with what the seed and the recipe have made. May be empty.
+    std::function<void(const base::Tree& config, const base::Tree& data)> furnish;
 };
 
 /// Makes jails/<id> beside its place, syncs, renames. The caller's catalog commit follows; until then sweep()

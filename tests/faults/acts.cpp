@@ -108,6 +108,19 @@ const std::vector<Act>& acts() {
          },
          {},
          {6}},
+        {"import --from dir",
+         {"import", "--from", "dir", "OUT/root", "back", "--set", "port=8083", "--no-start"},
+         [](const World& world) {
+             const std::filesystem::path root = world.top() / "out/root";
+             for (const auto& [file, text] :
+                  {std::pair("usr/pkg/pkgdb/web-1.0/+CONTENTS", "@name web-1.0\n@cwd /usr/pkg\n"),
+                   std::pair("usr/pkg/etc/own.conf", "own\n"), std::pair("var/db/web/rows", "1 2 3\n")}) {
+                 std::filesystem::create_directories((root / file).parent_path());
+                 std::ofstream(root / file) << text;
+             }
+         },
+         {},
+         {6}},
         {"rename", {"rename", "web", "site"}, nothing, {}, {5}},
         {"destroy", {"destroy", "web", "--yes"}, drop_snapshot, {}, {5}},
         {"destroy --with-data", {"destroy", "web", "--with-data", "--yes"}, nothing, {}, {5}},

@@ -7,6 +7,7 @@
 #include "pkgjail/jail/manifest.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/jail/sailor.hpp"
 #include "pkgjail/ops/lock_file.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/supervise/announcement.hpp"
@@ -43,8 +44,14 @@ void configuration(std::string_view bytes) {
                 if (value)
                     promise(!jail::format_limit(kind, *value).empty(), "a limit can be shown");
             });
-    if (which % 4 == 3)
+    if (which % 4 == 3) {
         accepted([&] { jail::parse_duration(std::string(bytes)); });
+        accepted([&] {
+            const jail::SailorShip ship = jail::read_sailor(bytes, "ship.conf");
+            for (const std::string& package : ship.packages)
+                promise(package.find('/') == std::string::npos, "a ship's package is a name");
+        });
+    }
 }
 
 void records(std::string_view bytes) {

@@ -235,6 +235,9 @@ Target::Target() {
     well({"repo", "key", "new", "mine"});
     well({"lock", "web", "locked"});
     well({"export", "web", "exported"});
+    write(working_directory() / "root/usr/pkg/pkgdb/web-1.0/+CONTENTS", "@name web-1.0\n@cwd /usr/pkg\n");
+    write(working_directory() / "root/var/lib/web/rows", "1\n");
+    write(working_directory() / "ship.conf", "shipname=ship\npackages=web\n");
     copy_tree(live(), directory_ / "kept");
     static bool kept = false; // for all of this program's tests
     std::vector<fs::path> writable = {fs::temp_directory_path()};

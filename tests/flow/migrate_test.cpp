@@ -1,0 +1,324 @@
+// import --from: a root made by hand, or a ship of sailor's, becomes a jail.
+#include <filesystem>
+#include <fstream>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow/flow.hpp"
+#include "pkgjail/base/digest.hpp"
+#include "support/catch.hpp"
+#include "support/host_steps.hpp"
+
+using namespace pkgjail;
+using test::check_fails;
+using test::CommandResult;
+using test::package;
+using test::PackageSpec;
+using test::Shop;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string example = "level = 1\n";
+
+PackageSpec web(const std::string& pkgname) {
+    PackageSpec spec = package(pkgname, {"lib>=1"});
+    spec.files.push_back({"share/examples/web.conf", example});
+    spec.files.push_back({"sbin/web", "#!/bin/sh\n# " + pkgname + "\n", 0755});
+    return spec;
+}
+
+void write(const fs::path& file, const std::string& text) {
+    fs::create_directories(file.parent_path());
+    std::ofstream(file) << text;
+}
+
+std::string text_of(const fs::path& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+/// As pkg_add(1) leaves it.
+void add(const fs::path& prefix, const PackageSpec& spec, bool automatic) {
+    const fs::path entry = prefix / "pkgdb" / spec.pkgname;
+    std::string contents = "@name " + spec.pkgname + "\n@cwd /usr/pkg\n";
+    for (const test::PackageFile& file : spec.files) {
+        write(prefix / file.path, file.content);
+        contents +=
+            file.path + "\n@comment MD5:" + base::digest_of(base::DigestAlgorithm::md5, file.content) + "\n";
+    }
+    write(entry / "+CONTENTS", contents);
+    if (automatic)
+        write(entry / "+INSTALLED_INFO", "automatic=yes\n");
+}
+
+/// A root with web 1.0 and lib 1.0, and a repository that has web 1.1.
+class Chroot {
+  public:
+    Chroot() : shop_({web("web-1.1"), package("lib-1.0"), package("other-2.0")}) {
+        host().write_config("recipes.d/web.recipe",
+                            "[recipe]\nsummary = a test\npackage = web\n"
+                            "[service]\ncommand = ${prefix}/sbin/web\n"
+                            "[data]\npath = /var/db/web\n"
+                            "[file ${prefix}/etc/recipe.conf]\nsource = recipe.conf\n");
+        host().write_config("recipes.d/recipe.conf", "of the recipe\n");
+        REQUIRE(host().run({"update"}).status == 0);
+        add(prefix(), web("web-1.0"), false);
+        add(prefix(), package("lib-1.0"), true);
+        write(prefix() / "etc/web.conf", example);
+        write(prefix() / "etc/more/web.conf", "level = 2\n");
+        write(root() / "var/db/web/rows", "1 2 3\n");
+        write(root() / "etc/passwd", "root:x:0:0::/:/bin/sh\n");
+    }
+
+    const test::Host& host() const { return shop_.host(); }
+    fs::path root() const { return directory_ / "root"; }
+    fs::path prefix() const { return root() / "usr/pkg"; }
+    CommandResult import(std::vector<std::string> more = {}) const {
+        more.insert(more.begin(), {"import", "--from", "dir", root().string(), "site", "--no-start"});
+        return host().run(more);
+    }
+    /// The only jail's directory.
+    fs::path jail() const {
+        REQUIRE(!fs::is_empty(host().state() / "jails"));
+        return fs::directory_iterator(host().state() / "jails")->path();
+    }
+    fs::path config() const { return jail() / "config/1/usr/pkg/etc"; }
+
+  private:
+    Shop shop_;
+    test::TempDir directory_;
+};
+
+std::string taken(const CommandResult& result) {
+    std::string text;
+    const nlohmann::json document = result.json();
+    for (const auto& one : document["taken"])
+        text += one["kind"].get<std::string>() + " " + one["from"].get<std::string>() + " " +
+                one["to"].get<std::string>() + (one["over_recipe"] == true ? " over" : "") + "\n";
+    return text;
+}
+
+std::string left(const CommandResult& result) {
+    std::string text;
+    const nlohmann::json document = result.json();
+    for (const auto& one : document["left"])
+        text += one["path"].get<std::string>() + ": " + one["why"].get<std::string>() + "\n";
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("a root made by hand becomes a jail with its packages, changes and data", "[flow][migrate]") {
+    const Chroot chroot;
+    write(chroot.prefix() / "etc/recipe.conf", "mine\n");
+    const std::string before = test::listing(chroot.root());
+
+    const CommandResult result = chroot.import({"--json"});
+
+    INFO(result.out << result.err);
+    REQUIRE(result.status == 0);
+    CHECK(taken(result) == "configuration /usr/pkg/etc/more/web.conf /usr/pkg/etc/more/web.conf\n"
+                           "configuration /usr/pkg/etc/recipe.conf /usr/pkg/etc/recipe.conf over\n"
+                           "data /var/db/web /var/db/web\n");
+    CHECK(left(result) == "/etc: is the system's there, and the jail has its own: passwd\n");
+    CHECK(result.json()["recipe"] == "web");
+    CHECK(result.json()["packages"].dump() == R"([{"automatic":true,"here":"lib-1.0","there":"lib-1.0"},)"
+                                              R"({"automatic":false,"here":"web-1.1","there":"web-1.0"}])");
+    CHECK(text_of(chroot.config() / "more/web.conf") == "level = 2\n");
+    CHECK(text_of(chroot.config() / "recipe.conf") == "mine\n");
+    CHECK(!fs::exists(chroot.config() / "web.conf"));
+    CHECK(text_of(chroot.jail() / "data/var/db/web/rows") == "1 2 3\n");
+    CHECK(test::listing(chroot.root()) == before);
+    test::check_sound(chroot.host());
+    // What was taken over counts as the operator's change.
+    CHECK_THAT(chroot.host().run({"config", "site", "--diff"}).out, ContainsSubstring("+mine"));
+}
+
+TEST_CASE("a dry run of an import from a directory tells the same and makes nothing", "[flow][migrate]") {
+    const Chroot chroot;
+    const std::string before = test::listing(chroot.host().state());
+
+    const CommandResult dry = chroot.import({"--json", "-n"});
+
+    CHECK(test::listing(chroot.host().state()) == before);
+    REQUIRE(dry.status == 0);
+    const CommandResult real = chroot.import({"--json"});
+    CHECK(taken(dry) == taken(real));
+    CHECK(left(dry) == left(real));
+}
+
+TEST_CASE("nothing of a directory that is imported goes missing without a word", "[flow][migrate]") {
+    const Chroot chroot;
+    write(chroot.prefix() / "sbin/web", "changed");
+    write(chroot.prefix() / "share/own/file", "mine");
+    write(chroot.prefix() / "share/loose", "mine");
+    write(chroot.prefix() / "etc/rc.d/web", "changed script");
+    write(chroot.prefix() / "pkgdb/broken-1.0/+CONTENTS", "no packing list");
+    write(chroot.root() / "var/log/web.log", "line");
+    write(chroot.root() / "home/joe/file", "x");
+    write(chroot.root() / "srv/site/index", "x");
+    write(chroot.root() / "var/db/web/sub/x", "x");
+    REQUIRE(::mkfifo((chroot.root() / "var/db/web/fifo").c_str(), 0600) == 0);
+    REQUIRE(::chmod((chroot.root() / "var/db/web/sub/x").c_str(), 04755) == 0);
+
+    const CommandResult result = chroot.import({"--json", "--data", "/srv/site=/var/www"});
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(left(result) == "/usr/pkg/etc/rc.d/web: is an rc.d script of your own, or a changed one\n"
+                          "/usr/pkg/pkgdb/broken-1.0: cannot be read: it has no @name line\n"
+                          "/usr/pkg/sbin/web: was changed since its package was installed\n"
+                          "/usr/pkg/share/loose: belongs to no package\n"
+                          "/usr/pkg/share/own: belongs to no package\n"
+                          "/var/log/web.log: is no data path of the recipe\n"
+                          "/home/joe: is no data path of the recipe\n"
+                          "/etc: is the system's there, and the jail has its own: passwd\n"
+                          "/var/db/web/fifo: is a FIFO, a socket or a device\n"
+                          "/var/db/web/sub/x: was set-id (mode 4755), and is not any more\n");
+    CHECK(text_of(chroot.jail() / "data/var/www/index") == "x");
+    struct stat status {};
+    REQUIRE(::stat((chroot.jail() / "data/var/db/web/sub/x").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777u) == 0755);
+}
+
+TEST_CASE("links of a directory that is imported lead nowhere", "[flow][migrate]") {
+    const Chroot chroot;
+    test::TempDir outside;
+    write(outside / "secret", "secret");
+    fs::create_symlink(outside / "secret", chroot.prefix() / "etc/link.conf");
+    fs::create_directory_symlink(outside.path(), chroot.prefix() / "etc/linked");
+    fs::create_directory_symlink(outside.path(), chroot.root() / "var/db/web/linked");
+    fs::remove_all(chroot.root() / "etc");
+    fs::create_directory_symlink(outside.path(), chroot.root() / "etc");
+
+    const CommandResult result = chroot.import({"--json"});
+
+    INFO(result.out << result.err);
+    REQUIRE(result.status == 0);
+    CHECK(fs::is_symlink(chroot.config() / "link.conf"));
+    CHECK(fs::is_symlink(chroot.config() / "linked"));
+    CHECK(fs::is_symlink(chroot.jail() / "data/var/db/web/linked"));
+    CHECK(text_of(outside / "secret") == "secret");
+}
+
+TEST_CASE("a directory that is a prefix itself is imported as one", "[flow][migrate]") {
+    const Chroot chroot;
+
+    const CommandResult result = chroot.host().run(
+        {"import", "--from", "dir", chroot.prefix().string() + "/", "site", "--no-start", "--json"});
+
+    INFO(result.out << result.err);
+    REQUIRE(result.status == 0);
+    CHECK(taken(result) == "configuration /etc/more/web.conf /usr/pkg/etc/more/web.conf\n");
+    CHECK(left(result) == "");
+    CHECK(text_of(chroot.config() / "more/web.conf") == "level = 2\n");
+}
+
+TEST_CASE("packages that are not offered end an import, unless others are named", "[flow][migrate]") {
+    const Chroot chroot;
+    add(chroot.prefix(), package("old-3.0"), false);
+
+    const CommandResult refused = chroot.import();
+    const CommandResult other = chroot.import({"-n", "--json", "--replace", "old=other"});
+    const CommandResult none = chroot.import({"--json", "--replace", "old="});
+
+    CHECK(refused.status == 5);
+    CHECK_THAT(refused.err, ContainsSubstring("old"));
+    CHECK_THAT(refused.err, ContainsSubstring("--replace NAME=PATTERN"));
+    CHECK(other.json()["packages"][1]["here"] == "other-2.0");
+    REQUIRE(none.status == 0);
+    CHECK_THAT(left(none), ContainsSubstring("old-3.0: is not installed, as --replace says"));
+    CHECK(chroot.import({"--replace", "absent=web"}).status == 5);
+}
+
+TEST_CASE("an import from a directory says what is wrong with a request", "[flow][migrate]") {
+    const Chroot chroot;
+    const std::string root = chroot.root().string();
+    test::TempDir empty;
+    const std::map<std::string, std::string> names = {{"ROOT", root}, {"EMPTY", empty.path().string()}};
+
+    check_fails(chroot.host(), {"import", "--from", "dir", empty.path().string(), "site"}, 5,
+                "pkgjail: import: EMPTY: there is no package database in it: neither pkgdb in a prefix, nor "
+                "var/db/pkg\n"
+                "hint: name the root or the prefix that pkg_add(1) has put packages into\n",
+                names);
+    check_fails(chroot.host(), {"import", "--from", "file", root, "site"}, 64,
+                "pkgjail: import: --from: found \"file\", allowed: dir, sailor\n"
+                "hint: a file that pkgjail export wrote needs no --from\n",
+                names);
+    check_fails(chroot.host(), {"import", "--from", "dir", root}, 64,
+                "pkgjail: import: a directory and a name for the jail are needed\n"
+                "hint: pkgjail import --from dir DIRECTORY JAIL\n",
+                names);
+    check_fails(chroot.host(), {"import", "exported", "site", "--replace", "a=b"}, 64,
+                "pkgjail: import: --replace: is for --from dir and --from sailor\n"
+                "hint: an export has its own recipe, packages and data\n",
+                names);
+    check_fails(
+        chroot.host(), {"import", "--from", "dir", root, "site", "--data", "/var/db/web=/usr/pkg/x"}, 64,
+        "pkgjail: import: --data: found \"/usr/pkg/x\", allowed: a path below /var, /home or /root, or a "
+        "data path of the recipe\n"
+        "hint: --data /var/db/web=/var/web\n",
+        names);
+    chroot.host().write_config("recipes.d/lib.recipe",
+                               "[recipe]\nsummary = a test\npackage = lib\n[service]\ncommand = /bin/true\n");
+    fs::remove(chroot.prefix() / "pkgdb/lib-1.0/+INSTALLED_INFO");
+    check_fails(chroot.host(), {"import", "--from", "dir", root, "site"}, 6,
+                "pkgjail: import: ROOT: several recipes fit: lib, web\n"
+                "hint: --recipe lib or --recipe web; a jail runs one, so make another jail for each of the "
+                "others\n",
+                names);
+    REQUIRE(chroot.import({"--recipe", "web"}).status == 0);
+    check_fails(chroot.host(), {"import", "--from", "dir", root, "site", "--recipe", "web"}, 6,
+                "pkgjail: import: site: there is a jail of this name\n"
+                "hint: give the jail another name, or destroy that one first\n",
+                names);
+}
+
+TEST_CASE("an import from a directory that is killed has made a whole jail or none",
+          "[flow][migrate][crash]") {
+    const Chroot chroot;
+    const Chroot other;
+    const std::vector<std::string> command = {"import", "--from",    "dir", chroot.root().string(),
+                                              "site",   "--no-start"};
+    const std::vector<std::string> steps = test::steps_of(
+        other.host(), {"import", "--from", "dir", other.root().string(), "site", "--no-start"});
+    REQUIRE(std::find(steps.begin(), steps.end(), "import.taken_over") != steps.end());
+
+    for (const std::string& step : steps) {
+        INFO(step);
+        CHECK(chroot.host().run(command, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+        REQUIRE(chroot.host().run({"gc"}).status == 0);
+        test::check_sound(chroot.host());
+        if (chroot.host().run({"list", "--json"}).json()["jails"].empty())
+            continue;
+        CHECK(text_of(chroot.jail() / "data/var/db/web/rows") == "1 2 3\n");
+        REQUIRE(chroot.host().run({"destroy", "site", "--with-data", "--yes"}).status == 0);
+    }
+}
+
+TEST_CASE("a ship of sailor's becomes a jail, and what it asked for besides is told", "[flow][migrate]") {
+    const Chroot chroot;
+    test::TempDir directory;
+    write(directory / "site.conf", "services=\"web\"\nshipname=site\npackages=\"web other\"\n"
+                                   "shippath=\"${HOME}/ships/site\"\nrw_mounts=\"/srv/www\"\n"
+                                   "run_at_start=\"touch " +
+                                       (directory / "ran").string() + "\"\ntouch " +
+                                       (directory / "ran").string() + "\n");
+
+    const CommandResult result = chroot.host().run(
+        {"import", "--from", "sailor", (directory / "site.conf").string(), "--no-start", "--json"});
+
+    INFO(result.out << result.err);
+    REQUIRE(result.status == 0);
+    CHECK(result.json()["jail"] == "site");
+    CHECK(result.json()["recipe"] == "web");
+    CHECK(result.json()["left"].size() == 4);
+    CHECK_THAT(result.json()["left"][1]["remedy"].get<std::string>(),
+               ContainsSubstring("pkgjail volume attach JAIL /srv/www:/srv/www:rw"));
+    CHECK(!fs::exists(directory / "ran"));
+    CHECK_THAT(chroot.host().run({"list"}).out, ContainsSubstring("site"));
+    CHECK(chroot.host().run({"import", "--from", "sailor", (directory / "absent").string()}).status == 5);
+}

@@ -1,0 +1,60 @@
+// Ships' configurations of sailor, read as data.
+#include "pkgjail/jail/sailor.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "pkgjail/base/error.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+
+namespace {
+
+std::string show(const std::string& text) {
+    try {
+        const jail::SailorShip ship = jail::read_sailor(text, "s.conf");
+        std::string shown = fmt::format("{} [{}] [{}] {}\n", ship.name, fmt::join(ship.packages, ","),
+                                        fmt::join(ship.services, ","), ship.path);
+        for (const auto& note : ship.notes)
+            shown += fmt::format("{}: {}\n", note.line, note.what);
+        return shown;
+    } catch (const base::Error& error) {
+        return error.what();
+    }
+}
+
+} // namespace
+
+TEST_CASE("a ship's name, packages and services are read without a shell", "[jail][sailor]") {
+    CHECK(show("# a ship\nservices=\"nginx php_fpm\"\nshipname=web\npackages='nginx php83-fpm'\n") ==
+          "web [nginx,php83-fpm] [nginx,php_fpm] \n");
+    CHECK(show("shipname=\"we\"b # with a remark\npackages=nginx; shippath=/ships/web\n") ==
+          "web [nginx] [] /ships/web\n2: shippath=/ships/web\n");
+    CHECK(show("v=83\npackages=\"nginx php${v}-fpm php$v-x\"\n") ==
+          " [nginx,php83-fpm,php83-x] [] \n1: v=83\n");
+    CHECK(show("packages=\"nginx \\\n  redis\"\n") == " [nginx,redis] [] \n");
+    CHECK(show("packages=a\npackages=b\nro_mounts=\n") == " [b] [] \n");
+}
+
+TEST_CASE("what a ship asks for besides is told with its line", "[jail][sailor]") {
+    CHECK(show("packages=a\nro_mounts=\"${HOME}/www\"\nip_lo0=192.0.2.1/24\n\nrun_at_start='kill $(cat "
+               "/p)'\nif true; then\nFOO=1 rm x\n") ==
+          " [a] [] \n2: ro_mounts=${HOME}/www\n3: ip_lo0=192.0.2.1/24\n5: run_at_start=kill $(cat /p)\n"
+          "6: if true; then\n7: FOO=1 rm x\n");
+}
+
+TEST_CASE("what only a shell would know, and what is no name, is refused", "[jail][sailor]") {
+    CHECK(show("packages=\"$(cat list)\"\n") == "s.conf:1: only a shell knows what packages is: $(cat list)");
+    CHECK(show("\npackages=\"`cat list`\"\n") == "s.conf:2: only a shell knows what packages is: `cat list`");
+    CHECK(show("packages=${UNKNOWN}\n") == "s.conf:1: only a shell knows what packages is: ${UNKNOWN}");
+    CHECK(show("packages=../x.tgz\n") ==
+          "s.conf:1: packages: found \"../x.tgz\", allowed: letters, digits, \"_\", \"-\", \".\" and \"+\"");
+    CHECK(show("shipname='a b'\n") == "s.conf:1: shipname: found 2 words, allowed: 1");
+    CHECK(show("packages=\"nginx\n") == "s.conf:1: a \" without an end");
+    CHECK(show(std::string("packages=a\0", 11)) == "s.conf: holds a zero byte, so it is no text");
+    std::string doubling = "a=xxxxxxxxxxxxxxxx\n";
+    for (int i = 0; i < 100; ++i)
+        doubling += "a=$a$a\n";
+    CHECK_THAT(show(doubling), ContainsSubstring("longer than 1 MiB"));
+}
