@@ -13,6 +13,7 @@
 #include "flow/recorded.hpp"
 #include "pkgjail/base/process.hpp"
 #include "support/catch.hpp"
+#include "support/json_outputs.hpp"
 #include "support/metrics_text.hpp"
 
 using namespace pkgjail;
@@ -124,7 +125,9 @@ TEST_CASE("serve answers with the page, metrics, status and health", "[flow][ser
     const test::MetricsText metrics = test::read_metrics(body(serving.get("/metrics")));
     CHECK(metrics.faults.empty());
     CHECK(metrics.samples.at("pkgjail_jails") == 1);
-    CHECK(nlohmann::json::parse(body(serving.get("/api/status"))) == host.run({"status", "--json"}).json());
+    const std::string status = body(serving.get("/api/status"));
+    test::check_json_output({"/api/status", "--json"}, status);
+    CHECK(nlohmann::json::parse(status) == host.run({"status", "--json"}).json());
     CHECK(body(serving.get("/healthz")) == "ok\n");
     CHECK(status_line(serving.get("/nothing")) == "HTTP/1.1 404 Not Found");
     CHECK(body(serving.ask("HEAD / HTTP/1.0\r\n\r\n")).empty());

@@ -76,7 +76,10 @@ int http_status(const std::string& url) {
 }
 
 std::string http_body(const std::string& url) {
-    return curl({url}).out;
+    const std::string body = curl({url}).out;
+    if (url.ends_with("/api/status"))
+        check_json_output({url, "--json"}, body);
+    return body;
 }
 
 int free_port() {

@@ -7,6 +7,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/process.hpp"
+#include "support/json_outputs.hpp"
 #include "support/png.hpp"
 #include "system/services.hpp"
 
@@ -44,6 +45,7 @@ browse() {
         --disable-component-update --hide-scrollbars --virtual-time-budget=2000 \
         --user-data-dir="$RESULTS/profile" "$@" http://127.0.0.1:9750/
 }
+curl -s http://127.0.0.1:9750/api/status > "$RESULTS/status.json"
 browse --log-net-log="$RESULTS/net.json" --dump-dom > "$RESULTS/dom.html"
 browse --window-size=1200,900 --screenshot="$RESULTS/light.png"
 browse --window-size=1200,900 --force-dark-mode --screenshot="$RESULTS/dark.png"
@@ -104,6 +106,9 @@ TEST_CASE("the status page is shown by a browser, in light and dark and on a nar
 
     browse(host, results.path());
 
+    const std::string status = base::read_file(results / "status.json");
+    test::check_json_output({"/api/status", "--json"}, status);
+    CHECK(nlohmann::json::parse(status)["jails"].size() == 2);
     const std::string dom = base::read_file(results / "dom.html");
     CHECK_THAT(dom, ContainsSubstring("<h2>test</h2><span class=\"state good\">ready</span>"));
     CHECK_THAT(dom, ContainsSubstring("<span class=\"state soft\">stopped</span>"));

@@ -308,6 +308,80 @@ TEST_CASE("recipe node_exporter tells metrics through its whole life", "[system]
           }});
 }
 
+TEST_CASE("recipe prometheus collects and answers through its whole life", "[system][recipes][root]") {
+    if (!can_run_recipes())
+        return;
+    Life life{"prometheus", "prometheus", {}, {}};
+    const auto ask = [](int port, const std::string& question) {
+        return test::http_body("http://127.0.0.1:" + std::to_string(port) +
+                               "/api/v1/query?query=" + question);
+    };
+    life.answers = [=](const Host&, const std::string&, int port) {
+        CHECK_THAT(ask(port, "vector(42)"), ContainsSubstring("\"42\""));
+    };
+    // Its data are its own; a file among them stands for them.
+    life.put = [](const Host& host, const std::string& jail, int, const std::string& word) {
+        CHECK(inside(host, jail, "prometheus",
+                     {"/bin/sh", "-c", "printf " + word + " >/var/db/prometheus/word"}) == "");
+    };
+    life.get = [](const Host& host, const std::string& jail, int) {
+        return inside(host, jail, "prometheus", {"/bin/cat", "/var/db/prometheus/word"});
+    };
+    live(life);
+}
+
+TEST_CASE("recipe static-site serves its data through its whole life", "[system][recipes][root]") {
+    if (!can_run_recipes())
+        return;
+    Life life{"static-site", "nginx", {}, answers_http};
+    life.put = [](const Host& host, const std::string& jail, int, const std::string& word) {
+        CHECK(inside(host, jail, "root", {"/bin/sh", "-c", "printf " + word + " >/var/www/word.txt"}) == "");
+    };
+    life.get = [](const Host&, const std::string&, int port) {
+        return test::http_body("http://127.0.0.1:" + std::to_string(port) + "/word.txt");
+    };
+    live(life);
+}
+
+TEST_CASE("recipe service runs any program by its command through its whole life",
+          "[system][recipes][root]") {
+    if (!can_run_recipes())
+        return;
+    const Host host(test::demo_repository("2026Q3-recipes"));
+    const int port = test::free_port();
+    const int other = test::free_port();
+    const auto command = [](int number) {
+        return "command=/usr/pkg/bin/node_exporter --web.listen-address=127.0.0.1:" + std::to_string(number);
+    };
+    const auto claim = [](int number) { return "claim=tcp:127.0.0.1:" + std::to_string(number); };
+    const auto answers = [](int number) {
+        CHECK_THAT(test::http_body("http://127.0.0.1:" + std::to_string(number) + "/metrics"),
+                   ContainsSubstring("\nnode_memory_MemTotal_bytes "));
+    };
+
+    check_done(host.run({"install", "node_exporter", "--recipe", "service", "-j", "one", "--set",
+                         command(port), "--set", claim(port), "--set", "user=nobody"}));
+    answers(port);
+    CHECK(inside(host, "one", "root", {"/bin/sh", "-c", "printf kept >/var/db/word"}) == "");
+    check_done(host.run({"snapshot", "one", "kept"}));
+    check_done(host.run({"clone", "one@kept", "two", "--set", command(other), "--set", claim(other)}));
+    answers(other);
+    CHECK(inside(host, "two", "root", {"/bin/cat", "/var/db/word"}) == "kept");
+    check_done(host.run({"stop", "two"}));
+    use_edition(host, "2026Q4-recipes");
+    check_done(host.run({"upgrade", "one"}));
+    answers(port);
+    check_done(host.run({"rollback", "one"}));
+    answers(port);
+    CHECK(host.run({"status", "one", "--json"}).json()["jails"][0]["state"] == "ready");
+    CHECK(host.run({"recipe", "check", "service"}).status == 0);
+    // A command that ends is told.
+    const CommandResult ends = host.run({"install", "node_exporter", "--recipe", "service", "-j", "three",
+                                         "--set", "command=/bin/sh -c 'exit 7'", "--set", "probe=false"});
+    CHECK(ends.status == 4);
+    CHECK_THAT(ends.err, ContainsSubstring("status 7"));
+}
+
 TEST_CASE("recipe haproxy forwards to a site of recipe static-site", "[system][recipes][root]") {
     if (!can_run_recipes())
         return;
