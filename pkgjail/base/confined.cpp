@@ -19,6 +19,7 @@
 #endif
 
 #include "pkgjail/base/confined_linux.hpp"
+#include "pkgjail/base/descriptors.hpp"
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 
@@ -60,17 +61,6 @@ bool is_withheld([[maybe_unused]] const char* part) {
 #else
     return false;
 #endif
-}
-
-void close_all_but(int kept) {
-#ifdef __linux__
-    if (close_descriptors(3, static_cast<unsigned>(kept) - 1) && close_descriptors(kept + 1, ~0u))
-        return;
-#endif
-    const long most = std::min(::sysconf(_SC_OPEN_MAX), 65536L);
-    for (int fd = 3; fd < most; ++fd)
-        if (fd != kept)
-            ::close(fd);
 }
 
 /// A directory with nothing in it, in which nothing can be made because it has no name any more. -1: there is
@@ -131,7 +121,8 @@ int open_nothing(Report& report) {
 int confine(int kept, Report& report) {
     if (open_nothing(report) != 0)
         return -1;
-    close_all_but(kept);
+    close_between(3, static_cast<unsigned>(kept) - 1);
+    close_between(static_cast<unsigned>(kept) + 1, ~0u);
 #ifdef __linux__
     drop_shared_memory(); // where /proc does not tell, an early prepare_confined() has left none
 #endif

@@ -222,13 +222,6 @@ bool drop_shared_memory() {
     return true;
 }
 
-bool close_descriptors(int first, unsigned last) {
-    if (last < static_cast<unsigned>(first))
-        return true;
-    constexpr long close_range_call = 436;
-    return ::syscall(close_range_call, static_cast<unsigned>(first), last, 0u) == 0;
-}
-
 } // namespace pkgjail::base
 
 #endif

@@ -34,9 +34,6 @@ bool drop_capabilities();
 /// False where /proc does not tell.
 bool drop_shared_memory();
 
-/// close_range(2); false where the kernel has none. Nothing is done when last < first.
-bool close_descriptors(int first, unsigned last);
-
 #endif
 
 } // namespace pkgjail::base

@@ -68,6 +68,16 @@ class TemporaryFile {
             throw system_error(errno, target.string(), "rename");
         fd_.reset();
     }
+    /// As `target`, where there is nothing; the destructor removes the other name.
+    void commit_as_new(const HostPath& target) {
+        if (::fsync(fd_.get()) != 0)
+            throw system_error(errno, target.string(), "fsync");
+        if (::link(path_.c_str(), target.c_str()) == 0)
+            return;
+        if (errno == EEXIST)
+            throw Error(ErrorKind::conflict, target.string(), "exists already");
+        throw system_error(errno, target.string(), "link");
+    }
 
   private:
     HostPath path_;
@@ -158,6 +168,15 @@ void write_file_atomically(const HostPath& path, std::string_view bytes, unsigne
     TemporaryFile file(path, mode);
     write_all(file.fd(), bytes, path.string());
     file.commit_as(path);
+    sync_directory(directory_of(path));
+}
+
+void write_new_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode) {
+    {
+        TemporaryFile file(path, mode);
+        write_all(file.fd(), bytes, path.string());
+        file.commit_as_new(path);
+    }
     sync_directory(directory_of(path));
 }
 

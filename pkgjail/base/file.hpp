@@ -32,6 +32,9 @@ void write_all(int fd, std::string_view bytes, std::string_view name);
 /// directory. Readers see the old or the new content, also after a power cut.
 void write_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode = 0600);
 
+/// The same for a file that must not be there yet; Error{conflict} when it is.
+void write_new_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode);
+
 void make_directories(const HostPath& path, unsigned mode);
 void sync_directory(const HostPath& path);
 /// Flushes the whole file system that holds `dir` (syncfs on Linux; sync elsewhere).

@@ -15,13 +15,13 @@ namespace pkgjail::base {
 
 namespace {
 
-bool is_directory_there(const Fd& parent, const std::string& name) {
+bool is_directory_there(const Fd& parent, const std::string& name, const std::string& shown) {
     struct stat status {};
     if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISDIR(status.st_mode);
     if (errno == ENOENT)
         return false;
-    throw system_error(errno, name, "stat");
+    throw system_error(errno, shown, "stat");
 }
 
 Error taken(const std::string& shown) {
@@ -67,7 +67,7 @@ void Tree::write(const RootPath& path, std::string_view bytes, unsigned mode, Ow
             throw failure(errno, path, "chmod");
         if (::renameat(parent.get(), temporary.c_str(), parent.get(), leaf(path).c_str()) != 0) {
             const int error = errno; // looking for a directory sets another one
-            if (error == EISDIR || is_directory_there(parent, leaf(path)))
+            if (error == EISDIR || is_directory_there(parent, leaf(path), show(path)))
                 throw Error(ErrorKind::conflict, show(path), "is a directory");
             throw failure(error, path, "rename to");
         }
@@ -84,7 +84,7 @@ void Tree::make_directory(const RootPath& path, unsigned mode) const {
     if (::mkdirat(parent.get(), leaf(path).c_str(), 0700) != 0) {
         if (errno != EEXIST)
             throw failure(errno, path, "mkdir");
-        if (!is_directory_there(parent, leaf(path)))
+        if (!is_directory_there(parent, leaf(path), show(path)))
             throw Error(ErrorKind::conflict, show(path), "exists and is not a directory");
         return;
     }

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -167,6 +168,10 @@ void CallListener::listen() noexcept {
             continue;
         if (ready < 0 || waiting[0].revents != 0) {
             // Told to end; or without memory, and then nothing can be heard any more. Nobody is kept waiting.
+            if (is_whole && ready < 0) {
+                const int why = errno;
+                carefully([&] { throw base::system_error(why, path_.string(), "poll"); });
+            }
             notices_.clear();
             peers_.clear();
             return;
@@ -197,8 +202,13 @@ void CallListener::listen() noexcept {
 
 void CallListener::accept_runtime() {
     Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!peer)
+    if (!peer && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ECONNABORTED))
         return;
+    if (!peer) {
+        const int why = errno;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100)); // it is asked again at once
+        throw base::system_error(why, path_.string(), "accept");
+    }
     if (const uid_t user = base::peer_user(peer.get()); user != 0 && user != ::geteuid())
         throw Error(ErrorKind::denied, path_.string(),
                     fmt::format("user {} is nobody who makes jails", user));

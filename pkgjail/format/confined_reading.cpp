@@ -74,11 +74,11 @@ struct ConfinedTarReader::Here {
 
 struct ConfinedTarReader::State {
     State(ByteSource& input, const std::string& name, std::uint64_t max_bytes_, std::uint64_t max_members_,
-          bool metadata_only)
+          bool metadata_only, base::ConfinedWork work)
         : stream(
               input,
               {metadata_only ? ReadingKind::metadata : ReadingKind::package, max_bytes_, max_members_, name},
-              serve_reading),
+              work != nullptr ? work : serve_reading),
           max_bytes(max_bytes_), max_members(max_members_) {}
     ConfinedStream stream;
     std::uint64_t max_bytes;
@@ -92,11 +92,11 @@ struct ConfinedTarReader::State {
 };
 
 ConfinedTarReader::ConfinedTarReader(ByteSource& input, std::string name, std::uint64_t max_bytes,
-                                     std::uint64_t max_members, bool metadata_only) {
+                                     std::uint64_t max_members, bool metadata_only, base::ConfinedWork work) {
     if (ReadingHere::is_wanted())
         here_ = std::make_unique<Here>(input, name, max_bytes, max_members);
     else
-        state_ = std::make_unique<State>(input, name, max_bytes, max_members, metadata_only);
+        state_ = std::make_unique<State>(input, name, max_bytes, max_members, metadata_only, work);
 }
 
 ConfinedTarReader::~ConfinedTarReader() = default;
@@ -144,7 +144,11 @@ std::size_t ConfinedTarReader::read(char* buffer, std::size_t capacity) {
 }
 
 std::optional<PackageLists> ConfinedTarReader::take_lists() {
-    return state_ ? std::exchange(state_->lists, std::nullopt) : std::nullopt;
+    if (!state_)
+        return std::nullopt;
+    if (!state_->lists)
+        state_->stream.refuse();
+    return std::exchange(state_->lists, std::nullopt);
 }
 
 void read_records(ByteSource& input, const std::string& name, std::uint64_t max_bytes,

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "pkgjail/base/confined.hpp"
 #include "pkgjail/format/archive.hpp"
 #include "pkgjail/format/archive_tree_reader.hpp"
 #include "pkgjail/format/byte_source.hpp"
@@ -51,14 +52,15 @@ class ConfinedDecoder : public ByteSource {
 class ConfinedTarReader {
   public:
     /// With `metadata_only` the members may end with the metadata.
+    /// `work` is what a test has in the place of serve_reading.
     ConfinedTarReader(ByteSource& input, std::string name, std::uint64_t max_bytes, std::uint64_t max_members,
-                      bool metadata_only);
+                      bool metadata_only, base::ConfinedWork work = nullptr);
     ~ConfinedTarReader();
 
     std::optional<ArchiveMember> next();
     std::size_t read(char* buffer, std::size_t capacity);
     /// +CONTENTS and +BUILD_INFO, once the first member that is no metadata, or the end, was reached.
-    /// nullopt: there are none from that process, and whoever needs them takes their texts apart.
+    /// To be asked for once. nullopt with ReadingHere alone: whoever needs them takes their texts apart.
     std::optional<PackageLists> take_lists();
 
   private:

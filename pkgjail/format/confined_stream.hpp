@@ -51,6 +51,7 @@ class ConfinedStream {
     std::string name_;
     std::chrono::seconds patience_;
     base::Fd stream_;
+    bool ends_early_;
     std::string begin_;       ///< of what is sent: the request
     std::string_view unsent_; ///< of begin_, or of the input's present piece
     bool input_ended_ = false;

@@ -17,7 +17,6 @@ namespace pkgjail::jail {
 namespace {
 
 constexpr std::string_view suffix = ".recipe";
-constexpr std::size_t most_bytes = 1u << 20;
 
 const std::vector<std::string> kinds = {"recipe", "set",     "service", "network", "health",
                                         "data",   "prepare", "file",    "limits"};
@@ -85,7 +84,7 @@ RecipeFile read_file_section(const Section& section, const base::HostPath& sourc
     if (!below)
         reader.refuse("source", "a file beside the recipe, such as nginx/nginx.conf.in");
     const base::HostPath path = source_directory / below->relative();
-    std::optional<std::string> content = base::read_file_if_exists(path, most_bytes);
+    std::optional<std::string> content = read_configuration(path);
     if (!content)
         reader.refuse("source", "a file that exists: there is no " + path.string());
     return {section.name, path, std::move(*content)};

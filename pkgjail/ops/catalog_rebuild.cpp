@@ -241,10 +241,15 @@ class Rebuild {
     }
 
     /// What stands nowhere else: what was accepted from signed repositories, and how far a killed command
-    /// was.
+    /// was. A rebuild that was cut between taking the old one away and placing the new one has left the new
+    /// one whole.
     void read_old_catalog() {
+        const bool was_cut = !base::exists(layout_.catalog()) && base::exists(layout_.catalog_staging());
         try {
-            catalog::Catalog old = catalog::Catalog::open_read_only(layout_.catalog());
+            catalog::Catalog old =
+                catalog::Catalog::open_read_only(was_cut ? layout_.catalog_staging() : layout_.catalog());
+            if (was_cut && catalog::Images(old).all().empty() && !images_.empty())
+                throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
             trusts_ = catalog::RepositoryTrusts(old).all();
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);

@@ -445,6 +445,7 @@ InstallResult install(const Context& context, const InstallRequest& request) {
     if (!request.locked.empty() && (!request.packages.empty() || !request.recipe.empty()))
         throw Error(ErrorKind::usage, "--locked", "packages and recipe are the lock's, no others are taken",
                     "pkgjail install --locked FILE [-j JAIL]");
+    prepare_readers(context); // before secrets are read
     Install install(context, request);
     return install.run();
 }

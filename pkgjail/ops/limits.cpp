@@ -194,14 +194,12 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
     if (!context.dry_run) {
         if (is_running(supervise::read_status(context.layout.run(after.id))))
             prepare_disk_limit(context, after, wanted);
-        catalog::Jails jails(session.catalog());
         // Kernel and catalog change together, or not at all; cut in between, the same command again mends it.
-        catalog::Transaction transaction(session.catalog().database());
-        jails.update(after);
+        // The kernel may take its time, for which no other command can wait with its own commit.
         supervise::change_limits(context.layout.run(after.id), wanted);
         try {
             base::step("limits.in_force");
-            transaction.commit();
+            catalog::Jails(session.catalog()).update(after);
         } catch (const Error&) {
             put_back(context, before);
             throw;

@@ -273,6 +273,7 @@ void prepare_jail(const Context& context, const catalog::Jail& jail,
 
     confine::JailSpec spec = service.spec;
     spec.handle = temporary_handle("prepare");
+    spec.learning.reset();      // only a supervisor listens
     if (spec.private_network) { // which is the service's to have, later
         spec.private_network.reset();
         spec.network = jail::NetworkMode::none;

@@ -14,6 +14,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/secret_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -87,13 +88,17 @@ void finish_destructions(Session& session) {
     catalog::Jails jails(session.catalog());
     const base::Tree directories = base::Tree::open(context.layout.jails());
     for (const catalog::Jail& jail : jails.all()) {
-        if (!store::has_only_data(directories, jail.id))
+        // destroy stops a jail for good, and takes none with snapshots: with these its files are lost
+        // otherwise.
+        if (jail.wanted_running || !store::has_only_data(directories, jail.id) ||
+            !catalog::Snapshots(session.catalog()).of_jail(jail.id).empty())
             continue;
         const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name), base::LockMode::exclusive,
                                                "recover " + jail.name);
         if (!lock || !jails.find_by_id(jail.id) || !store::has_only_data(directories, jail.id))
             continue; // its command is alive and at work
         jails.remove(jail.id);
+        store::remove_secrets(context.layout, jail.id);
         context.reporter.warn(fmt::format("jail {}: its interrupted destroy is done; its data is kept in {}",
                                           jail.name, context.layout.jail_data(jail.id).string()));
     }

@@ -8,11 +8,13 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/archive_compress.hpp"
 #include "pkgjail/format/signed_index.hpp"
 #include "pkgjail/format/summary_writer.hpp"
 #include "pkgjail/ops/repository_keys.hpp"
+#include "pkgjail/ops/session.hpp"
 #include "pkgjail/repo/cache.hpp"
 #include "pkgjail/repo/repository.hpp"
 
@@ -37,11 +39,6 @@ constexpr IndexForm forms[] = {
     {"pkg_summary", TextCompression::none, false},
 };
 
-bool is_there(const HostPath& path) {
-    std::error_code error;
-    return std::filesystem::exists(path, error);
-}
-
 std::vector<std::string> archive_names(const HostPath& directory) {
     std::vector<std::string> names;
     std::error_code error;
@@ -64,13 +61,18 @@ class Indexing {
 
     IndexResult run() {
         refuse_unsigned();
+        std::vector<HostPath> key_files;
         if (request_.sign) {
-            read_keys();
+            key_files = files_of_keys();
             read_present_signature();
         }
         const std::string text = summary();
+        // After the last archive: a process that reads them begins with a copy of what we know.
+        base::step("index.read");
+        for (const HostPath& file : key_files)
+            keys_.push_back(read_secret_key(context_, file));
         for (const IndexForm& form : forms)
-            if (form.always || is_there(request_.directory / form.name))
+            if (form.always || base::exists(request_.directory / form.name))
                 add(form.name, format::compress_text(text, form.compression));
         if (request_.sign)
             sign();
@@ -90,22 +92,21 @@ class Indexing {
 
   private:
     void refuse_unsigned() const {
-        if (!request_.sign && is_there(signature_))
+        if (!request_.sign && base::exists(signature_))
             throw Error(
                 ErrorKind::conflict, request_.directory.string(),
                 fmt::format("its index is signed ({}), and a new one would not be", SignedIndex::file_name),
                 "add --sign; to give signing up, remove the signature first");
     }
 
-    void read_keys() {
+    std::vector<HostPath> files_of_keys() const {
         std::vector<HostPath> files = request_.keys;
         if (files.empty())
             files = own_secret_keys(context_);
         if (files.empty())
             throw Error(ErrorKind::not_found, (context_.config.etc / "keys").string(),
                         "there is no key to sign with", "pkgjail repo key new NAME makes one");
-        for (const HostPath& file : files)
-            keys_.push_back(read_secret_key(context_, file));
+        return files;
     }
 
     /// Identity and serial go on from the signature that is there. It is our own directory: nobody's
@@ -198,6 +199,7 @@ class Indexing {
 } // namespace
 
 IndexResult index_repository(const Context& context, const IndexRequest& request) {
+    prepare_readers(context);
     return Indexing(context, request).run();
 }
 

@@ -13,6 +13,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/signed_index.hpp"
 #include "pkgjail/jail/name.hpp"
@@ -54,16 +55,6 @@ std::vector<std::string> names_with(const Context& context, const std::string& e
 PublicKey read_public_key(const HostPath& file) {
     return base::while_doing("read " + file.string(),
                              [&] { return PublicKey::parse(base::read_file(file, most_key_bytes)); });
-}
-
-/// A file that must not be there yet.
-void write_new(const HostPath& file, std::string_view text, unsigned mode) {
-    const base::Fd fd = base::open_file(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-    if (::fchmod(fd.get(), mode) != 0) // whatever the umask is
-        throw base::system_error(errno, file.string(), "fchmod");
-    base::write_all(fd.get(), text, file.string());
-    if (::fsync(fd.get()) != 0)
-        throw base::system_error(errno, file.string(), "fsync");
 }
 
 std::vector<RevokedKey> parse_revoked(const std::string& text, const HostPath& file) {
@@ -149,25 +140,26 @@ RepositoryKey new_key(const Context& context, const std::string& name) {
     jail::check_name("key", name);
     const HostPath secret_file = keys_directory(context) / (name + ".key");
     const HostPath public_file = keys_directory(context) / (name + ".pub");
-    for (const HostPath& file : {secret_file, public_file}) {
-        std::error_code error;
-        if (std::filesystem::exists(std::filesystem::symlink_status(file, error)))
+    // Of a command that was cut between the two; nobody has seen its public half.
+    const bool is_half_made = base::exists(secret_file) && !base::exists(public_file) &&
+                              std::filesystem::is_regular_file(std::filesystem::symlink_status(secret_file));
+    for (const HostPath& file : {secret_file, public_file})
+        if (base::exists(file) && !is_half_made)
             throw Error(ErrorKind::conflict, file.string(), "exists already, and a key is never written over",
                         "take another name, or move the old key away");
-    }
     RepositoryKey key;
     key.name = name;
     key.secret = true;
     if (context.dry_run)
         return key;
-    const SecretKey made = SecretKey::generate();
+    const SecretKey made = is_half_made ? read_secret_key(context, secret_file) : SecretKey::generate();
     key.id = made.public_key().id();
     key.public_key = made.public_key().text();
     base::make_directories(keys_directory(context), 0700);
-    write_new(secret_file, made.pem(), 0600);
+    if (!is_half_made)
+        base::write_new_file_atomically(secret_file, made.pem(), 0600);
     base::step("key.secret_written");
-    write_new(public_file, fmt::format("{} {}\n", key.public_key, name), 0644);
-    base::sync_directory(keys_directory(context));
+    base::write_new_file_atomically(public_file, fmt::format("{} {}\n", key.public_key, name), 0644);
     base::step("key.written");
     return key;
 }

@@ -53,7 +53,8 @@ std::chrono::milliseconds patience_of(const Context& context) {
     return std::max(context.patience, catalog::default_patience);
 }
 
-/// Before there is a catalog, whose memory is shared with other commands', and before there are threads.
+} // namespace
+
 void prepare_readers(const Context& context) {
     base::prepare_confined();
     try {
@@ -65,8 +66,6 @@ void prepare_readers(const Context& context) {
         return; // whoever has to read finds the same, and fails with it
     }
 }
-
-} // namespace
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {
@@ -134,16 +133,16 @@ void Session::sweep_if_alone() {
     store::Known known;
     // A damaged page can hide a row without any other sign, and what lies under its final name is not removed
     // for that.
-    bool is_sound = false;
+    std::optional<std::vector<std::string>> findings;
     const auto surely = [&](bool is_known) {
-        if (is_known || is_sound)
-            return is_known;
-        const std::vector<std::string> findings = catalog_->check();
-        if (!findings.empty())
-            throw Error(ErrorKind::corrupt, context_.layout.catalog().string(), findings.front(),
+        if (is_known)
+            return true;
+        if (!findings)
+            findings = catalog_->check();
+        if (!findings->empty())
+            throw Error(ErrorKind::corrupt, context_.layout.catalog().string(), findings->front(),
                         "pkgjail catalog rebuild");
-        is_sound = true;
-        return is_known;
+        return false;
     };
     known.image = [&](const std::string& id) { return surely(images.find(id).has_value()); };
     known.jail = [&](const std::string& id) { return surely(jails.find_by_id(id).has_value()); };
@@ -215,14 +214,15 @@ void Session::refuse_lost_catalog() const {
     const auto size = std::filesystem::file_size(context_.layout.catalog(), error);
     if (!error && size > 0)
         return;
-    // Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone.
+    // Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone. A new catalog
+    // that a rebuild had no time to place is one.
     const base::Tree jails = base::Tree::open(context_.layout.jails());
     const base::Tree images = base::Tree::open(context_.layout.images());
     const auto left_over = [](const std::string& name) {
         return store::Layout::is_staging(name) || store::Layout::is_trash(name) ||
                store::Layout::kept_jail(name).has_value();
     };
-    bool lost = false;
+    bool lost = base::exists(context_.layout.catalog_staging());
     for (const std::string& name : images.list(base::RootPath()))
         lost = lost || !left_over(name);
     for (const std::string& name : jails.list(base::RootPath()))
@@ -232,9 +232,8 @@ void Session::refuse_lost_catalog() const {
     if (lost)
         throw Error(
             ErrorKind::corrupt, context_.layout.catalog().string(),
-            "is missing or empty, but there are images, jails or volumes that it should know; with an empty "
-            "one they "
-            "would be removed",
+            "is missing or empty, but there are images, jails, volumes or a rebuilt catalog that it should "
+            "know; with an empty one they would be removed",
             "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
 }
 

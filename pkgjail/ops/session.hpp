@@ -60,4 +60,9 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context);
 /// The jail of this name; Error{not_found} with the nearest name as hint.
 catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name);
 
+/// Makes the processes that read foreign bytes ready, which begin as copies of this one: before there is a
+/// catalog, whose memory is shared with other commands', before there are threads, and before secrets are
+/// read. Each Session does it.
+void prepare_readers(const Context& context);
+
 } // namespace pkgjail::ops

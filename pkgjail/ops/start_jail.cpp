@@ -126,7 +126,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
         service.spec.learning = confine::Learning{*learning, {}};
         context_.reporter.warn(
             fmt::format("jail {} learns: no system call is denied to it that profile {} denies, until it is "
-                        "started or restarted without --learn",
+                        "stopped or restarted without --learn",
                         jail_.name, jail::profile_name(*learning)));
     }
     require_secrets(context_, jail_, recipe);

@@ -141,6 +141,9 @@ class Start : Several {
                             fmt::format("pkgjail restart --learn --profile {} {}",
                                         jail::profile_name(*learning), name));
         }
+        if (up && !learn_ && status.learning)
+            context_.reporter.warn(
+                fmt::format("jail {} runs and learns; pkgjail restart {} ends the learning", name, name));
         planned_.at(name).changed = !up;
         if (context_.dry_run)
             return;

@@ -36,19 +36,37 @@ class Refresh {
           packages_(session.catalog()), trusts_(session.catalog()) {}
 
     RepositoryUpdate run() {
-        before_ = packages_.repository(repository_.name);
-        seen_ = trusts_.find(repository_.name);
-        if (before_ && before_->url == repository_.url)
-            known_ = {before_->index_file, before_->etag, before_->last_modified, before_->sha256};
         RepositoryUpdate update;
         update.name = repository_.name;
         update.url = repository_.url;
+        constexpr int most_tries = 3;
+        for (int tried = 1; !try_once(update); ++tried)
+            if (tried == most_tries)
+                throw Error(ErrorKind::busy, repository_.name,
+                            "other commands ask this repository as well, and each time one was quicker",
+                            "try again");
+        base::step("update.recorded");
+        update.packages = packages_.repository(repository_.name)->packages;
+        return update;
+    }
+
+  private:
+    /// False: another command was quicker, and by what it took the repository has to be asked again.
+    bool try_once(RepositoryUpdate& update) {
+        before_ = packages_.repository(repository_.name);
+        seen_ = trusts_.find(repository_.name);
+        known_ = {};
+        trust_.reset();
+        if (before_ && before_->url == repository_.url)
+            known_ = {before_->index_file, before_->etag, before_->last_modified, before_->sha256};
         const repo::FreshIndex fresh = ask();
+        const repo::TemporaryFile file(fresh.file);
         const std::int64_t now = base::to_unix(base::wall_now());
         const std::string trust(jail::trust_name(repository_.trust));
         // What was seen of a signature and the index that it is of come into the catalog together.
         catalog::Transaction transaction(session_.catalog().database());
-        refuse_what_is_outdated();
+        if (is_outdated())
+            return false;
         if (trust_)
             trusts_.remember(*trust_);
         if (fresh.changed) {
@@ -58,15 +76,12 @@ class Refresh {
             packages_.mark_checked(repository_.name, now, trust);
         }
         transaction.commit();
-        base::step("update.recorded");
-        update.packages = packages_.repository(repository_.name)->packages;
-        return update;
+        return true;
     }
 
-  private:
     /// Another command may have been quicker: what was judged by what stood in the catalog then is not put
     /// over what stands there now, or a slow server could bring back what was taken back meanwhile.
-    void refuse_what_is_outdated() {
+    bool is_outdated() {
         const auto index_of = [](const std::optional<catalog::RepositoryState>& state) {
             return state ? state->url + "\n" + state->sha256 + "\n" + state->trust : std::string();
         };
@@ -78,10 +93,8 @@ class Refresh {
                 trust->package_signed_at.reset(); // which an install notes, and which nothing was judged by
             return trust;
         };
-        if (index_of(packages_.repository(repository_.name)) != index_of(before_) ||
-            judged(seen) != judged(seen_))
-            throw Error(ErrorKind::busy, repository_.name,
-                        "another command has asked this repository meanwhile", "try again");
+        return index_of(packages_.repository(repository_.name)) != index_of(before_) ||
+               judged(seen) != judged(seen_);
     }
 
     repo::FreshIndex ask() {
@@ -106,7 +119,6 @@ class Refresh {
     }
 
     void record(const repo::FreshIndex& fresh, std::int64_t now, const std::string& trust) {
-        const repo::TemporaryFile file(fresh.file);
         catalog::RepositoryState state;
         state.name = repository_.name;
         state.url = repository_.url;

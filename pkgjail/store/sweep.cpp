@@ -68,7 +68,7 @@ class Sweep {
 
     void sweep_jail(const Tree& jails, const std::string& name) {
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
-        if (!temporary && (known_.jail(name) || has_only_data(jails, name)))
+        if (!temporary && (has_only_data(jails, name) || known_.jail(name)))
             return;
         const auto mounted = Zfs::host().other_mounts_below(layout_.jails() / name);
         if (!mounted.empty()) // whole or not at all: somebody may still work in it

@@ -174,6 +174,14 @@ void ControlServer::read_request(Peer& peer, const Handler& handle) {
         send_line(peer, "error one request a connection");
         return;
     }
+    // Whoever gave up has told its user so: what was asked is not done behind their back.
+    struct pollfd asker {
+        peer.fd.get(), 0, 0
+    };
+    if (::poll(&asker, 1, 0) > 0 && (asker.revents & POLLHUP) != 0) {
+        peer.stage = Peer::Stage::done;
+        return;
+    }
     const ParsedRequest parsed = parse_control_request(std::string_view(peer.request).substr(0, newline));
     if (!parsed.request) {
         send_line(peer, parsed.refusal);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
-#include <regex>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -20,6 +19,7 @@ using test::Act;
 using test::acts;
 using test::CommandResult;
 using test::Fault;
+using test::ill_told;
 using test::Trial;
 
 namespace {
@@ -36,21 +36,6 @@ unsigned long tries_of_one_act() {
 std::string only() {
     const char* value = std::getenv("PKGJAIL_FAULT_ONLY");
     return value != nullptr ? value : "";
-}
-
-/// What is wrong with how a failure is told; empty: nothing.
-std::string ill_told(const CommandResult& result, const std::string& verb) {
-    // A device that fails, a full one, too many open files: the system's (1), partly done (3), input or
-    // catalog that cannot be read (65).
-    if (result.status != 1 && result.status != 3 && result.status != 65)
-        return fmt::format("ends with {}", result.status);
-    for (const char* word : {"defect of pkgjail", "std::", "basic_", "Success", "terminate", "nknown error"})
-        if (result.err.find(word) != std::string::npos)
-            return fmt::format("says \"{}\"", word);
-    static const std::regex form("(^|\n)pkgjail: [a-z-]+: [^\n]+: [^\n]+");
-    if (!std::regex_search(result.err, form) || result.err.find("pkgjail: " + verb) == std::string::npos)
-        return "says no object and cause";
-    return "";
 }
 
 /// What is wrong; empty: it was survived. `hit`: whether there was such a call.

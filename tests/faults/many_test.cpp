@@ -35,6 +35,20 @@ std::vector<Told> run_at_once(const World& world, const std::vector<std::vector<
 
 } // namespace
 
+TEST_CASE("two first commands at once both find their packages", "[faults][many]") {
+    for (int round = 0; round < 4; ++round) {
+        const World world;
+        world.offer({test::package("web-1.0"), test::package("extra-1.0")});
+        for (const Told& one :
+             run_at_once(world, {{"install", "web", "-j", "first"}, {"install", "extra", "-j", "second"}})) {
+            INFO(fmt::format("{}: {}\n{}{}", fmt::join(one.command, " "), one.result.status, one.result.out,
+                             one.result.err));
+            CHECK(one.result.status == 0);
+        }
+        CHECK(World::names(world.state() / "cache").find("index-") == std::string::npos);
+    }
+}
+
 TEST_CASE("32 commands on 8 jails at once are all accounted for", "[faults][many]") {
     const World world;
     world.offer({test::package("lib-1.0"), test::package("web-1.0", {"lib>=1"}), test::package("extra-1.0")});

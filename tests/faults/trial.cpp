@@ -1,5 +1,6 @@
 #include "faults/trial.hpp"
 
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -38,6 +39,20 @@ std::string difference(const std::string& from, const std::string& to) {
         if (!before.contains(line))
             text += "+ " + line + "\n";
     return text.substr(0, 3000);
+}
+
+std::string ill_told(const CommandResult& result, const std::string& verb) {
+    // A device that fails, a full one, too many open files: the system's (1), partly done (3), input or
+    // catalog that cannot be read (65).
+    if (result.status != 1 && result.status != 3 && result.status != 65)
+        return fmt::format("ends with {}", result.status);
+    for (const char* word : {"defect of pkgjail", "std::", "basic_", "Success", "terminate", "nknown error"})
+        if (result.err.find(word) != std::string::npos)
+            return fmt::format("says \"{}\"", word);
+    static const std::regex form("(^|\n)pkgjail: [a-z-]+: [^\n]+: [^\n]+");
+    if (!std::regex_search(result.err, form) || result.err.find("pkgjail: " + verb) == std::string::npos)
+        return "says no object and cause";
+    return "";
 }
 
 Trial::Trial(const Act& act) : act_(act) {

@@ -13,6 +13,9 @@ namespace pkgjail::test {
 /// Lines that only one of two pictures has.
 std::string difference(const std::string& from, const std::string& to);
 
+/// What is wrong with how a command of `verb` tells that the system failed it; empty: nothing.
+std::string ill_told(const CommandResult& result, const std::string& verb);
+
 class Trial {
   public:
     /// Runs the command without a fault, twice, to know what it does.

@@ -335,6 +335,54 @@ TEST_CASE("destroy killed or failing at any step can be run again", "[flow][dest
     }
 }
 
+TEST_CASE("what a command had made ready and not placed goes, and nothing that only looks like it",
+          "[flow][catalog][crash]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    const auto directory = jail.jail_directory();
+    well(host, {"volume", "create", "files"});
+    const auto volume = std::filesystem::directory_iterator(host.state() / "volumes")->path();
+    const auto config = directory / "config/1";
+    for (const char* const name : {".pkgjail/new", ".pkgjail/old"})
+        std::filesystem::create_directories(config / name);
+    const std::vector<std::filesystem::path> ours = {
+        config / ".pkgjail/new/x", directory / ".pkgjail-0123", volume / ".pkgjail-0123",
+        host.state() / "new-catalog.sqlite", host.state() / "new-catalog.sqlite-wal"};
+    const std::vector<std::filesystem::path> others = {
+        config / ".pkgjail/old/entry", // maybe the only copy
+        config / "etc/.pkgjail-0123", directory / "data/.pkgjail-0123", volume / "data/.pkgjail-0123"};
+    for (const auto& paths : {ours, others})
+        for (const auto& path : paths)
+            std::ofstream(path) << "x";
+
+    well(host, {"update"});
+
+    for (const auto& path : ours) {
+        INFO(path);
+        CHECK_FALSE(std::filesystem::exists(path));
+    }
+    for (const auto& path : others) {
+        INFO(path);
+        CHECK(std::filesystem::exists(path));
+    }
+}
+
+TEST_CASE("a jail whose files are gone is not taken for one that was destroyed", "[flow][destroy][crash]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    const auto directory = jail.jail_directory();
+    well(host, {"snapshot", "web", "one"});
+    for (const auto& entry : std::filesystem::directory_iterator(directory))
+        if (entry.path().filename() != "data")
+            std::filesystem::remove_all(entry.path());
+
+    well(host, {"update"});
+
+    CHECK(host.run({"snapshots", "web"}).out.find("one") != std::string::npos);
+    CHECK(std::distance(std::filesystem::directory_iterator(host.state() / "snapshots"),
+                        std::filesystem::directory_iterator()) == 1);
+}
+
 TEST_CASE("a destroy that was cut before its commit is finished by the next command, with the data kept",
           "[flow][destroy][crash]") {
     const KeptJail jail;

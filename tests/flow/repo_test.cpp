@@ -153,6 +153,16 @@ TEST_CASE("a key is for its owner alone and is never written over", "[flow][repo
     CHECK(host.run({"repo", "key", "new", "ours"}).status == 6); // the public half alone is there
     CHECK(test::read_bytes(host.etc() / "keys" / "ours.pub") == open);
     CHECK(host.run({"repo", "key", "new", "../ours"}).status == 64);
+    // The secret half alone is what a command leaves that was cut: the same one finishes it.
+    const CommandResult cut =
+        host.run({"repo", "key", "new", "cut"}, {{"PKGJAIL_STOP_AT", "key.secret_written"}});
+    CHECK(cut.status == 128 + 9);
+    const std::string half = test::read_bytes(host.etc() / "keys" / "cut.key");
+    CHECK(host.run({"repo", "key", "new", "cut"}).status == 0);
+    CHECK(test::read_bytes(host.etc() / "keys" / "cut.key") == half);
+    CHECK(test::run_script(host.etc(),
+                           "openssl pkey -in keys/cut.key -pubout -outform DER | tail -c 32 | base64") ==
+          test::run_script(host.etc(), "sed 's/^ed25519://; s/ cut$//' keys/cut.pub"));
     std::filesystem::create_symlink("/nowhere", host.etc() / "keys" / "link.key");
     CHECK(host.run({"repo", "key", "new", "link"}).status == 6);
 }

@@ -213,6 +213,15 @@ void give_advice(int stream) {
     give(stream, frame('X', wire.take()));
 }
 
+/// Members without the lists that ought to come before the first that is no metadata.
+void leave_the_lists_out(int stream) {
+    format::ArchiveMember only;
+    only.path = "bin/x";
+    only.mode = 0755;
+    only.user = "root";
+    give(stream, frame('M', format::encode(only)));
+}
+
 class OneByte : public format::ByteSource {
   public:
     std::string_view next() override { return std::exchange(rest_, {}); }
@@ -465,6 +474,14 @@ TEST_CASE("a reader that ends, hangs, is killed or breaks the form is a failure 
     CHECK(failure_with(give_an_empty_piece) == "corrupt x.tgz: its reader gave what was not asked for");
     CHECK(failure_with(fail_without_reason) ==
           "corrupt x.tgz: its reader gave a failure: a value ends early");
+}
+
+TEST_CASE("a reader that keeps the lists to itself does not have them taken apart elsewhere",
+          "[format][confined][hostile]") {
+    OneByte input;
+    format::ConfinedTarReader reader(input, "x.tgz", 1000, 10, false, leave_the_lists_out);
+    CHECK(reader.next()->path == "bin/x");
+    CHECK(outcome([&] { reader.take_lists(); }) == "x.tgz: its reader gave what was not asked for");
 }
 
 TEST_CASE("a reader's failure has a kind that it may have, and no advice of its own",

@@ -16,8 +16,8 @@ using Json = nlohmann::json;
 
 const std::filesystem::path directory = std::filesystem::path(PKGJAIL_SOURCE_DIR) / "etc/schemas";
 
-/// Commands that run another one, or print what they were asked for, whatever the form.
-const std::set<std::string> without_document = {"exec", "shell", "help"};
+/// Commands that run another one, whose output it is.
+const std::set<std::string> without_document = {"exec", "shell"};
 
 /// What is shipped lets fields be added; here what is not described is a fault.
 void close(Json& schema) {

@@ -97,6 +97,9 @@ TEST_CASE("what a profile denies goes on in a jail that learns, and is listed", 
     CHECK_THAT(host.run({"learned", "test"}).out,
                ContainsSubstring("unshare(CLONE_NEWUSER)") && ContainsSubstring("no profile"));
     CHECK(host.run({"start", "test", "--learn"}).status == 0); // it does so already
+    const CommandResult as_it_is = host.run({"start", "test"});
+    CHECK(as_it_is.status == 0);
+    CHECK_THAT(as_it_is.err, ContainsSubstring("pkgjail restart test ends the learning"));
 
     // A process that is put into it is heard by another descriptor, as long as it lives.
     const int supervisor = status(host)["supervisor_pid"];

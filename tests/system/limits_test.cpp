@@ -60,6 +60,11 @@ TEST_CASE("limits of a running jail change at once and stay", "[system][root][li
     CHECK(limit(host, "memory")["effective"] == 128u << 20);
     CHECK(limit(host, "cpu")["effective"] == 20);
 
+    // Nor does what is in force and cannot be recorded.
+    CHECK(host.run({"limits", "nginx", "cpu=40%"}, {{"PKGJAIL_FAIL_AT", "limits.in_force"}}).status == 1);
+    CHECK(limit(host, "cpu")["effective"] == 20);
+    CHECK(limit(host, "cpu")["wanted"] == 20);
+
     REQUIRE(host.run({"restart", "nginx"}).status == 0);
     CHECK(limit(host, "memory")["effective"] == 128u << 20);
     REQUIRE(host.run({"limits", "nginx", "memory=default"}).status == 0);

@@ -68,6 +68,19 @@ TEST_CASE("what a recipe prepares is prepared once, by the service's user, and t
     CHECK(prepared.host.run({"exec", "copy", "/bin/cat", "/var/db/idle/word"}).out == word);
 }
 
+TEST_CASE("a jail that learns is prepared like any other", "[system][prepare][root][learn]") {
+    if (!test::can_run_jails())
+        return;
+    const Prepared prepared;
+
+    const CommandResult started = prepared.host.run({"start", "idle", "--learn"});
+
+    INFO(started.out << started.err);
+    CHECK(started.status == 0);
+    CHECK(prepared.word().starts_with("prepared "));
+    CHECK(prepared.host.run({"status", "idle", "--json"}).json()["jails"][0]["learning"] == "high");
+}
+
 TEST_CASE("a preparation that fails leaves nothing, and the next start tries again",
           "[system][prepare][root]") {
     if (!test::can_run_jails())
