@@ -84,12 +84,23 @@ Decoded decode(std::string_view text) {
     return {code, length, true};
 }
 
+/// How many bytes from the beginning are letters, figures and signs of ASCII, which are most of all texts.
+std::size_t plain_length(std::string_view text) {
+    const auto end = std::find_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; });
+    return static_cast<std::size_t>(end - text.begin());
+}
+
 } // namespace
 
 std::string printable(std::string_view text, bool keep_newlines) {
     std::string result;
     result.reserve(text.size());
     while (!text.empty()) {
+        if (const std::size_t plain = plain_length(text); plain > 0) {
+            result += text.substr(0, plain);
+            text.remove_prefix(plain);
+            continue;
+        }
         Decoded next = decode(text);
         bool kept_control = keep_newlines && (next.code == '\n' || next.code == '\t');
         if (!next.valid || (next.code < 0x20 && !kept_control) || next.code == 0x7f)
@@ -106,6 +117,11 @@ std::string printable(std::string_view text, bool keep_newlines) {
 std::size_t display_width(std::string_view utf8) {
     std::size_t columns = 0;
     while (!utf8.empty()) {
+        if (const std::size_t plain = plain_length(utf8); plain > 0) {
+            columns += plain;
+            utf8.remove_prefix(plain);
+            continue;
+        }
         Decoded next = decode(utf8);
         bool takes_none = next.valid && (next.code < 0x20 || next.code == 0x7f ||
                                          is_in(combining, next.code) || is_in(hidden, next.code));

@@ -73,30 +73,6 @@ std::string_view base_of(std::string_view pkgname) {
     return pkgname.substr(0, pkgname.rfind('-'));
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
-/// How well a package answers a search, lower is better; nullopt: not at all. `words` are in lower case.
-std::optional<int> rank(const std::vector<std::string>& words, std::string_view pkgname,
-                        std::string_view comment) {
-    const std::string name = lower(pkgname);
-    const std::string text = lower(comment);
-    const auto in_name = [&](const std::string& word) { return name.find(word) != std::string::npos; };
-    const auto anywhere = [&](const std::string& word) {
-        return in_name(word) || text.find(word) != std::string::npos;
-    };
-    if (!std::all_of(words.begin(), words.end(), anywhere))
-        return std::nullopt;
-    if (std::find(words.begin(), words.end(), base_of(name)) != words.end())
-        return 0;
-    return std::all_of(words.begin(), words.end(), in_name) ? 1 : 2;
-}
-
 /// Whether one of the patterns may match some version of `pkgbase`. A pattern that is none says nothing here:
 /// the caller, which knows the package it belongs to, tells what is wrong with it.
 bool may_match(const std::vector<std::string>& patterns, const std::string& pkgbase) {
@@ -265,45 +241,6 @@ std::vector<AvailablePackage> Packages::superseding(const std::string& pkgbase) 
     while (row.next())
         if (may_match(split_list(row.text_view(5)), pkgbase))
             packages.push_back(read_record(row));
-    return packages;
-}
-
-std::vector<AvailablePackage> Packages::search(const std::vector<std::string>& words, std::size_t limit) {
-    if (words.empty())
-        return {};
-    Database& database = catalog_.database();
-    const ReadTransaction one_state(database);
-    std::vector<std::string> wanted;
-    wanted.reserve(words.size());
-    for (const std::string& word : words)
-        wanted.push_back(lower(word));
-
-    struct Hit {
-        int rank;
-        std::int64_t row;
-    };
-    std::vector<Hit> hits;
-    {
-        // Compared here and not with LIKE, for which "%" and "_" are special and NUL is the end.
-        Statement scan(database,
-                       "SELECT available_package_id, pkgname, comment FROM available_package"
-                       " JOIN repository USING (repository_id) ORDER BY pkgbase, priority, position,"
-                       " available_package_id");
-        auto row = scan.use();
-        while (row.next())
-            if (const auto found = rank(wanted, row.text_view(1), row.text_view(2)))
-                hits.push_back({*found, row.integer(0)});
-    }
-    std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.rank < b.rank; });
-
-    Statement record(database, "SELECT " RECORD_COLUMNS " FROM available_package"
-                               " JOIN repository USING (repository_id) WHERE available_package_id = ?");
-    std::vector<AvailablePackage> packages;
-    for (std::size_t i = 0; i < std::min(limit, hits.size()); ++i) {
-        auto row = record.use();
-        if (row(hits[i].row).next())
-            packages.push_back(read_record(row));
-    }
     return packages;
 }
 

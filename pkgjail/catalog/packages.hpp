@@ -32,6 +32,16 @@ struct AvailablePackage {
     format::SummaryRecord record;
 };
 
+/// What lists of packages show.
+struct ListedPackage {
+    std::string repository;
+    int priority = 0; ///< of the repository, lower is asked first
+    std::string pkgname;
+    std::string comment;
+    std::uint64_t size_pkg = 0;
+    std::optional<std::uint64_t> file_size;
+};
+
 /// "Best repository first" is: lower priority, then the order of the configuration.
 class Packages {
   public:
@@ -65,8 +75,10 @@ class Packages {
     std::vector<AvailablePackage> superseding(const std::string& pkgbase);
     /// Names and comments that hold every word (ASCII letters in any case; no character is special). First
     /// the packages whose base is a word, then those whose name holds every word, then the others; within
-    /// these by base, best repository first. No words, no hits. Description left empty.
-    std::vector<AvailablePackage> search(const std::vector<std::string>& words, std::size_t limit);
+    /// these by base, best repository first. No words, no hits.
+    std::vector<ListedPackage> search(const std::vector<std::string>& words, std::size_t limit);
+    /// Everything on offer, by base; within one best repository first.
+    std::vector<ListedPackage> listed();
     /// Sorted bytewise.
     std::vector<std::string> all_bases();
 

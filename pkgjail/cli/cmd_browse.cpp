@@ -18,21 +18,24 @@ using base::printable;
 
 namespace {
 
-Json package_json(const ops::FoundPackage& found) {
-    const format::SummaryRecord& record = found.package.record;
-    return {{"pkgname", record.pkgname},
-            {"repository", found.package.repository},
-            {"comment", record.comment},
-            {"size_bytes", record.size_pkg},
-            {"archive_bytes", record.file_size ? Json(*record.file_size) : Json(nullptr)},
-            {"installed_in", found.jails}};
+Json package_json(const std::string& repository, const std::string& pkgname, const std::string& comment,
+                  std::uint64_t size, std::optional<std::uint64_t> archive_size,
+                  const std::vector<std::string>& jails) {
+    return {{"pkgname", pkgname},
+            {"repository", repository},
+            {"comment", comment},
+            {"size_bytes", size},
+            {"archive_bytes", archive_size ? Json(*archive_size) : Json(nullptr)},
+            {"installed_in", jails}};
 }
 
-void show(Environment& environment, const std::vector<ops::FoundPackage>& packages) {
+void show(Environment& environment, const std::vector<ops::ListedPackage>& packages) {
     if (environment.json()) {
         Json list = Json::array();
-        for (const ops::FoundPackage& found : packages)
-            list.push_back(package_json(found));
+        for (const ops::ListedPackage& found : packages)
+            list.push_back(package_json(found.package.repository, found.package.pkgname,
+                                        found.package.comment, found.package.size_pkg,
+                                        found.package.file_size, found.jails));
         environment.print_json({{"packages", list}});
         return;
     }
@@ -41,11 +44,10 @@ void show(Environment& environment, const std::vector<ops::FoundPackage>& packag
         return;
     }
     Table table({"PACKAGE", "SIZE", "COMMENT"}, 2);
-    for (const ops::FoundPackage& found : packages)
-        table.add(
-            {{printable(found.package.record.pkgname), found.jails.empty() ? Color::none : Color::green},
-             {jail::format_size(found.package.record.size_pkg)},
-             {printable(found.package.record.comment)}});
+    for (const ops::ListedPackage& found : packages)
+        table.add({{printable(found.package.pkgname), found.jails.empty() ? Color::none : Color::green},
+                   {jail::format_size(found.package.size_pkg)},
+                   {printable(found.package.comment)}});
     environment.say(table.render(output_screen()));
 }
 
@@ -139,7 +141,8 @@ int cmd_info(Environment& environment) {
     const format::SummaryRecord& record = found.package.record;
     const std::string trust = policy_of(environment, found.package.repository);
     if (environment.json()) {
-        Json json = package_json(found);
+        Json json = package_json(found.package.repository, record.pkgname, record.comment, record.size_pkg,
+                                 record.file_size, found.jails);
         json.update(Json{{"trust", trust},
                          {"believed", found.proofs},
                          {"description", record.description},

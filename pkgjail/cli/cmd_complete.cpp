@@ -62,9 +62,9 @@ std::vector<Candidate> on_offer(const ops::Context& context, const std::string& 
     std::vector<Candidate> result;
     if (begin.empty() || !std::all_of(begin.begin(), begin.end(), is_plain))
         return result;
-    for (const ops::FoundPackage& found : ops::available(context, begin + "*"))
-        result.push_back({std::string(format::Pkgname::parse(found.package.record.pkgname).base()),
-                          found.package.record.comment});
+    for (const ops::ListedPackage& found : ops::available(context, begin + "*"))
+        result.push_back(
+            {std::string(format::Pkgname::parse(found.package.pkgname).base()), found.package.comment});
     return result;
 }
 

@@ -121,6 +121,8 @@ std::string colored(std::string_view text, Color color, const Screen& screen) {
 }
 
 std::string cut(std::string_view text, std::size_t width) {
+    if (text.size() <= width) // no character takes more columns than bytes
+        return std::string(text);
     std::size_t columns = 0;
     std::size_t shorter = 0; // where the text would have to end for the sign to fit
     for (std::size_t at = 0; at < text.size();) {
@@ -194,7 +196,7 @@ std::string Table::render(const Screen& screen) const {
     const auto line = [&](const auto& cell_of) {
         std::string out;
         for (std::size_t column = 0; column < widths.size(); ++column) {
-            const Cell cell = cell_of(column);
+            const Cell& cell = cell_of(column);
             const std::string shown = cut(cell.text, widths[column]);
             out += colored(shown, cell.color, screen);
             if (column + 1 < widths.size()) {
@@ -206,9 +208,13 @@ std::string Table::render(const Screen& screen) const {
             out.pop_back();
         text += out + "\n";
     };
-    line([&](std::size_t column) { return Cell{headings_[column], Color::bold}; });
+    Cell heading{"", Color::bold};
+    line([&](std::size_t column) -> const Cell& {
+        heading.text = headings_[column];
+        return heading;
+    });
     for (const auto& row : rows_)
-        line([&](std::size_t column) { return row[column]; });
+        line([&](std::size_t column) -> const Cell& { return row[column]; });
     return text;
 }
 

@@ -55,78 +55,94 @@ catalog::Catalog require_index(const Context& context) {
     return std::move(*catalog);
 }
 
-std::vector<FoundPackage> with_jails(catalog::Catalog& catalog,
-                                     std::vector<catalog::AvailablePackage> packages) {
+std::vector<ListedPackage> with_jails(catalog::Catalog& catalog,
+                                      std::vector<catalog::ListedPackage> packages) {
     const auto jails = installed(catalog);
-    std::vector<FoundPackage> found;
-    for (catalog::AvailablePackage& package : packages) {
-        const auto in = jails.find(base_of(package.record.pkgname));
+    std::vector<ListedPackage> found;
+    found.reserve(packages.size());
+    for (catalog::ListedPackage& package : packages) {
         found.push_back({std::move(package), {}});
-        if (in == jails.end())
+        if (jails.empty())
             continue;
-        for (const InstalledPackage& one : in->second) {
-            found.back().jails.push_back(one.words);
-            found.back().proofs.push_back(one.proof);
-        }
+        if (const auto in = jails.find(base_of(found.back().package.pkgname)); in != jails.end())
+            for (const InstalledPackage& one : in->second)
+                found.back().jails.push_back(one.words);
     }
     return found;
 }
 
-bool better(const catalog::AvailablePackage& a, const catalog::AvailablePackage& b) {
-    if (const auto order =
-            format::compare_versions(version_of(a.record.pkgname), version_of(b.record.pkgname));
-        order != 0)
+bool better(const catalog::ListedPackage& a, const catalog::ListedPackage& b) {
+    if (const auto order = format::compare_versions(version_of(a.pkgname), version_of(b.pkgname)); order != 0)
         return order > 0;
     return a.priority < b.priority;
 }
 
+/// What precedes the last "-", as the catalog orders them.
+std::string_view order_base(const catalog::ListedPackage& package) {
+    return std::string_view(package.pkgname).substr(0, package.pkgname.rfind('-'));
+}
+
+/// Best version first for each base. `packages` are ordered by base.
+void order_versions(std::vector<catalog::ListedPackage>& packages) {
+    for (auto first = packages.begin(); first != packages.end();) {
+        const auto last = std::find_if(first + 1, packages.end(), [&](const catalog::ListedPackage& package) {
+            return order_base(package) != order_base(*first);
+        });
+        if (last - first > 1)
+            std::stable_sort(first, last, better);
+        first = last;
+    }
+}
+
+std::vector<catalog::ListedPackage> matching(catalog::Catalog& catalog, const std::string& pattern_text) {
+    std::vector<catalog::ListedPackage> packages = catalog::Packages(catalog).listed();
+    if (!pattern_text.empty()) {
+        check_pattern(pattern_text);
+        const format::Pattern pattern = format::Pattern::parse(pattern_text);
+        const auto bases = pattern.bases();
+        std::erase_if(packages, [&](const catalog::ListedPackage& package) {
+            return (bases && std::find(bases->begin(), bases->end(), order_base(package)) == bases->end()) ||
+                   !pattern.matches(package.pkgname);
+        });
+    }
+    order_versions(packages);
+    return packages;
+}
+
 } // namespace
 
-std::vector<FoundPackage> search(const Context& context, const std::vector<std::string>& words,
-                                 std::size_t limit) {
+std::vector<ListedPackage> search(const Context& context, const std::vector<std::string>& words,
+                                  std::size_t limit) {
     catalog::Catalog catalog = require_index(context);
     return with_jails(catalog, catalog::Packages(catalog).search(words, limit));
 }
 
-std::vector<FoundPackage> available(const Context& context, const std::string& pattern_text) {
+std::vector<ListedPackage> available(const Context& context, const std::string& pattern_text) {
     catalog::Catalog catalog = require_index(context);
-    catalog::Packages packages(catalog);
-    std::vector<std::string> bases = packages.all_bases();
-    std::optional<format::Pattern> pattern;
-    if (!pattern_text.empty()) {
-        check_pattern(pattern_text);
-        pattern = format::Pattern::parse(pattern_text);
-        if (auto named = pattern->bases())
-            bases = std::move(*named);
-    }
-    std::vector<catalog::AvailablePackage> result;
-    for (const std::string& pkgbase : bases) {
-        std::vector<catalog::AvailablePackage> of_base = packages.by_base(pkgbase);
-        std::stable_sort(of_base.begin(), of_base.end(), better);
-        for (catalog::AvailablePackage& package : of_base)
-            if (!pattern || pattern->matches(package.record.pkgname))
-                result.push_back(std::move(package));
-    }
-    return with_jails(catalog, std::move(result));
+    return with_jails(catalog, matching(catalog, pattern_text));
 }
 
 FoundPackage package_info(const Context& context, const std::string& name) {
-    const std::vector<FoundPackage> matches = available(context, name);
+    catalog::Catalog catalog = require_index(context);
+    const std::vector<catalog::ListedPackage> matches = matching(catalog, name);
     if (matches.empty()) {
-        catalog::Catalog catalog = require_index(context);
         const std::string meant = jail::did_you_mean(name, catalog::Packages(catalog).all_bases());
         const std::string hint =
             meant.empty() ? "pkgjail search WORD looks through names and comments" : meant;
         throw Error(ErrorKind::not_found, name, "no repository has a package of this name", hint);
     }
-    const auto best =
-        std::min_element(matches.begin(), matches.end(), [](const FoundPackage& a, const FoundPackage& b) {
-            return better(a.package, b.package);
-        });
-    catalog::Catalog catalog = require_index(context);
-    FoundPackage result = *best;
-    if (auto full = catalog::Packages(catalog).find(best->package.repository, best->package.record.pkgname))
-        result.package = std::move(*full);
+    const auto best = std::min_element(matches.begin(), matches.end(), better);
+    auto full = catalog::Packages(catalog).find(best->repository, best->pkgname);
+    if (!full)
+        throw Error(ErrorKind::not_found, best->pkgname, "the index was refreshed meanwhile", "try again");
+    FoundPackage result{std::move(*full), {}};
+    const auto jails = installed(catalog);
+    if (const auto in = jails.find(base_of(best->pkgname)); in != jails.end()) {
+        for (const InstalledPackage& one : in->second) {
+            result.jails.push_back(one.words);
+            result.proofs.push_back(one.proof);
+        }
+    }
     return result;
 }
 
