@@ -1,13 +1,12 @@
 # What benches share; read in by each: . "$BENCH_LIB"
 #
-# A bench prints lines on standard output, and everything else on standard error:
-#     sample THING MILLISECONDS    one measurement
-#     ratio THING PEER             the table shows the quotient of the two medians
-#     note TEXT                    printed below the table
+# A bench prints lines on standard output, and everything else on standard error. results.hpp has all that it may print;
+# the words below print them.
 set -eu
 work=$PWD
 mkdir -p etc
 state=$work/state
+quick=$BENCH_QUICK
 
 # The program under test, with this bench's own state.
 pkgjail() {
@@ -17,16 +16,58 @@ pkgjail() {
 timed() {
     thing=$1
     shift
-    echo "sample $thing $("$BENCH_CLOCK" run "$@")"
+    took=$("$BENCH_CLOCK" run "$@")
+    echo "sample $thing $took"
 }
 timed_pkgjail() {
     thing=$1
     shift
     timed "$thing" "$BENCH_BIN/pkgjail" --state "$state" --config "$work/etc" --quiet --yes "$@"
 }
-# offer EDITION: the repository from now on.
+# memory_of_pkgjail THING VERB…: the most memory that it held.
+memory_of_pkgjail() {
+    thing=$1
+    shift
+    held=$("$BENCH_CLOCK" memory "$BENCH_BIN/pkgjail" --state "$state" --config "$work/etc" --quiet --yes "$@")
+    echo "value $thing MiB $held"
+}
+# point_of_pkgjail CURVE SERIES X VERB…: a point of a growth curve.
+point_of_pkgjail() {
+    point="$1 $2 $3"
+    shift 3
+    took=$("$BENCH_CLOCK" run "$BENCH_BIN/pkgjail" --state "$state" --config "$work/etc" --quiet --yes "$@")
+    echo "point $point ${took%% *}"
+}
+note() { echo "note $*"; }
+versus() { echo "versus $*"; }
+goal() { echo "goal $*"; }
+missing() { echo "missing $*"; }
+# peer PROGRAM [WHY]: whether it is there; if not, the report says so.
+peer() {
+    command -v "$1" >/dev/null 2>&1 && return 0
+    missing "$1, which is not installed"
+    return 1
+}
+# offer EDITION: the demo repository from now on.
 offer() {
-    printf '[repository demo]\nurl = file://%s/All\ntrust = none\n' "$BENCH_REPOSITORY/$1" >"$work/etc/repositories.conf"
+    offer_directory "$BENCH_REPOSITORY/$1/All"
+}
+offer_directory() {
+    printf '[repository bench]\nurl = file://%s\ntrust = none\n' "$1" >"$work/etc/repositories.conf"
+}
+# data KIND [COUNT]: sets `data` to a directory with what `bench_data KIND [COUNT]` makes. It is made once, and again when
+# its maker has changed.
+data() {
+    data=$BENCH_DATA/$(cksum <"$BENCH_MAKER.cpp" | cut -d ' ' -f 1)/$1${2:+-$2}
+    [ ! -d "$data" ] || return 0
+    rm -rf "$data.new"
+    mkdir -p "$data.new"
+    if [ "$1" = index ]; then
+        "$BENCH_DATA_PROGRAM" index "$2" >"$data.new/pkg_summary"
+    else
+        "$BENCH_DATA_PROGRAM" "$@" "$data.new"
+    fi
+    mv "$data.new" "$data"
 }
 # file_system TYPE MEBIBYTES DIRECTORY: a new one, in a file.
 file_system() {
