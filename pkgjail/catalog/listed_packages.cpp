@@ -42,7 +42,7 @@ struct Kept {
 /// Those with a rank, by base; within one best repository first, then as in its index. `rank_of` gets base,
 /// pkgname and comment and gives an optional rank.
 template <class Rank>
-std::vector<Kept> keep(Database& database, const Rank& rank_of) {
+std::vector<Kept> keep(Database& database, const std::optional<std::string>& only_base, const Rank& rank_of) {
     const ReadTransaction one_state(database);
     struct Repository {
         std::int64_t id;
@@ -67,12 +67,15 @@ std::vector<Kept> keep(Database& database, const Rank& rank_of) {
                   });
         first_of_base = kept.size();
     };
+#define LISTED_COLUMNS                                                                                       \
+    "SELECT pkgbase, repository_id, pkgname, comment, installed_bytes, file_size, available_package_id"      \
+    " FROM available_package INDEXED BY available_package_listed"
     Statement scan(database,
-                   "SELECT pkgbase, repository_id, pkgname, comment, installed_bytes, file_size,"
-                   " available_package_id FROM available_package INDEXED BY available_package_listed"
-                   " ORDER BY pkgbase");
+                   only_base ? LISTED_COLUMNS " WHERE pkgbase = ?" : LISTED_COLUMNS " ORDER BY pkgbase");
     std::string base;
     auto row = scan.use();
+    if (only_base)
+        row(*only_base);
     while (row.next()) {
         if (row.text_view(0) != base) {
             end_base();
@@ -117,17 +120,19 @@ std::vector<ListedPackage> Packages::search(const std::vector<std::string>& word
     wanted.reserve(words.size());
     for (const std::string& word : words)
         wanted.push_back(lower(word));
-    std::vector<Kept> hits = keep(
-        catalog_.database(), [&](std::string_view base, std::string_view pkgname, std::string_view comment) {
-            return rank(wanted, base, pkgname, comment);
-        });
+    std::vector<Kept> hits =
+        keep(catalog_.database(), std::nullopt,
+             [&](std::string_view base, std::string_view pkgname, std::string_view comment) {
+                 return rank(wanted, base, pkgname, comment);
+             });
     std::stable_sort(hits.begin(), hits.end(), [](const Kept& a, const Kept& b) { return a.rank < b.rank; });
     return packages_of(std::move(hits), limit);
 }
 
-std::vector<ListedPackage> Packages::listed() {
-    std::vector<Kept> all = keep(catalog_.database(), [](std::string_view, std::string_view,
-                                                         std::string_view) { return std::optional<int>(0); });
+std::vector<ListedPackage> Packages::listed(const std::optional<std::string>& only_base) {
+    std::vector<Kept> all =
+        keep(catalog_.database(), only_base,
+             [](std::string_view, std::string_view, std::string_view) { return std::optional<int>(0); });
     const std::size_t count = all.size();
     return packages_of(std::move(all), count);
 }

@@ -77,8 +77,9 @@ class Packages {
     /// the packages whose base is a word, then those whose name holds every word, then the others; within
     /// these by base, best repository first. No words, no hits.
     std::vector<ListedPackage> search(const std::vector<std::string>& words, std::size_t limit);
-    /// Everything on offer, by base; within one best repository first.
-    std::vector<ListedPackage> listed();
+    /// Everything on offer, or what there is of one base: by base; within one best repository first, then as
+    /// in the index.
+    std::vector<ListedPackage> listed(const std::optional<std::string>& only_base = std::nullopt);
     /// Sorted bytewise.
     std::vector<std::string> all_bases();
 

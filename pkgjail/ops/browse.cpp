@@ -95,16 +95,24 @@ void order_versions(std::vector<catalog::ListedPackage>& packages) {
 }
 
 std::vector<catalog::ListedPackage> matching(catalog::Catalog& catalog, const std::string& pattern_text) {
-    std::vector<catalog::ListedPackage> packages = catalog::Packages(catalog).listed();
-    if (!pattern_text.empty()) {
-        check_pattern(pattern_text);
-        const format::Pattern pattern = format::Pattern::parse(pattern_text);
-        const auto bases = pattern.bases();
-        std::erase_if(packages, [&](const catalog::ListedPackage& package) {
-            return (bases && std::find(bases->begin(), bases->end(), order_base(package)) == bases->end()) ||
-                   !pattern.matches(package.pkgname);
-        });
+    catalog::Packages offered(catalog);
+    if (pattern_text.empty()) {
+        std::vector<catalog::ListedPackage> packages = offered.listed();
+        order_versions(packages);
+        return packages;
     }
+    check_pattern(pattern_text);
+    const format::Pattern pattern = format::Pattern::parse(pattern_text);
+    std::vector<catalog::ListedPackage> packages;
+    if (const auto bases = pattern.bases()) {
+        for (const std::string& base : *bases)
+            for (catalog::ListedPackage& package : offered.listed(base))
+                packages.push_back(std::move(package));
+    } else {
+        packages = offered.listed();
+    }
+    std::erase_if(packages,
+                  [&](const catalog::ListedPackage& package) { return !pattern.matches(package.pkgname); });
     order_versions(packages);
     return packages;
 }

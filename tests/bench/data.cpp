@@ -10,6 +10,7 @@
 // The index: as many dependencies a record as in a full index of pkgsrc, by the same kinds of patterns, of
 // which most name one of a few hundred libraries; texts of the same length. The record "needs300" has 300
 // dependencies in all, by several ways each.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -115,8 +116,8 @@ std::string pattern_for(Numbers& numbers, const Name& name) {
     return fmt::format("{}>={}.{}", name.base, name.major, numbers.below(name.minor + 1));
 }
 
-void print_record(Numbers& numbers, unsigned number, const Name& name,
-                  const std::vector<std::string>& depends) {
+std::string record_of(Numbers& numbers, unsigned number, const Name& name,
+                      const std::vector<std::string>& depends) {
     const std::string pkgname = fmt::format("{}-{}.{}", name.base, name.major, name.minor);
     const std::string_view category = one_of(numbers, categories);
     std::string record = "PKGNAME=" + pkgname + "\n";
@@ -144,7 +145,7 @@ void print_record(Numbers& numbers, unsigned number, const Name& name,
         record += "DESCRIPTION=" + text(numbers, 60) + "\n";
     record += fmt::format("DESCRIPTION=\nDESCRIPTION=Homepage:\nDESCRIPTION=https://www.example.org/{}/\n\n",
                           name.base);
-    std::fwrite(record.data(), 1, record.size(), stdout);
+    return record;
 }
 
 /// Numbers that follow `number` in a tree of `count`, so that the first needs all, at few steps.
@@ -163,6 +164,8 @@ void print_index(unsigned records) {
     const unsigned others = records - tree;
     const unsigned libraries = std::min(400u, others / 3);
     Numbers numbers(28616);
+    std::vector<std::string> records_by_name;
+    records_by_name.reserve(records);
     for (unsigned number = 0; number < others; ++number) {
         std::vector<std::string> depends;
         for (unsigned count = number == 0 ? 0 : dependency_count(numbers); count > 0; --count) {
@@ -176,7 +179,7 @@ void print_index(unsigned records) {
             const unsigned needed = library ? drawn * (numbers.below(end) + 1) / end : drawn;
             depends.push_back(pattern_for(numbers, name_of(needed, libraries)));
         }
-        print_record(numbers, number, name_of(number, libraries), depends);
+        records_by_name.push_back(record_of(numbers, number, name_of(number, libraries), depends));
     }
     const auto member = [](unsigned number) {
         return Name{number == 1 ? "needs300" : fmt::format("needed{}", number), 1 + number % 9, number % 17};
@@ -187,8 +190,12 @@ void print_index(unsigned records) {
             depends.push_back(pattern_for(numbers, member(child)));
         for (unsigned more = number < tree ? 4 : 0; more > 0; --more)
             depends.push_back(pattern_for(numbers, member(number + 1 + numbers.below(tree - number))));
-        print_record(numbers, number, member(number), depends);
+        records_by_name.push_back(record_of(numbers, number, member(number), depends));
     }
+    // An index is made from a directory, by name.
+    std::sort(records_by_name.begin(), records_by_name.end());
+    for (const std::string& record : records_by_name)
+        std::fwrite(record.data(), 1, record.size(), stdout);
 }
 
 /// Half of it does not compress, as in programs and pictures; the rest is text.

@@ -59,6 +59,13 @@ inline std::string show(const std::vector<catalog::AvailablePackage>& packages) 
     return text;
 }
 
+inline std::string show(const std::vector<catalog::ListedPackage>& packages) {
+    std::string text;
+    for (const auto& package : packages)
+        text += (text.empty() ? "" : " ") + package.repository + "/" + package.pkgname;
+    return text;
+}
+
 inline std::string show(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words)

@@ -268,6 +268,29 @@ TEST_CASE("a search wants every word, in the name or the comment, in any case; n
     CHECK(packages.search({"nginx"}, 0).empty());
 }
 
+TEST_CASE("what is listed is in the order of bases, then of repositories, then of their indexes",
+          "[catalog][packages]") {
+    Fixture fixture;
+    format::SummaryRecord sized = record("nginx-1.3", "HTTP server");
+    sized.size_pkg = 5'000'000'000;
+    sized.file_size = 123;
+    offer(fixture.catalog, "second", 20, {sized, record("nginx-1.2"), record("apache-2")});
+    offer(fixture.catalog, "first", 10, {record("nginx-1.1"), record("nginx-1.0")});
+    Packages packages(fixture.catalog);
+
+    const auto all = packages.listed();
+
+    CHECK(show(all) == "second/apache-2 first/nginx-1.1 first/nginx-1.0 second/nginx-1.3 second/nginx-1.2");
+    REQUIRE(all.size() == 5);
+    CHECK(all[3].priority == 20);
+    CHECK(all[3].comment == "HTTP server");
+    CHECK(all[3].size_pkg == 5'000'000'000);
+    CHECK(all[3].file_size == 123);
+    CHECK_FALSE(all[4].file_size);
+    CHECK(show(packages.listed("apache")) == "second/apache-2");
+    CHECK(packages.listed("apach").empty());
+}
+
 TEST_CASE("in a search no character is special", "[catalog][packages]") {
     Fixture fixture;
     offer(fixture.catalog, "main", 10,
