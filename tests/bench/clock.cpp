@@ -182,6 +182,8 @@ void until(int port, char** command, bool foreground) {
         // The whole of what it started ends with it: it has a session of its own.
         ::kill(-pid, SIGTERM);
         ::waitpid(pid, nullptr, 0);
+        while (answers(port) && since(begin) < 60'000)
+            std::this_thread::sleep_for(milliseconds{1});
     } else if (!over) {
         ended(pid, 0);
     }
