@@ -27,6 +27,7 @@
 #include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/sweep.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
+#include "pkgjail/store/sweep_locks.hpp"
 #include "pkgjail/store/sweep_snapshots.hpp"
 #include "pkgjail/store/take.hpp"
 #include "pkgjail/store/volume_files.hpp"
@@ -158,10 +159,15 @@ void Session::sweep_if_alone() {
     const auto known_volume = [&](const std::string& id) {
         return surely(volumes.find_by_id(id).has_value());
     };
+    std::set<std::string> locks;
+    for (const catalog::Jail& jail : all)
+        locks.insert(context_.layout.jail_lock(jail.name).filename().string());
+    for (const catalog::Image& image : images.all())
+        locks.insert(context_.layout.image_lock(image.build_key).filename().string());
     for (const store::Swept& swept :
          {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot),
           store::sweep_volumes(context_.layout, known_volume), store::sweep_unplaced_files(context_.layout),
-          store::sweep_secrets(context_.layout, known.jail)}) {
+          store::sweep_secrets(context_.layout, known.jail), store::sweep_locks(context_.layout, locks)}) {
         for (const std::string& removed : swept.removed)
             context_.reporter.warn("removed what an interrupted command left: " + removed);
         for (const std::string& failed : swept.failed)

@@ -235,6 +235,25 @@ TEST_CASE("what an interrupted command prepared of a configuration goes with the
     CHECK(names_in(config) == "1");
 }
 
+TEST_CASE("lock files of a destroyed jail and of images that are gone go with the next command",
+          "[flow][keeping]") {
+    const KeptJail jail;
+    jail.upgrade("1.1");
+    const auto locks = jail.host().state() / "lock";
+    well(jail.host(), {"clone", "web", "other"});
+    well(jail.host(), {"update"});
+    CHECK(count(locks) == 5); // of the store, of two jails and of two images
+
+    well(jail.host(), {"destroy", "web", "--with-data", "--yes"});
+    well(jail.host(), {"update"});
+    CHECK(count(locks) == 3);
+    CHECK(std::filesystem::exists(locks / "jail-other"));
+
+    well(jail.host(), {"destroy", "--all", "--with-data", "--yes"});
+    well(jail.host(), {"update"});
+    CHECK(names_in(locks) == "store");
+}
+
 TEST_CASE("du says what du(1) says, and who shares what", "[flow][keeping][du]") {
     const KeptJail jail;
     const Host& host = jail.host();
