@@ -20,6 +20,7 @@
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/supervise/launch_anew.hpp"
 #include "pkgjail/supervise/service_log.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -154,7 +155,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     }
     settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,
                                                service = std::move(service), patience] {
-        supervise::launch(program, run, service);
+        supervise::launch_anew(program, run, service, patience);
         base::step("start.launched");
         return supervise::wait_until_settled(run, patience);
     });
