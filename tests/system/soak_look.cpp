@@ -71,13 +71,13 @@ Jail SoakHost::look_at(const json& status) {
                                     text_of(directory / "config" / std::to_string(number) / "etc/soak"),
                                     each["outcome"].get<std::string>().starts_with("rolled back"), true};
     }
-    for (const json& limit : status["limits"]) {
-        if (limit.value("limit", "") != "memory")
-            continue;
-        jail.memory = in_mebibytes(limit["wanted"]);
-        if (limit["effective"].is_number() && limit["effective"] != limit["wanted"])
-            jail.memory += ", to the kernel " + in_mebibytes(limit["effective"]);
-    }
+    // What is set stands in the record; what pkgjail shows besides was read when it was started last.
+    jail.memory = record.value("limit_overrides", json::object()).value("memory", "");
+    for (const json& limit : status["limits"])
+        if (limit["limit"] == "memory" && status["state"] == "ready")
+            for (const char* key : {"wanted", "effective"})
+                if (limit[key].is_number() && in_mebibytes(limit[key]) != jail.memory)
+                    jail.memory += fmt::format(", {} {}", key, in_mebibytes(limit[key]));
     jail.state = state_of(status, jail);
     if (record.value("current", 0) != jail.current)
         jail.state += fmt::format(", by its record at generation {}", record.value("current", 0));

@@ -50,6 +50,12 @@ Maker::Made Maker::of(const std::string& kind, const std::function<bool(const Ja
     return begin(kind, *jail);
 }
 
+/// A killed command may have left its jail in this state.
+void Maker::may_be(Operation& made, const std::string& state) const {
+    made.between.push_back(now_);
+    made.between.back().jails.at(made.jail).state = state;
+}
+
 Maker::Made Maker::install() {
     if (now_.jails.size() >= most_jails)
         return std::nullopt;
@@ -169,6 +175,8 @@ Maker::Made Maker::stop_or_start() {
     made->kind = verb == std::string("stop") ? "stopped" : std::string(verb) + "ed";
     made->words = {verb, made->jail};
     jail.state = verb == std::string("stop") ? "stopped" : "ready";
+    if (verb == std::string("stop"))
+        may_be(*made, "ready, not wanted"); // noted before it is done
     return made;
 }
 
@@ -205,8 +213,9 @@ Maker::Made Maker::destroy() {
         made->after.kept.insert(jail.data);
     made->after.jails.erase(made->jail);
     // It is stopped for good before anything of it goes.
-    made->between = now_;
-    made->between->jails.at(made->jail).state = "stopped";
+    may_be(*made, "stopped");
+    if (is_ready(jail))
+        may_be(*made, "ready, not wanted");
     return made;
 }
 

@@ -53,6 +53,7 @@ class Maker {
     Made write();
 
   private:
+    void may_be(Operation& made, const std::string& state) const;
     Operation begin(const std::string& kind, const std::string& jail) const;
     std::optional<std::string> pick(const std::function<bool(const Jail&)>& suits);
     Made of(const std::string& kind, const std::function<bool(const Jail&)>& suits);

@@ -42,7 +42,7 @@ struct Operation {
     std::optional<std::chrono::milliseconds>
         next_killed_after; ///< so is the next one, and the one after it does
     World after;
-    std::optional<World> between; ///< as far as the killed command may also have come
+    std::vector<World> between; ///< as far as the killed command may also have come
 };
 
 constexpr std::size_t most_jails = 12;

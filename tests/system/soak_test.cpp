@@ -58,7 +58,7 @@ class Soak {
         command(operation_.words, 0);
         operation_.words = {"gc"};
         command(operation_.words, 0);
-        command(next_, 0); // lock files of what gc has looked at
+        command(any_, 0); // removes the lock files of what gc has looked at
         model_.jails.clear();
         expect({model_});
         require("complaints", "", host_.complaints());
@@ -113,9 +113,9 @@ class Soak {
         if (operation_.next_killed_after)
             host_.run_and_kill(next_, *operation_.next_killed_after);
         command(next_, 0);
+        command(any_, 0);
         std::vector<World> possible = {operation_.after, model_};
-        if (operation_.between)
-            possible.push_back(*operation_.between);
+        possible.insert(possible.end(), operation_.between.begin(), operation_.between.end());
         const bool was_done = expect(possible) == 0;
         ++counts_[was_done ? "of the killed were done" : "were not"];
         if (!was_done)
@@ -153,8 +153,10 @@ class Soak {
                                                  expected, found, printed_));
     }
 
-    /// Puts right what dead commands, supervisors and services left.
+    /// Starts what should run, and does nothing where all does or nothing should.
     const std::vector<std::string> next_ = {"start", "--wanted"};
+    /// Like every command that changes something, puts right what dead ones left.
+    const std::vector<std::string> any_ = {"update"};
     const std::uint64_t seed_;
     soak::SoakHost& host_;
     World model_;
