@@ -19,6 +19,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/descriptors.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/process_watch.hpp"
 
 namespace pkgjail::base {
 
@@ -273,6 +274,8 @@ Exit Child::wait() {
 std::optional<Exit> Child::wait_for(std::chrono::milliseconds limit) {
     SteadyTime deadline = steady_now() + limit;
     std::chrono::milliseconds pause(1);
+    std::optional<ProcessWatch> watch; // only for what takes its time
+    bool is_told = false;
     for (;;) {
         if (std::optional<Exit> exit = reap(pid_, WNOHANG)) {
             pid_ = -1;
@@ -281,6 +284,19 @@ std::optional<Exit> Child::wait_for(std::chrono::milliseconds limit) {
         auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_now());
         if (left <= std::chrono::milliseconds(0))
             return std::nullopt;
+        if (!watch) {
+            if (const std::optional<ProcessId> process = identify_process(pid_))
+                watch.emplace(*process);
+        }
+        if (watch && watch->fd() >= 0 && !is_told) {
+            constexpr std::chrono::milliseconds longest(3'600'000);
+            struct pollfd ended {
+                watch->fd(), POLLIN, 0
+            };
+            is_told = ::poll(&ended, 1, static_cast<int>(std::min(left, longest).count())) > 0;
+            continue;
+        }
+        // Where the kernel does not tell, or has told and the exit is not there yet.
         std::this_thread::sleep_for(std::min(left, pause));
         pause = std::min(pause * 2, std::chrono::milliseconds(20));
     }
