@@ -24,6 +24,23 @@ bool is_directory_there(const Fd& parent, const std::string& name, const std::st
     throw system_error(errno, shown, "stat");
 }
 
+Fd open_directory(int parent, const std::string& name, int flags) {
+    return Fd(retrying(
+        [&] { return ::openat(parent, name.c_str(), flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
+}
+
+/// A directory that has just been made gets its owner and mode. Empty with errno.
+Fd open_made(int parent, const std::string& name, unsigned mode) {
+    Fd made = open_directory(parent, name, O_RDONLY);
+    if (!made)
+        return made;
+    // In a set-group-id directory, and on NetBSD always, the group comes from the parent. The mode last,
+    // because a change of owner clears bits of it.
+    const bool is_done = (::geteuid() != 0 || ::fchown(made.get(), 0, 0) == 0) &&
+                         ::fchmod(made.get(), static_cast<mode_t>(mode)) == 0;
+    return is_done ? std::move(made) : Fd();
+}
+
 Error taken(const std::string& shown) {
     return Error(ErrorKind::conflict, shown, "exists already");
 }
@@ -96,16 +113,31 @@ void Tree::make_directory(const RootPath& path, unsigned mode) const {
 }
 
 void Tree::make_directories(const RootPath& path, unsigned mode) const {
+    if (Fd there(try_open_beneath(path, search_flags)); there)
+        return;
+    Fd here;
     RootPath sofar;
     for (const std::string& component : path.components()) {
         sofar = sofar.entry(component);
-        std::optional<Entry> there = stat(sofar);
-        if (there && there->is_symlink())
-            throw failure(ELOOP, sofar, "mkdir");
-        make_directory(sofar, mode);
-        // In a set-group-id directory, and on NetBSD always, the group comes from the parent.
-        if (!there && ::geteuid() == 0)
-            set_owner(sofar, Owner{0, 0});
+        const int from = here ? here.get() : directory_.get();
+        Fd next = open_directory(from, component, search_flags);
+        if (!next && errno == ENOENT) {
+            if (::mkdirat(from, component.c_str(), 0700) == 0)
+                next = open_made(from, component, mode);
+            else if (errno == EEXIST) // by somebody else, just now
+                next = open_directory(from, component, search_flags);
+        }
+        if (!next) {
+            const int error = errno; // looking for what is there sets another one
+            struct stat status {};
+            const bool is_there = ::fstatat(from, component.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+            if (is_there && S_ISLNK(status.st_mode))
+                throw failure(ELOOP, sofar, "mkdir");
+            if (is_there && !S_ISDIR(status.st_mode))
+                throw Error(ErrorKind::conflict, show(sofar), "exists and is not a directory");
+            throw failure(error, sofar, "mkdir");
+        }
+        here = std::move(next);
     }
 }
 

@@ -10,10 +10,10 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/assembly.hpp"
 #include "pkgjail/store/owner.hpp"
-#include "pkgjail/store/parallel.hpp"
 #include "pkgjail/store/scan.hpp"
 #include "pkgjail/store/seal.hpp"
 #include "pkgjail/store/seed.hpp"
@@ -56,7 +56,7 @@ class Build {
         std::mutex lock;
         std::uint64_t bytes_done = 0;
         const std::vector<std::size_t> order = largest_first();
-        in_parallel(order.size(), [&](std::size_t place) {
+        base::in_parallel(order.size(), [&](std::size_t place) {
             const std::size_t i = order[place];
             const BuildPackage& package = request_.packages[i];
             const auto advance = [&](std::uint64_t bytes) {
@@ -82,7 +82,6 @@ class Build {
                 groups.insert(groups.end(), package.declared->groups.begin(), package.declared->groups.end());
             }
         write_account_files(config, users, groups, request_.accounts);
-        make_skeleton(top().open_tree(RootPath::parse("/skeleton")), request_.base, request_.prefix, {});
     }
 
     void assemble() {

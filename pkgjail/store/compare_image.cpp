@@ -8,7 +8,7 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/store/parallel.hpp"
+#include "pkgjail/base/parallel.hpp"
 
 namespace pkgjail::store {
 
@@ -112,7 +112,7 @@ class Comparison {
 
     void read_files() {
         std::vector<std::string> problems(files_.size());
-        in_parallel(files_.size(), [&](std::size_t i) {
+        base::in_parallel(files_.size(), [&](std::size_t i) {
             try {
                 const base::Fd file = image_.open_regular(files_[i]->path);
                 if (base::digest_of_file(base::DigestAlgorithm::sha256, file, image_.show(files_[i]->path)) !=

@@ -95,7 +95,8 @@ void move_frozen(const HostPath& from, const HostPath& to) {
         Zfs::host().follow_rename(from, to);
     }
     base::sync_directory(to.parent_path());
-    base::sync_directory(from.parent_path());
+    if (from.parent_path() != to.parent_path())
+        base::sync_directory(from.parent_path());
 }
 
 void remove_frozen(const HostPath& path) {

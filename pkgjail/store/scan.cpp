@@ -11,7 +11,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file_capabilities.hpp"
-#include "pkgjail/store/parallel.hpp"
+#include "pkgjail/base/parallel.hpp"
 
 namespace pkgjail::store {
 
@@ -47,7 +47,7 @@ class Scan {
             });
         }
         check_hard_links();
-        in_parallel(files_.size(), [&](std::size_t i) { hash(entries()[files_[i]]); });
+        base::in_parallel(files_.size(), [&](std::size_t i) { hash(entries()[files_[i]]); });
         for (const auto& [whom, what] : strangers_)
             result_.warnings.push_back(
                 what.second == 1 ? fmt::format("{} belongs to {}, which is nobody's here", what.first, whom)
@@ -157,7 +157,7 @@ class Scan {
 
     /// Numbers that neither the platform nor a package of the image has: on the host they may be anybody's.
     void note_strangers(const ManifestEntry& line) {
-        if (::geteuid() != 0)
+        if (!is_root_)
             return;
         if (!is_platform_number(false, line.uid) && !uids_.contains(line.uid))
             note_stranger(fmt::format("uid {}", line.uid), line);
@@ -187,6 +187,7 @@ class Scan {
     ScanResult result_;
     std::vector<std::size_t> files_; ///< indices of the entries that are files to be read
     std::uint64_t bytes_ = 0;
+    const bool is_root_ = ::geteuid() == 0;
     std::map<std::pair<dev_t, ino_t>, Names> linked_;
     std::set<std::uint32_t> uids_, gids_;
     std::map<std::string, std::pair<std::string, std::size_t>> strangers_; ///< "uid 5" → first path, count

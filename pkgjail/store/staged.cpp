@@ -36,8 +36,9 @@ void Staged::place(const std::string& record_name, const std::string& record, co
     const Tree top = parent_.open_tree(name_of(staging_));
     top.write(RootPath::parse(record_name), record, 0600, permitted_owner());
     base::sync_file_system(top.fd());
-    // On ZFS data are a file system of their own.
-    if (top.exists(RootPath::parse("data")))
+    // On ZFS data are a file system of their own; on btrfs the number is another as well.
+    const auto data = top.stat(RootPath::parse("data"));
+    if (data && data->status.st_dev != top.stat(RootPath::parse(record_name))->status.st_dev)
         base::sync_file_system(top.open_tree(RootPath::parse("data")).fd());
     base::step(verb + ".synced");
     move_frozen(staging_, place_);

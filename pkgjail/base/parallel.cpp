@@ -1,4 +1,4 @@
-#include "pkgjail/store/parallel.hpp"
+#include "pkgjail/base/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace pkgjail::store {
+namespace pkgjail::base {
 
 void in_parallel(std::size_t count, const std::function<void(std::size_t)>& work) {
     std::atomic<std::size_t> next{0};
@@ -42,4 +42,4 @@ void in_parallel(std::size_t count, const std::function<void(std::size_t)>& work
         std::rethrow_exception(failure);
 }
 
-} // namespace pkgjail::store
+} // namespace pkgjail::base

@@ -4,11 +4,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "pkgjail/store/parallel.hpp"
+#include "pkgjail/base/parallel.hpp"
 
-using pkgjail::store::in_parallel;
+using pkgjail::base::in_parallel;
 
-TEST_CASE("shared work is done once for each number", "[store][parallel]") {
+TEST_CASE("shared work is done once for each number", "[base][parallel]") {
     std::vector<std::atomic<int>> done(1000);
 
     in_parallel(done.size(), [&](std::size_t i) { ++done[i]; });
@@ -20,7 +20,7 @@ TEST_CASE("shared work is done once for each number", "[store][parallel]") {
     CHECK_NOTHROW(in_parallel(0, [](std::size_t) { throw std::runtime_error("there is nothing to do"); }));
 }
 
-TEST_CASE("shared work stops at the first failure and hands it on", "[store][parallel]") {
+TEST_CASE("shared work stops at the first failure and hands it on", "[base][parallel]") {
     std::atomic<std::size_t> begun{0};
 
     CHECK_THROWS_WITH(in_parallel(1'000'000,
