@@ -35,8 +35,9 @@ const std::string* PackageMetadata::member(const std::string& name) const {
 }
 
 struct ArchiveReader::State {
-    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_, bool metadata_only)
-        : name(std::move(name_)), limits(limits_), source(fd, name),
+    State(const base::Fd& fd, std::string name_, ArchiveLimits limits_, bool metadata_only,
+          base::Digest* file_digest)
+        : name(std::move(name_)), limits(limits_), source(fd, name, file_digest),
           tar(source, name, limits.max_unpacked_bytes, limits.max_members, metadata_only) {}
 
     const std::string name;
@@ -48,7 +49,8 @@ struct ArchiveReader::State {
     std::optional<ArchiveMember>
         ahead; ///< the first payload member: reading it is how the metadata's end is found
     bool ended = false;
-    std::size_t next_file = 0;          ///< in the packing list
+    std::size_t next_file = 0; ///< in the packing list
+    bool content_is_callers = false;
     std::uint64_t left = 0;             ///< of the present file's content
     std::optional<base::Digest> digest; ///< of the present file, when the list has one
     std::unordered_map<std::string_view, std::size_t>
@@ -150,7 +152,7 @@ struct ArchiveReader::State {
         ++next_file;
         left = member->size;
         digest.reset();
-        if (member->type == MemberType::file && promise.md5) {
+        if (member->type == MemberType::file && promise.md5 && !content_is_callers) {
             digest.emplace(base::DigestAlgorithm::md5);
             if (left == 0)
                 check_digest();
@@ -244,12 +246,13 @@ struct ArchiveReader::State {
         const std::string found = digest->finish();
         digest.reset();
         if (found != *file.md5)
-            distrust(file.path, fmt::format("its MD5 is {}, and {} is promised", found, *file.md5));
+            throw wrong_content(name, file.path, found, *file.md5);
     }
 };
 
-ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits)
-    : state_(new State(fd, std::move(name), limits, false)) {
+ArchiveReader::ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits,
+                             base::Digest* file_digest)
+    : state_(new State(fd, std::move(name), limits, false, file_digest)) {
     state_->read_metadata();
 }
 ArchiveReader::ArchiveReader(ArchiveReader&&) noexcept = default;
@@ -268,8 +271,27 @@ std::size_t ArchiveReader::read(char* buffer, std::size_t capacity) {
     return state_->read(buffer, capacity);
 }
 
+void ArchiveReader::leave_content_to_caller() {
+    state_->content_is_callers = true;
+}
+
+std::optional<std::string> ArchiveReader::promised_md5() const {
+    return state_->next_file == 0 ? std::nullopt : state_->metadata.plist.files[state_->next_file - 1].md5;
+}
+
+base::Error wrong_content(const std::string& archive, const std::string& path, const std::string& found,
+                          const std::string& promised) {
+    return {base::ErrorKind::trust, archive,
+            fmt::format("member {} does not match the packing list: its MD5 is {}, and {} is promised", path,
+                        found, promised)};
+}
+
+void ArchiveReader::read_rest() {
+    state_->source.read_rest();
+}
+
 PackageMetadata read_package_metadata(const base::Fd& fd, std::string name, ArchiveLimits limits) {
-    auto state = std::make_unique<ArchiveReader::State>(fd, std::move(name), limits, true);
+    auto state = std::make_unique<ArchiveReader::State>(fd, std::move(name), limits, true, nullptr);
     state->read_metadata();
     return std::move(state->metadata);
 }

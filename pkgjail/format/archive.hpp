@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/fd.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/format/build_info.hpp"
@@ -75,7 +77,9 @@ class ArchiveReader {
     /// bytes, +CONTENTS, +COMMENT, +DESC and +BUILD_INFO present. Error{trust} when a signed package is not
     /// what was signed. `name` is for messages. The descriptor is read from its present position, stays the
     /// caller's and must outlive the reader.
-    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {});
+    /// What is read of the descriptor goes into `file_digest` as well, where there is one.
+    ArchiveReader(const base::Fd& fd, std::string name, ArchiveLimits limits = {},
+                  base::Digest* file_digest = nullptr);
     ArchiveReader(ArchiveReader&&) noexcept;
     ArchiveReader& operator=(ArchiveReader&&) noexcept;
     ~ArchiveReader();
@@ -90,12 +94,23 @@ class ArchiveReader {
     /// compared with the list's at its end, a link's target (or the MD5 of the file it is a second name of)
     /// in next(): Error{trust} when they differ.
     std::size_t read(char* buffer, std::size_t capacity);
+    /// From now on read() compares no MD5, and the caller does: throws wrong_content() before anything of the
+    /// package is used.
+    void leave_content_to_caller();
+    /// Of the present file, as the packing list promises it; nullopt: it does not, and need not.
+    std::optional<std::string> promised_md5() const;
+    /// After that: the bytes of the descriptor that nobody needed, for `file_digest`.
+    void read_rest();
 
   private:
     friend PackageMetadata read_package_metadata(const base::Fd& fd, std::string name, ArchiveLimits limits);
     struct State;
     std::unique_ptr<State> state_;
 };
+
+/// Error{trust} for a file of the package with another MD5 than its packing list promises.
+base::Error wrong_content(const std::string& archive, const std::string& path, const std::string& found,
+                          const std::string& promised);
 
 /// Only the metadata; what follows it is not looked at.
 PackageMetadata read_package_metadata(const base::Fd& fd, std::string name, ArchiveLimits limits = {});

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/fd.hpp"
 
 namespace pkgjail::format {
@@ -21,12 +22,13 @@ class ByteSource {
 /// this.
 class FdSource : public ByteSource {
   public:
-    /// `name` is for messages.
-    FdSource(const base::Fd& fd, std::string name);
+    /// `name` is for messages. What is read goes into `digest` as well, where there is one.
+    FdSource(const base::Fd& fd, std::string name, base::Digest* digest = nullptr);
     std::string_view next() override;
 
   private:
     int fd_;
+    base::Digest* digest_;
     std::string name_;
     std::unique_ptr<char[]> buffer_;
 };

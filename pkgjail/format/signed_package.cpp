@@ -34,7 +34,8 @@ std::optional<std::uint64_t> decimal(std::string_view text) {
 
 } // namespace
 
-PackageSource::PackageSource(const base::Fd& fd, std::string name) : file_(fd, name), name_(std::move(name)) {
+PackageSource::PackageSource(const base::Fd& fd, std::string name, base::Digest* digest)
+    : file_(fd, name, digest), name_(std::move(name)) {
     fill(ar_magic.size());
     if (pending_.starts_with(ar_magic))
         read_head();
@@ -172,6 +173,11 @@ std::string_view PackageSource::next() {
     if (pending_ != padding && !pending_.empty())
         fail("a signed package with something after its last member");
     return {};
+}
+
+void PackageSource::read_rest() {
+    while (!file_.next().empty()) {
+    }
 }
 
 } // namespace pkgjail::format

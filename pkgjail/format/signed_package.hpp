@@ -38,8 +38,8 @@ std::optional<PackageSignature> read_package_signature(const base::Fd& fd, const
 class PackageSource : public ByteSource {
   public:
     /// Reads the wrapper's head, if there is one. The descriptor stays the caller's and must outlive this.
-    /// Throws Error{corrupt} for a wrapper of another form.
-    PackageSource(const base::Fd& fd, std::string name);
+    /// Throws Error{corrupt} for a wrapper of another form. `digest` gets what is read of the descriptor.
+    PackageSource(const base::Fd& fd, std::string name, base::Digest* digest = nullptr);
 
     /// nullopt: not signed.
     const std::optional<SignatureParts>& signature() const { return signature_; }
@@ -49,6 +49,8 @@ class PackageSource : public ByteSource {
     /// Throws Error{trust} when a block is not the one that was signed, Error{corrupt} when the wrapper ends
     /// early or goes on after the package.
     std::string_view next() override;
+    /// What nobody asked for, so that the digest is that of the whole file.
+    void read_rest();
 
   private:
     struct MemberHeader {

@@ -12,6 +12,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/base/look.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/packages.hpp"
@@ -154,8 +155,18 @@ class Obtaining {
         for (std::size_t i = 0; i < found.size(); ++i) {
             found[i]->pkgname = plan.result[i].package.pkgname;
             compare_digest(plan.result[i], *found[i]);
-            read(plan.result[i].package, origins_[i], std::move(*found[i]), result);
+            result.proofs.push_back(prove(plan.result[i].package, origins_[i], *found[i]));
+            result.archives.push_back(std::move(*found[i]));
         }
+        result.metadata.resize(found.size());
+        base::in_parallel(found.size(), [&](std::size_t i) {
+            const repo::CheckedArchive& archive = result.archives[i];
+            result.metadata[i] = base::while_doing("check " + archive.pkgname, [&] {
+                return format::read_package_metadata(archive.fd, archive.path.filename().string());
+            });
+        });
+        for (std::size_t i = 0; i < found.size(); ++i)
+            check(plan.result[i].package, origins_[i], result.metadata[i], result);
         refuse_inexact();
         return result;
     }
@@ -281,23 +292,23 @@ class Obtaining {
                     "install without --locked, or from a repository that still has these archives");
     }
 
-    void read(const solve::Offer& offer, const Origin& origin, repo::CheckedArchive archive,
-              Archives& result) {
+    /// By what the archive is believed. Who made it comes before anything in it is looked at.
+    std::string prove(const solve::Offer& offer, const Origin& origin, const repo::CheckedArchive& archive) {
+        if (!origin.available || digests_ == Digests::exact)
+            return origin.proof;
+        return base::while_doing("check " + offer.pkgname, [&] {
+            return trust_.prove(*find_repository(context_.config, origin.available->repository),
+                                offer.pkgname, archive);
+        });
+    }
+
+    void check(const solve::Offer& offer, const Origin& origin, const format::PackageMetadata& metadata,
+               Archives& result) const {
         base::while_doing("check " + offer.pkgname, [&] {
-            // Who made it comes before anything in it is looked at.
-            std::string proof = origin.proof;
-            if (origin.available && digests_ != Digests::exact)
-                proof = trust_.prove(*find_repository(context_.config, origin.available->repository),
-                                     offer.pkgname, archive);
-            format::PackageMetadata metadata =
-                format::read_package_metadata(archive.fd, archive.path.filename().string());
             check_against_promise(offer, origin.available, metadata, digests_);
             check_host(context_, offer.pkgname, metadata);
-            result.metadata.push_back(std::move(metadata));
-            result.proofs.push_back(std::move(proof));
-            result.repositories.push_back(origin.available ? origin.available->repository : std::string());
         });
-        result.archives.push_back(std::move(archive));
+        result.repositories.push_back(origin.available ? origin.available->repository : std::string());
     }
 
     const Context& context_;

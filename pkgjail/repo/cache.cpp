@@ -11,6 +11,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/repo/cache_entry.hpp"
 #include "pkgjail/repo/cache_obtain.hpp"
 #include "pkgjail/repo/own_file.hpp"
@@ -71,11 +72,10 @@ std::vector<CheckedArchive> Cache::obtain(const std::vector<WantedArchive>& want
                                           const ProgressSink& progress) const {
     std::vector<std::optional<CheckedArchive>> found(wanted.size());
     Obtaining obtaining(directory_, network, progress);
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-        found[i] = find(wanted[i]);
+    base::in_parallel(wanted.size(), [&](std::size_t i) { found[i] = find(wanted[i]); });
+    for (std::size_t i = 0; i < wanted.size(); ++i)
         if (!found[i])
             obtaining.add(wanted[i], i);
-    }
     obtaining.run(found);
 
     std::vector<CheckedArchive> archives;

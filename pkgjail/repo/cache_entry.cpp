@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/repo/own_file.hpp"
 
 namespace pkgjail::repo {
@@ -29,6 +30,9 @@ constexpr Kind kinds[] = {
     {"sha256", DigestAlgorithm::sha256, 64},
     {"sha1", DigestAlgorithm::sha1, 40},
 };
+
+/// Bytes for which two digests take longer than a thread for one of them costs.
+constexpr std::size_t worth_a_thread = 512u << 10;
 
 bool is_hex(std::string_view text, std::size_t length) {
     return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -109,7 +113,7 @@ Reading read_archive(const base::Fd& fd, const base::HostPath& path,
     if (algorithm)
         other.emplace(*algorithm);
     Reading reading;
-    std::string buffer(256u << 10, '\0');
+    std::string buffer(2u << 20, '\0');
     for (;;) {
         const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR)
@@ -119,9 +123,12 @@ Reading read_archive(const base::Fd& fd, const base::HostPath& path,
         if (count == 0)
             break;
         const std::string_view piece(buffer.data(), static_cast<std::size_t>(count));
-        sha256.update(piece);
-        if (other)
-            other->update(piece);
+        const auto update = [&](std::size_t which) { (which == 0 ? sha256 : *other).update(piece); };
+        if (other && piece.size() >= worth_a_thread)
+            base::in_parallel(2, update);
+        else
+            for (std::size_t which = 0; which < (other ? 2 : 1); ++which)
+                update(which);
         reading.size += piece.size();
     }
     if (::lseek(fd.get(), 0, SEEK_SET) < 0)

@@ -83,6 +83,7 @@ void Assembly::refuse_scripts(const BuildPackage& package) const {
 void Assembly::place_files(const BuildPackage& package, const Unpacked& unpacked, const RootPath& directory) {
     const format::Plist& plist = unpacked.metadata.plist;
     const Tree from = staging_.top().open_tree(directory);
+    from_.reset();
     std::size_t next_command = 0;
     const auto run_commands_up_to = [&](std::size_t files) {
         for (; next_command < plist.exec.size() && plist.exec[next_command].after_files <= files;
@@ -109,14 +110,18 @@ void Assembly::place_file(const BuildPackage& package, const Tree& from, const R
         throw Error(ErrorKind::conflict, inside(to),
                     fmt::format("is in both {} and {}", there->second, package.pkgname));
     make_parents(package, to);
-    if (const auto there = staging_.top().stat(to)) {
-        if (there->is_directory())
+    if (!to_ || to_->path() != to.parent())
+        to_.emplace(staging_.top(), to.parent());
+    if (!from_ || from_->path() != path.parent())
+        from_.emplace(from, path.parent());
+    if (const auto there = to_->stat(to.name())) {
+        if (S_ISDIR(there->st_mode))
             refuse_directory(package, to);
         // Stock pkg_add overwrites it as well. A rename replaces the name and follows nothing.
         warnings_.push_back(
             fmt::format("{}: replaced {}, which a script had made", package.pkgname, inside(to)));
     }
-    from.rename_into(path, staging_.top(), to);
+    from_->rename_into(*to_, to.name());
     package_of_[to.str()] = package.pkgname;
 }
 
@@ -177,6 +182,7 @@ std::map<std::string, std::string> Assembly::script_environment(const std::strin
 }
 
 void Assembly::open_build_jail() {
+    make_skeleton(staging_.top().open_tree(RootPath::parse("/skeleton")), request_.base, request_.prefix, {});
     RootParts parts;
     parts.tree = staging_.path() / "tree";
     parts.tree_writable = true;
@@ -204,6 +210,8 @@ base::Exit Assembly::run_script(const BuildPackage& package, std::vector<std::st
     // The script may remove, replace or change whatever is there.
     parents_.clear();
     known_digests_.clear();
+    from_.reset();
+    to_.reset();
     return scripts_->run(
         {package.pkgname, std::move(argv), script_environment(package.pkgname), std::move(directory)});
 }

@@ -3,10 +3,12 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/directory.hpp"
 #include "pkgjail/jail/manifest.hpp"
 #include "pkgjail/store/builder.hpp"
 #include "pkgjail/store/pkgdb.hpp"
@@ -62,6 +64,8 @@ class Assembly {
     std::map<std::string, std::string> package_of_;
     std::map<std::string, std::string> database_digests_; ///< path below tree/ → SHA-256
     std::vector<PkgdbPackage> installed_;
+    /// Where the last file went, and came from; as long as no script can have changed anything.
+    std::optional<base::Directory> to_, from_;
     std::set<std::string> parents_; ///< directories in the staging directory known to exist
     std::vector<std::string> warnings_;
 };

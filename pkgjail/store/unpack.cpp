@@ -1,9 +1,10 @@
 #include "pkgjail/store/unpack.hpp"
 
 #include <array>
-#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,8 +13,10 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/directory.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/store/content_digests.hpp"
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/pkgdb.hpp"
 
@@ -27,6 +30,9 @@ using base::Tree;
 namespace {
 
 constexpr unsigned setid_bits = S_ISUID | S_ISGID;
+
+/// The size of an archive from which its contents' digests take longer than a thread costs.
+constexpr off_t worth_a_thread = 256 << 10;
 
 /// Number of an owner's name in the image, nullopt when neither the platform nor a package of this image
 /// declares it: the number in the archive is the builder's machine's and means nothing here.
@@ -54,13 +60,23 @@ class Unpacker {
             throw base::system_error(errno, package_.archive_name, "dup");
         if (::lseek(fd.get(), 0, SEEK_SET) != 0)
             throw base::system_error(errno, package_.archive_name, "lseek");
-        format::ArchiveReader archive(fd, package_.archive_name, package_.limits);
+        base::Digest whole(base::DigestAlgorithm::sha256);
+        format::ArchiveReader archive(fd, package_.archive_name, package_.limits, &whole);
         result_.metadata = archive.metadata();
         check_identity();
         check_places();
+        archive.leave_content_to_caller();
+        struct stat status {};
+        contents_.emplace(package_.archive_name,
+                          ::fstat(fd.get(), &status) != 0 || status.st_size >= worth_a_thread);
         while (const auto member = archive.next())
             put(archive, *member);
-        if (base::digest_of_file(base::DigestAlgorithm::sha256, fd, package_.archive_name) != package_.sha256)
+        result_.digests = contents_->finish();
+        for (const auto& [name, earlier] : second_names_)
+            if (const auto file = result_.digests.find(earlier); file != result_.digests.end())
+                result_.digests[name] = file->second;
+        archive.read_rest();
+        if (whole.finish() != package_.sha256)
             throw Error(ErrorKind::trust, package_.archive_name, "the archive changed while it was unpacked");
         for (const std::string& name : unknown_owners_)
             result_.warnings.push_back(
@@ -115,9 +131,7 @@ class Unpacker {
             break;
         case format::MemberType::hard_link:
             files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
-            if (const auto target = result_.digests.find(RootPath::parse(member.link_target).str());
-                target != result_.digests.end())
-                result_.digests[path.str()] = target->second;
+            second_names_.emplace_back(path.str(), RootPath::parse(member.link_target).str());
             break;
         }
         if (member.has_extended_attributes)
@@ -126,24 +140,32 @@ class Unpacker {
 
     void make_parents(const RootPath& path) {
         const RootPath parent = path.parent();
-        if (!made_.insert(parent.str()).second)
-            return;
-        files_.make_directories(parent, 0755);
+        if (made_.insert(parent.str()).second)
+            files_.make_directories(parent, 0755);
+    }
+
+    /// Files of one directory mostly stand together.
+    base::Directory& directory_of(const RootPath& path) {
+        if (!here_ || here_->path() != path.parent())
+            here_.emplace(files_, path.parent());
+        return *here_;
     }
 
     void put_file(format::ArchiveReader& archive, const format::ArchiveMember& member, const RootPath& path) {
-        const base::Fd file = files_.create_file(path, 0600);
-        base::Digest digest(base::DigestAlgorithm::sha256);
+        base::Directory& directory = directory_of(path);
+        const base::Fd file = directory.create_file(path.name());
+        contents_->begin(path, archive.promised_md5());
         for (;;) {
-            const std::size_t count = archive.read(buffer_.data(), buffer_.size());
+            char* const room = contents_->room();
+            const std::size_t count = archive.read(room, ContentDigests::piece_size);
             if (count == 0)
                 break;
-            base::write_all(file.get(), std::string_view(buffer_.data(), count), files_.show(path));
-            digest.update(buffer_.data(), count);
+            base::write_all(file.get(), std::string_view(room, count), files_.show(path));
+            contents_->add(count);
             if (advance_)
                 advance_(count);
         }
-        result_.digests[path.str()] = digest.finish();
+        contents_->end();
         const auto uid = owner_number(member.user, member.uid, false, request_.accounts);
         const auto gid = owner_number(member.group, member.gid, true, request_.accounts);
         if (!uid)
@@ -152,7 +174,7 @@ class Unpacker {
             unknown_owners_.insert(member.group.empty() ? fmt::format("gid {}", member.gid) : member.group);
         const base::Owner owner = permitted_owner({uid.value_or(0), gid.value_or(0)});
         // Owner first: a change of owner clears set-id bits.
-        if (::fchown(file.get(), owner.uid, owner.gid) != 0)
+        if (directory.owner_of_new() != owner && ::fchown(file.get(), owner.uid, owner.gid) != 0)
             throw base::system_error(errno, files_.show(path), "chown");
         const unsigned mode = permitted_mode(member, uid && gid);
         if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
@@ -181,18 +203,19 @@ class Unpacker {
     const std::function<void(std::uint64_t)>& advance_;
     Unpacked result_;
     std::set<std::string> made_;
+    std::optional<base::Directory> here_;
     std::set<std::string> unknown_owners_;
     std::size_t dropped_attributes_ = 0;
-    std::array<char, 256u << 10> buffer_;
+    std::optional<ContentDigests> contents_;
+    std::vector<std::pair<std::string, std::string>> second_names_; ///< of a file, and an earlier one of it
 };
 
 } // namespace
 
 Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const Tree& files,
                 const std::function<void(std::uint64_t)>& advance) {
-    // On the heap: the buffer is too large for a thread's stack.
-    auto unpacker = std::make_unique<Unpacker>(package, request, files, advance);
-    Unpacked unpacked = base::while_doing("unpack " + package.pkgname, [&] { return unpacker->run(); });
+    Unpacked unpacked = base::while_doing("unpack " + package.pkgname,
+                                          [&] { return Unpacker(package, request, files, advance).run(); });
     if (const std::string* script = unpacked.metadata.member("+INSTALL")) {
         unpacked.declared = base::while_doing("read +INSTALL of " + package.pkgname,
                                               [&] { return format::InstallDeclarations::parse(*script); });

@@ -26,8 +26,8 @@ struct Unpacked {
 };
 
 /// Streams the archive into `files`, which is empty and reachable by nobody else. Nothing that +CONTENTS does
-/// not list is written, and nothing outside `files`. The archive's digest is computed once more from the same
-/// descriptor. `advance` is called with the bytes of each piece written.
+/// not list is written, and nothing outside `files`. The archive's digest is computed once more, from
+/// the very bytes that were unpacked. `advance` is called with the bytes of each piece written.
 Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const base::Tree& files,
                 const std::function<void(std::uint64_t)>& advance);
 
