@@ -479,7 +479,10 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         driver = confine::open_driver(context.layout.state(), context.config.runtime);
         return make_script_jail(*driver, options, parts, skeleton);
     };
+    std::optional<catalog::ReadTransaction> looking; // one for all files, instead of one for each
     hooks.equal_file = [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {
+        if (!looking)
+            looking.emplace(session.catalog().database());
         const auto known = images.find_equal(entry);
         if (!known)
             return std::nullopt;
@@ -489,6 +492,7 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         context.reporter.progress("unpack " + p.pkgname, p.bytes_done, p.bytes_total);
     };
     store::BuiltImage built = store::build_image(context.layout, request, hooks);
+    looking.reset();
     made.image.id = built.id;
     made.image.size_bytes = built.manifest.total_bytes();
     made.image.file_count = built.manifest.entries.size();
