@@ -134,6 +134,8 @@ class Migration {
             if (error.kind() == ErrorKind::unsolvable ||
                 (error.kind() == ErrorKind::not_found && asked_for(error.object())))
                 throw_with_replacement(error, result_.source);
+            if (error.kind() == ErrorKind::unhealthy) // the jail is made, and its service does not run
+                tell_what_was_done();
             throw;
         }
         const auto& plan = result_.install.plan.result;
@@ -159,6 +161,14 @@ class Migration {
     MigrateResult& result() { return result_; }
 
   private:
+    void tell_what_was_done() const {
+        for (const store::Taken& taken : result_.taken)
+            context_.reporter.warn("taken over: " + taken.to);
+        for (const store::LeftBehind& left : result_.left)
+            context_.reporter.warn(fmt::format("left: {}: {}{}{}", left.path, left.why,
+                                               left.remedy.empty() ? "" : "; ", left.remedy));
+    }
+
     /// Whether an error is about what the solver was asked.
     bool asked_for(const std::string& object) const { return object.starts_with(install_.packages.front()); }
 
