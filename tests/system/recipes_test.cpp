@@ -330,6 +330,36 @@ TEST_CASE("recipe prometheus collects and answers through its whole life", "[sys
     live(life);
 }
 
+TEST_CASE("recipe dovecot keeps mail through its whole life", "[system][recipes][root]") {
+    if (!can_run_recipes())
+        return;
+    const auto imap = [](int port, const std::string& commands) {
+        return talk(SOCK_STREAM, port, "a LOGIN joe secret\r\nb SELECT INBOX\r\n" + commands + "z LOGOUT\r\n",
+                    "z OK");
+    };
+    Life life{"dovecot", "dovecot", {}, {}};
+    life.answers = [=](const Host& host, const std::string& jail, int port) {
+        CHECK_THAT(talk(SOCK_STREAM, port, "a CAPABILITY\r\n", "a OK"), ContainsSubstring("IMAP4rev1"));
+        if (host.run({"exec", jail, "/bin/grep", "-q", "^joe:", "/usr/pkg/etc/dovecot/users"}).status != 0)
+            CHECK(inside(host, jail, "root",
+                         {"/bin/sh", "-c", "echo 'joe:{PLAIN}secret' >>/usr/pkg/etc/dovecot/users"}) == "");
+        CHECK_THAT(imap(port, ""), ContainsSubstring("b OK"));
+        CHECK_THAT(talk(SOCK_STREAM, port, "a LOGIN joe wrong\r\n", "a NO"), ContainsSubstring("a NO"));
+    };
+    life.put = [=](const Host&, const std::string&, int port, const std::string& word) {
+        const std::string mail = "Subject: test\r\n\r\n<" + word + ">\r\n";
+        CHECK_THAT(imap(port, "c STORE 1:* +FLAGS (\\Deleted)\r\nd EXPUNGE\r\ne APPEND INBOX {" +
+                                  std::to_string(mail.size()) + "+}\r\n" + mail + "\r\n"),
+                   ContainsSubstring("e OK"));
+    };
+    life.get = [=](const Host&, const std::string&, int port) {
+        const std::string answer = imap(port, "c FETCH * BODY[TEXT]\r\n");
+        const std::size_t at = answer.find('<');
+        return at == std::string::npos ? answer : answer.substr(at + 1, answer.find('>') - at - 1);
+    };
+    live(life);
+}
+
 TEST_CASE("recipe static-site serves its data through its whole life", "[system][recipes][root]") {
     if (!can_run_recipes())
         return;
