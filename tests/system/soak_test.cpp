@@ -2,7 +2,7 @@
 // the middle of it services, supervisors and commands are killed. At the end catalog, disk and model agree,
 // and nothing of it is left on the host.
 //
-// PKGJAIL_SOAK_SECONDS says how long (30), PKGJAIL_SOAK_SEED which operations (1): `./check --soak`.
+// PKGJAIL_SOAK_SECONDS says how long at least (30), PKGJAIL_SOAK_SEED which operations (1): `./check --soak`.
 #include <cstdlib>
 #include <thread>
 
@@ -21,6 +21,9 @@ using test::CommandResult;
 
 namespace {
 
+/// As many on a slow machine, too: the first ones do little more than make jails.
+constexpr std::size_t least_operations = 40;
+
 std::uint64_t number_of(const char* variable, std::uint64_t otherwise) {
     const char* value = std::getenv(variable);
     return value == nullptr || *value == '\0' ? otherwise : std::strtoull(value, nullptr, 10);
@@ -38,7 +41,7 @@ class Soak {
 
     void run(std::chrono::seconds time) {
         const auto end = std::chrono::steady_clock::now() + time;
-        while (std::chrono::steady_clock::now() < end) {
+        while (std::chrono::steady_clock::now() < end || number_ < least_operations) {
             operation_ = soak::choose(seed_, ++number_, model_);
             tell(fmt::format("{:5} {}", number_, describe(operation_)));
             ++counts_[operation_.kind];
@@ -131,7 +134,8 @@ class Soak {
     /// Which of these worlds has come about; services need a moment for it.
     std::size_t expect(const std::vector<World>& possible) {
         World found;
-        for (int round = 0; round < 300; ++round, std::this_thread::sleep_for(30ms)) {
+        for (const auto end = std::chrono::steady_clock::now() + 60s; std::chrono::steady_clock::now() < end;
+             std::this_thread::sleep_for(30ms)) {
             found = host_.look();
             for (std::size_t i = 0; i < possible.size(); ++i)
                 if (show(found) == show(possible[i]))
