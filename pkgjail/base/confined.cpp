@@ -248,11 +248,17 @@ class Helper {
     ~Helper() { end(); }
 
     /// Starts it where there is none, or where ours is that of the process that we were forked from.
-    void require() {
+    void begin() {
         if (socket_ && owner_ == ::getpid())
             return;
         socket_.reset();
         start();
+    }
+    /// The same, and waits until it is confined.
+    void require() {
+        begin();
+        if (!reported_)
+            await_report();
     }
     void end() {
         if (pid_ > 0 && owner_ == ::getpid()) {
@@ -283,12 +289,17 @@ class Helper {
         socket_ = std::move(ours);
         pid_ = pid;
         owner_ = ::getpid();
+        reported_ = false;
+    }
+    void await_report() {
         ssize_t got = 0;
         do
             got = ::recv(socket_.get(), &report_, sizeof report_, 0);
         while (got < 0 && errno == EINTR);
-        if (got == static_cast<ssize_t>(sizeof report_) && report_.error == 0)
+        if (got == static_cast<ssize_t>(sizeof report_) && report_.error == 0) {
+            reported_ = true;
             return;
+        }
         end();
         if (got != static_cast<ssize_t>(sizeof report_))
             throw Error(ErrorKind::system, object, "it ended before it could begin");
@@ -299,6 +310,7 @@ class Helper {
     Fd socket_;
     pid_t pid_ = -1;
     pid_t owner_ = -1;
+    bool reported_ = false;
     Report report_;
 };
 
@@ -384,7 +396,7 @@ Fd start_confined(ConfinedWork work) {
 void prepare_confined() noexcept {
     try {
         const std::lock_guard<std::mutex> hold(helper_lock);
-        the_helper().require();
+        the_helper().begin();
     } catch (...) {
         return; // start_confined() finds the same, and says it
     }

@@ -27,7 +27,8 @@ Fd start_confined(ConfinedWork work);
 
 /// Makes the helper process from which all of them are forked, one for the whole command, unless it is there.
 /// The first start_confined() does it too, but it is best made early: it is a copy of this process, and has
-/// no use for threads, secrets and shared memory. A failure is left to start_confined() to tell.
+/// no use for threads, secrets and shared memory. It confines itself while its maker goes on. A failure is
+/// left to start_confined() to tell.
 void prepare_confined() noexcept;
 
 /// What holds for confined processes of this process. Asks the helper, which is made if need be.

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -445,7 +446,7 @@ InstallResult install(const Context& context, const InstallRequest& request) {
     if (!request.locked.empty() && (!request.packages.empty() || !request.recipe.empty()))
         throw Error(ErrorKind::usage, "--locked", "packages and recipe are the lock's, no others are taken",
                     "pkgjail install --locked FILE [-j JAIL]");
-    prepare_readers(context); // before secrets are read
+    base::prepare_confined(); // before secrets are read
     Install install(context, request);
     return install.run();
 }

@@ -70,9 +70,10 @@ void prepare_readers(const Context& context) {
 
 Session::Session(const Context& context, std::string verb, std::string target)
     : context_(context), verb_(std::move(verb)) {
-    prepare_readers(context_);
+    base::prepare_confined(); // it confines itself while we go on
     if (context_.dry_run) {
         open_unchanged();
+        prepare_readers(context_);
         return;
     }
     context_.layout.create();
@@ -90,6 +91,7 @@ Session::Session(const Context& context, std::string verb, std::string target)
     action.target = std::move(target);
     action.command_line = context_.command_line;
     action_ = catalog::Actions(*catalog_).begin(action);
+    prepare_readers(context_);
     recover_jails(*this);
 }
 
