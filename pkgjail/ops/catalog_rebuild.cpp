@@ -77,6 +77,8 @@ class Rebuild {
         read_old_catalog();
         if (context_.dry_run)
             return counted();
+        if (continues_) // what stands nowhere else is not what a new attempt begins with removing
+            base::rename_durably(layout_.catalog_staging(), layout_.catalog());
         fill(); // what a failure leaves of it, and SQLite beside it, the next changing command sweeps away
         base::step("rebuild.filled");
         put_aside();
@@ -250,6 +252,7 @@ class Rebuild {
                 catalog::Catalog::open_read_only(was_cut ? layout_.catalog_staging() : layout_.catalog());
             if (was_cut && catalog::Images(old).all().empty() && !images_.empty())
                 throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
+            continues_ = was_cut;
             trusts_ = catalog::RepositoryTrusts(old).all();
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);
@@ -369,6 +372,7 @@ class Rebuild {
     std::map<std::string, JailRecord> jails_;
     std::vector<catalog::Snapshot> snapshots_;
     std::vector<catalog::RepositoryTrust> trusts_;
+    bool continues_ = false; ///< a rebuild that was cut before it had placed the new catalog
     RebuildResult result_;
 };
 

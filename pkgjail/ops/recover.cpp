@@ -99,6 +99,7 @@ void finish_destructions(Session& session) {
             continue; // its command is alive and at work
         jails.remove(jail.id);
         store::remove_secrets(context.layout, jail.id);
+        base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
         context.reporter.warn(fmt::format("jail {}: its interrupted destroy is done; its data is kept in {}",
                                           jail.name, context.layout.jail_data(jail.id).string()));
     }

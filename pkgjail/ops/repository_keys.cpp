@@ -152,6 +152,11 @@ RepositoryKey new_key(const Context& context, const std::string& name) {
     key.secret = true;
     if (context.dry_run)
         return key;
+    if (is_half_made)
+        context.reporter.warn(
+            fmt::format("key {} was made before, without its public half: that is added, and "
+                        "the key is no new one",
+                        name));
     const SecretKey made = is_half_made ? read_secret_key(context, secret_file) : SecretKey::generate();
     key.id = made.public_key().id();
     key.public_key = made.public_key().text();
