@@ -218,6 +218,15 @@ std::vector<store::DataMove> data_moves(const Context& context, const MigrateReq
         if (there && there->is_directory())
             moves.push_back(move);
     }
+    for (const store::DataMove& move : moves) {
+        const auto path = (request.source / move.from.relative()).lexically_normal();
+        const base::HostPath& state = context.layout.state();
+        if (std::mismatch(path.begin(), path.end(), state.begin(), state.end()).first == path.end())
+            throw Error(ErrorKind::usage, path.string(),
+                        fmt::format("holds the state directory, {}, which would be copied into itself",
+                                    state.string()),
+                        "name the directories below it that are data, each with --data");
+    }
     return moves;
 }
 

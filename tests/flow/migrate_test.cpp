@@ -322,3 +322,21 @@ TEST_CASE("a ship of sailor's becomes a jail, and what it asked for besides is t
     CHECK_THAT(chroot.host().run({"list"}).out, ContainsSubstring("site"));
     CHECK(chroot.host().run({"import", "--from", "sailor", (directory / "absent").string()}).status == 5);
 }
+
+TEST_CASE("the state directory is not copied into itself", "[flow][migrate]") {
+    const test::TempDir directory;
+    const fs::path root = directory / "root";
+    add(root / "usr/pkg", web("web-1.0"), false);
+    fs::create_directories(root / "var/own");
+    const Shop shop({web("web-1.1"), package("lib-1.0")});
+    const test::Host host(shop.path(), root / "var/own/state");
+    REQUIRE(host.run({"update"}).status == 0);
+
+    check_fails(host, {"import", "--from", "dir", root.string(), "site", "--no-start", "--data", "/var/own"},
+                64,
+                "pkgjail: import: ROOT/var/own: holds the state directory, ROOT/var/own/state, which would "
+                "be copied into "
+                "itself\n"
+                "hint: name the directories below it that are data, each with --data\n",
+                {{"ROOT", root.string()}});
+}
