@@ -159,11 +159,12 @@ std::string SoakHost::more_descriptors() {
     for (const auto& [name, seen] : seen_) {
         if (seen.supervisor == 0)
             continue;
-        const auto young = young_.find(seen.supervisor);
+        const pid_t supervisor = seen.supervisor; // clang 14 captures no part of a binding
+        const auto young = young_.find(supervisor);
         std::size_t count = 0;
         // Whoever is talking to it has a moment to end.
         const auto is_small = [&] {
-            count = descriptors_of(std::to_string(seen.supervisor));
+            count = descriptors_of(std::to_string(supervisor));
             return young == young_.end() || count <= young->second;
         };
         for (int round = 0; round < 100 && !is_small(); ++round)
