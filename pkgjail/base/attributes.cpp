@@ -53,14 +53,4 @@ void write_attribute(const Fd& file, const std::string& name, std::string_view v
         throw system_error(errno, std::string(shown), "set the extended attribute " + name + " of");
 }
 
-void remove_attribute(const Fd& file, const std::string& name, std::string_view shown) {
-#ifdef ENOATTR
-    constexpr int none_there = ENOATTR;
-#else
-    constexpr int none_there = ENODATA;
-#endif
-    if (::fremovexattr(file.get(), name.c_str()) != 0 && errno != none_there)
-        throw system_error(errno, std::string(shown), "remove the extended attribute " + name + " of");
-}
-
 } // namespace pkgjail::base

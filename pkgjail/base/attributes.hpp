@@ -17,7 +17,5 @@ Attributes read_attributes(const Fd& file, std::string_view shown);
 
 /// Comes after a change of owner, which clears some. Error{system} where the file system does not take it.
 void write_attribute(const Fd& file, const std::string& name, std::string_view value, std::string_view shown);
-/// None there is fine.
-void remove_attribute(const Fd& file, const std::string& name, std::string_view shown);
 
 } // namespace pkgjail::base

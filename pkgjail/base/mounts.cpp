@@ -12,6 +12,8 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
+#include "pkgjail/base/tree.hpp"
+#include "pkgjail/base/tree_parts.hpp"
 
 namespace pkgjail::base {
 
@@ -35,6 +37,14 @@ std::string decode(std::string_view text) {
 #endif
 
 } // namespace
+
+bool is_mount_point(const Tree& tree, const RootPath& directory) {
+    struct stat top {};
+    if (::fstat(tree.fd().get(), &top) != 0)
+        throw system_error(errno, tree.name(), "fstat");
+    const Tree there = tree.open_tree(directory);
+    return is_mount_point(there.fd(), top.st_dev, there.name());
+}
 
 bool lies_below(std::string_view point, std::string_view path) {
     return point == path ||

@@ -20,6 +20,12 @@ struct Mount {
 /// when the kernel's table cannot be read.
 std::vector<Mount> mount_table();
 
+class Tree;
+
+/// Whether something is mounted at a directory of `tree`, be it a part of the same file system, or it is a
+/// subvolume: Tree::walk() reports such a directory without what is in it.
+bool is_mount_point(const Tree& tree, const RootPath& directory);
+
 /// Whether `point` is `path` or lies below it.
 bool lies_below(std::string_view point, std::string_view path);
 

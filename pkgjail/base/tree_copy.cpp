@@ -17,14 +17,6 @@ namespace pkgjail::base {
 
 namespace {
 
-struct timespec modified(const struct stat& status) {
-#ifdef __NetBSD__
-    return status.st_mtimespec;
-#else
-    return status.st_mtim;
-#endif
-}
-
 /// Copies [begin, end). With `skip_zeroes`, blocks of zeroes become holes: for systems that do not tell where
 /// the holes are.
 void copy_range(const Fd& from, const Fd& to, off_t begin, off_t end, bool skip_zeroes,
@@ -58,6 +50,23 @@ void copy_range(const Fd& from, const Fd& to, off_t begin, off_t end, bool skip_
     }
 }
 
+/// Of files and directories; capabilities and access lists are attributes as well. Comes after the owner,
+/// because a change of owner clears them.
+void copy_attributes(const Fd& from, const Fd& to, const std::string& shown) {
+    for (const auto& [name, value] : read_attributes(from, shown))
+        write_attribute(to, name, value, shown);
+}
+
+} // namespace
+
+struct timespec modification_time(const struct stat& status) {
+#ifdef __NetBSD__
+    return status.st_mtimespec;
+#else
+    return status.st_mtim;
+#endif
+}
+
 void copy_bytes(const Fd& from, const Fd& to, const struct stat& status, const std::string& shown) {
     if (reflink(from, to))
         return;
@@ -83,15 +92,6 @@ void copy_bytes(const Fd& from, const Fd& to, const struct stat& status, const s
     if (sparse && retrying([&] { return ::ftruncate(to.get(), size); }) != 0)
         throw system_error(errno, shown, "set the size of the copy of");
 }
-
-/// Of files and directories; capabilities and access lists are attributes as well. Comes after the owner,
-/// because a change of owner clears them.
-void copy_attributes(const Fd& from, const Fd& to, const std::string& shown) {
-    for (const auto& [name, value] : read_attributes(from, shown))
-        write_attribute(to, name, value, shown);
-}
-
-} // namespace
 
 class Tree::Copy {
   public:
@@ -185,7 +185,7 @@ class Tree::Copy {
                            AT_SYMLINK_NOFOLLOW) != 0)
                 throw to_.failure(errno, entry.path, "chmod");
         }
-        to_.set_modification_time(entry.path, modified(entry.status));
+        to_.set_modification_time(entry.path, modification_time(entry.status));
     }
 
     void finish_directory(const Entry& entry) {
@@ -203,7 +203,7 @@ class Tree::Copy {
         if (::fchmod(target.get(), status.st_mode & 07777u) != 0)
             throw to_.failure(errno, path, "chmod");
         copy_attributes(source, target, from_.show(path));
-        const struct timespec times[2] = {{0, UTIME_OMIT}, modified(status)};
+        const struct timespec times[2] = {{0, UTIME_OMIT}, modification_time(status)};
         if (::futimens(target.get(), times) != 0)
             throw to_.failure(errno, path, "futimens");
     }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "pkgjail/jail/data_path.hpp"
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/preparation.hpp"
@@ -220,15 +221,6 @@ void check_secrets(const RenderedRecipe& recipe) {
                                               owner->second->name, service.name, secret));
 }
 
-bool is_data(const base::RootPath& path, const RenderedRecipe& recipe) {
-    for (const char* top : {"/var", "/home", "/root"})
-        if (path.is_within(base::RootPath::parse(top)))
-            return path != base::RootPath::parse(top) && path != base::RootPath::parse("/var/run") &&
-                   !path.is_within(base::RootPath::parse("/var/run"));
-    return std::any_of(recipe.data_paths.begin(), recipe.data_paths.end(),
-                       [&](const base::RootPath& data) { return path.is_within(data); });
-}
-
 /// After everything else: what is prepared are data, and the service's user does it unless another is named.
 void finish_preparation(const Section& section, const RenderedRecipe& recipe, Preparation& prepare) {
     if (!is_data(prepare.path, recipe))
@@ -357,6 +349,14 @@ RenderedRecipe render_all(const Recipe& recipe, const RenderContext& context,
 }
 
 } // namespace
+
+bool is_data(const base::RootPath& path, const RenderedRecipe& recipe) {
+    for (const char* top : {"/var", "/home", "/root"})
+        if (path.is_within(base::RootPath::parse(top)))
+            return path != base::RootPath::parse(top) && !path.is_within(base::RootPath::parse("/var/run"));
+    return std::any_of(recipe.data_paths.begin(), recipe.data_paths.end(),
+                       [&](const base::RootPath& data) { return path.is_within(data); });
+}
 
 RenderedRecipe render(const Recipe& recipe, const RenderContext& context) {
     std::optional<Preparation> ignored;

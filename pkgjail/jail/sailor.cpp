@@ -116,8 +116,6 @@ class Reader {
             const char c = text_[at_];
             if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ';')
                 break;
-            if (value.text.size() > 1u << 20) // assign() says so
-                break;
             if (c == '\'')
                 read_quoted(line, value);
             else if (c == '"')
@@ -131,7 +129,7 @@ class Reader {
     void read_quoted(std::size_t line, Value& value) {
         next();
         while (at_ < text_.size() && text_[at_] != '\'')
-            value.text += next();
+            add(value, std::string(1, next()));
         if (at_ >= text_.size())
             fail(line, "a ' without an end", "close the quote");
         next();
@@ -154,8 +152,8 @@ class Reader {
             if (escaped == '\n')
                 return;
             if (quoted && escaped != '"' && escaped != '\\' && escaped != '$' && escaped != '`')
-                value.text += c;
-            value.text += escaped;
+                add(value, std::string(1, c));
+            add(value, std::string(1, escaped));
             return;
         }
         if (c == '$' && at_ < text_.size() && (is_name_character(text_[at_]) || text_[at_] == '{')) {
@@ -163,7 +161,7 @@ class Reader {
             return;
         }
         value.needs_shell = value.needs_shell || c == '`' || c == '$';
-        value.text += c;
+        add(value, std::string(1, c));
     }
 
     void read_reference(Value& value) {
@@ -176,19 +174,24 @@ class Reader {
         const auto known = known_.find(std::string(text_.substr(begin, end - begin)));
         if (!whole || known == known_.end()) {
             value.needs_shell = true;
-            value.text += '$';
+            add(value, "$");
             return;
         }
         at_ = end + (braces ? 1 : 0);
-        value.text += known->second.text;
+        add(value, known->second.text);
         value.needs_shell = value.needs_shell || known->second.needs_shell;
     }
 
-    void assign(std::size_t line, const std::string& name, const Value& value) {
-        // Values that double at each line are no ship's.
-        total_ += value.text.size();
+    /// Values that grow by others without end are no ship's. Counted where they grow, and also those that
+    /// nothing comes of.
+    void add(Value& value, const std::string& text) {
+        total_ += text.size();
         if (total_ > 1u << 20)
-            fail(line, "all values together are longer than 1 MiB", "name the ship's configuration file");
+            fail(line_, "all values together are longer than 1 MiB", "name the ship's configuration file");
+        value.text += text;
+    }
+
+    void assign(std::size_t line, const std::string& name, const Value& value) {
         known_[name] = value;
         if (name == "shipname")
             ship_.name = plain(line, name, value, 1).front();
@@ -221,8 +224,6 @@ class Reader {
     }
 
     void take_path(std::size_t line, const Value& value) {
-        if (!value.needs_shell)
-            ship_.path = value.text;
         note(line, "shippath=" + base::printable(value.text),
              "the files of the ship stay; to take configuration and data over: pkgjail import --from dir " +
                  (value.needs_shell ? std::string("DIRECTORY") : base::printable(value.text)) + " JAIL");
@@ -269,7 +270,7 @@ class Reader {
     const std::string& file_;
     std::size_t at_ = 0;
     std::size_t line_ = 1;
-    std::size_t total_ = 0; ///< bytes of values
+    std::size_t total_ = 0; ///< bytes of all values
     std::map<std::string, Value> known_;
     SailorShip ship_;
 };

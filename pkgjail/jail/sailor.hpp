@@ -15,7 +15,6 @@ struct SailorShip {
         std::string remedy; ///< what to do instead; in lower case, without full stop
     };
     std::string name; ///< shipname; empty: there is none
-    std::string path; ///< shippath, where it can be known without a shell
     std::vector<std::string> packages;
     std::vector<std::string> services; ///< names of rc.d scripts
     std::vector<Note> notes;           ///< all else, in order

@@ -76,7 +76,7 @@ Subject subject_of(const Context& context, const InstallRequest& request) {
     Subject subject;
     std::string first;
     for (const std::string& argument : request.packages) {
-        if (!names_a_file(argument)) {
+        if (request.patterns_only || !names_a_file(argument)) {
             check_pattern(argument);
             subject.wishes.push_back(argument);
             if (first.empty())

@@ -19,6 +19,7 @@ namespace pkgjail::ops {
 
 struct InstallRequest {
     std::vector<std::string> packages; ///< patterns, or archive files
+    bool patterns_only = false;        ///< never files, whatever a pattern looks like
     std::string jail;                  ///< empty: named after the recipe, or the first package's base
     std::string recipe;                ///< empty: the one of the first package's base, if there is one
     bool without_recipe = false;       ///< a jail without a service, also where there is such a recipe

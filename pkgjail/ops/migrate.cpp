@@ -1,19 +1,23 @@
 #include "pkgjail/ops/migrate.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
+#include "pkgjail/jail/data_path.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/sailor.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/recipes.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/store/root.hpp"
@@ -32,6 +36,31 @@ struct There {
     std::string base;
     bool automatic = false;
 };
+
+/// Whether it can be nothing but the name of a package: a directory and a ship may hold anything.
+bool is_plain_base(const std::string& base) {
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+";
+    return !base.empty() && base.find_first_not_of(letters) == std::string::npos && base.front() != '-' &&
+           base.front() != '.';
+}
+
+/// What pkgin takes: a base, or a pkgname, whose version begins with a digit.
+std::string base_of_word(const std::string& word) {
+    const std::size_t dash = word.rfind('-');
+    const bool versioned = dash != std::string::npos && dash + 1 < word.size() && dash != 0 &&
+                           word[dash + 1] >= '0' && word[dash + 1] <= '9' && format::Pkgname::is_valid(word);
+    return versioned ? word.substr(0, dash) : word;
+}
+
+/// The packages that a pattern of --replace may come to, as far as its text says.
+std::vector<There> meant_by(const std::string& wish) {
+    if (is_plain_base(wish))
+        return {{wish, base_of_word(wish), false}};
+    std::vector<There> meant;
+    for (const std::string& base : format::Pattern::parse(wish).bases().value_or(std::vector<std::string>{}))
+        meant.push_back({base, base, false});
+    return meant;
+}
 
 std::string recipe_hint(const std::vector<std::string>& names) {
     return fmt::format("--recipe {}; a jail runs one, so make another jail for each of the others",
@@ -98,9 +127,16 @@ class Migration {
             const auto other = request_.replace.find(package.base);
             if (other != request_.replace.end())
                 used.insert(package.base);
-            if (package.automatic && other == request_.replace.end())
+            else if (package.automatic)
                 continue;
+            else if (!is_plain_base(package.base)) {
+                unnamed_.insert(package.name);
+                result_.left.push_back({package.name, "has a name that no package is asked for by",
+                                        "--replace NAME=PATTERN takes another one"});
+                continue;
+            }
             const std::string wish = other == request_.replace.end() ? package.base : other->second;
+            check_pattern(wish);
             wishes_[package.name] = wish;
             if (!wish.empty() && std::find(install_.packages.begin(), install_.packages.end(), wish) ==
                                      install_.packages.end())
@@ -113,10 +149,18 @@ class Migration {
         if (install_.packages.empty())
             throw Error(ErrorKind::not_found, result_.source, "there is no package to be installed",
                         "an empty jail is of no use; install what is to be in it");
+        // What --replace took away no recipe is chosen for, but for what comes instead.
         std::vector<There> kept;
-        for (const There& package : packages)
-            if (const auto wish = wishes_.find(package.name); wish != wishes_.end() && !wish->second.empty())
+        for (const There& package : packages) {
+            const auto wish = wishes_.find(package.name);
+            if (wish == wishes_.end() || wish->second.empty())
+                continue;
+            if (request_.replace.count(package.base) == 0)
                 kept.push_back(package);
+            else
+                for (There& meant : meant_by(wish->second))
+                    kept.push_back(std::move(meant));
+        }
         install_.recipe = !request_.recipe.empty() ? request_.recipe
                                                    : fitting_recipe(context_, kept, services, result_.source);
         install_.without_recipe = install_.recipe.empty();
@@ -124,6 +168,7 @@ class Migration {
         install_.network = request_.network;
         install_.start = request_.start;
         install_.only_new = true;
+        install_.patterns_only = true; // a word of somebody else's must not become a file
         packages_ = packages;
     }
 
@@ -151,7 +196,7 @@ class Migration {
             const auto found = std::find_if(plan.begin(), plan.end(), has);
             if (found != plan.end())
                 migrated.here = found->package.pkgname;
-            else if (!package.automatic)
+            else if (!package.automatic && unnamed_.count(package.name) == 0)
                 result_.left.push_back({package.name, "is not installed, as --replace says", ""});
             result_.packages.push_back(std::move(migrated));
         }
@@ -178,56 +223,85 @@ class Migration {
     MigrateResult result_;
     std::vector<There> packages_;
     std::map<std::string, std::string> wishes_; ///< name there → pattern
+    std::set<std::string> unnamed_;             ///< names there that were told already
 };
+
+/// Whether the path can be data of the jail, the source be taken, and no two go to one place.
+void check_data(const std::vector<store::DataMove>& data, const store::ForeignRoot& from,
+                const jail::RenderedRecipe& recipe) {
+    std::set<RootPath> targets;
+    for (const store::DataMove& move : data) {
+        const auto there = from.look(move.from);
+        if (!there)
+            throw Error(ErrorKind::not_found, from.tree().show(move.from), "there is no such directory",
+                        "--data takes a path below the directory that is imported");
+        if (!there->is_directory())
+            throw Error(ErrorKind::usage, from.tree().show(move.from), "is no directory",
+                        "--data takes a directory with all that is in it; copy a file into the jail's data");
+        if (!jail::is_data(move.to, recipe))
+            throw Error(
+                ErrorKind::usage, "--data",
+                fmt::format("found \"{}\", allowed: a path below /var (not /var/run), /home or /root, "
+                            "or a data path of the recipe",
+                            base::printable(move.to.str())),
+                fmt::format("--data {}=/var/{}", base::printable(move.from.str()),
+                            base::printable(move.from.name())));
+        if (!targets.insert(move.to).second)
+            throw Error(ErrorKind::usage, "--data",
+                        fmt::format("{} is given twice", base::printable(move.to.str())),
+                        "one directory goes to one place");
+    }
+}
+
+/// Where data of the recipe lie there; packages may have been built to keep them below the prefix.
+std::optional<RootPath> place_there(const store::ForeignRoot& from, const RootPath& path,
+                                    const RootPath& prefix_here) {
+    const bool in_prefix = path.is_within(prefix_here);
+    const RootPath below = in_prefix ? path.below(prefix_here) : path;
+    std::vector<RootPath> places;
+    if (!in_prefix)
+        places.push_back(path);
+    if (in_prefix || path.is_within(RootPath::parse("/var")))
+        places.push_back(below.is_root() ? from.prefix_place() : from.prefix_place() / below.relative());
+    for (const RootPath& place : places)
+        if (const auto there = from.look(place); there && there->is_directory())
+            return place;
+    return std::nullopt;
+}
 
 /// Where the recipe's data lie there, and what the operator named.
 std::vector<store::DataMove> data_moves(const Context& context, const MigrateRequest& request,
                                         const store::ForeignRoot& from,
                                         const std::optional<jail::RenderedRecipe>& recipe) {
-    std::vector<store::DataMove> moves = request.data;
-    const std::string& prefix = context.config.prefix;
-    const std::vector<RootPath> ours = recipe ? recipe->data_paths : std::vector<RootPath>{};
-    for (const store::DataMove& move : moves) {
-        if (!from.tree().exists(move.from))
-            throw Error(ErrorKind::not_found, from.tree().show(move.from), "there is no such directory",
-                        "--data takes a path below the directory that is imported");
-        const bool fits = std::any_of(ours.begin(), ours.end(),
-                                      [&](const RootPath& path) { return move.to.is_within(path); });
-        const auto below = [&](const char* top) {
-            return move.to.is_within(RootPath::parse(top)) && move.to != RootPath::parse(top);
-        };
-        if (!fits && !below("/var") && !below("/home") && !below("/root"))
-            throw Error(
-                ErrorKind::usage, "--data",
-                fmt::format("found \"{}\", allowed: a path below /var, /home or /root, or a data path of "
-                            "the recipe",
-                            base::printable(move.to.str())),
-                fmt::format("--data {}=/var/{}", base::printable(move.from.str()),
-                            base::printable(move.from.name())));
-    }
-    for (const RootPath& path : ours) {
-        if (std::any_of(moves.begin(), moves.end(),
+    check_data(request.data, from, recipe.value_or(jail::RenderedRecipe{}));
+    const RootPath prefix = RootPath::parse(context.config.prefix);
+    std::vector<store::DataMove> moves;
+    for (const RootPath& path : recipe ? recipe->data_paths : std::vector<RootPath>{}) {
+        if (std::any_of(request.data.begin(), request.data.end(),
                         [&](const store::DataMove& move) { return path.is_within(move.to); }))
             continue;
-        store::DataMove move{path, path};
-        const RootPath here = RootPath::parse(prefix);
-        if (path.is_within(here))
-            move.from =
-                path == here ? from.prefix_place() : from.prefix_place() / path.below(here).relative();
-        const auto there = from.tree().stat(move.from);
-        if (there && there->is_directory())
-            moves.push_back(move);
+        if (const auto there = place_there(from, path, prefix))
+            moves.push_back({*there, path});
     }
+    moves.insert(moves.end(), request.data.begin(), request.data.end());
+    const base::HostPath& state = context.layout.state();
+    const std::string real_state = std::filesystem::weakly_canonical(state).string();
     for (const store::DataMove& move : moves) {
-        const auto path = (request.source / move.from.relative()).lexically_normal();
-        const base::HostPath& state = context.layout.state();
-        if (std::mismatch(path.begin(), path.end(), state.begin(), state.end()).first == path.end())
+        const base::HostPath path = request.source / std::string(move.from.relative());
+        if (base::lies_below(real_state, std::filesystem::weakly_canonical(path).string()))
             throw Error(ErrorKind::usage, path.string(),
                         fmt::format("holds the state directory, {}, which would be copied into itself",
                                     state.string()),
                         "name the directories below it that are data, each with --data");
     }
     return moves;
+}
+
+/// The nearest directory that is there already.
+base::HostPath existing(base::HostPath path) {
+    while (!std::filesystem::exists(path) && path.has_relative_path())
+        path = path.parent_path();
+    return path;
 }
 
 } // namespace
@@ -261,7 +335,7 @@ MigrateResult migrate_directory(const Context& context, const MigrateRequest& re
         taken.push_back(move.from);
     from.find_rest(taken, result.left);
     if (context.dry_run)
-        result.taken = store::measure(from, what);
+        result.taken = store::measure(from, what, existing(context.layout.state()), result.left);
     else
         install.furnish = [&](const base::Tree& config, const base::Tree& data) {
             context.reporter.doing("take over configuration and data");
@@ -290,14 +364,8 @@ MigrateResult migrate_sailor(const Context& context, const MigrateRequest& reque
     MigrateResult& result = migration.result();
     result.source = shown;
     std::vector<There> packages;
-    for (const std::string& word : ship.packages) {
-        // A ship's words are what pkgin takes: a base, or a pkgname.
-        const std::size_t dash = word.rfind('-');
-        const bool versioned = dash != std::string::npos && dash + 1 < word.size() && dash != 0 &&
-                               word[dash + 1] >= '0' && word[dash + 1] <= '9' &&
-                               format::Pkgname::is_valid(word);
-        packages.push_back({word, versioned ? word.substr(0, dash) : word, false});
-    }
+    for (const std::string& word : ship.packages)
+        packages.push_back({word, base_of_word(word), false});
     migration.choose(packages, ship.services);
     InstallRequest& install = migration.request();
     install.jail = !request.jail.empty() ? request.jail : ship.name;

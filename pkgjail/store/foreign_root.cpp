@@ -7,6 +7,7 @@
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/pkgname.hpp"
@@ -37,16 +38,6 @@ Tree open_directory(const base::HostPath& directory) {
     }
 }
 
-/// Whether anything but directories is in there.
-bool holds_anything(const Tree& tree, const RootPath& path) {
-    bool found = false;
-    tree.open_tree(path).walk([&](const Entry& entry) {
-        found = found || !entry.is_directory();
-        return !found;
-    });
-    return found;
-}
-
 /// What programs make of what packages brought, and make again.
 bool is_made_anew(const RootPath& path) {
     static const std::set<std::string> names = {"mimeinfo.cache", "icon-theme.cache", "loaders.cache",
@@ -57,6 +48,16 @@ bool is_made_anew(const RootPath& path) {
 }
 
 } // namespace
+
+bool holds_anything(const Tree& tree, const RootPath& path) {
+    bool found = false;
+    const Tree top = tree.open_tree(path);
+    top.walk([&](const Entry& entry) {
+        found = found || !entry.is_directory() || base::is_mount_point(top, entry.path);
+        return !found;
+    });
+    return found;
+}
 
 ForeignRoot::ForeignRoot(const base::HostPath& directory, const std::string& prefix_here)
     : tree_(open_directory(directory)) {
@@ -69,7 +70,6 @@ ForeignRoot::ForeignRoot(const base::HostPath& directory, const std::string& pre
         prefix_place_ = RootPath();
 }
 
-/// What is there; nullopt also for what lies behind a symbolic link.
 std::optional<Entry> ForeignRoot::look(const RootPath& path) const {
     try {
         return tree_.stat(path);
@@ -192,13 +192,14 @@ std::vector<Entry> ForeignRoot::own_configuration(std::vector<LeftBehind>& left)
     for (const ForeignPackage& package : packages_)
         for (const format::PlistFile& file : package.files)
             listed.insert("/" + file.path);
-    tree_.open_tree(top).walk([&](const Entry& below) {
+    const Tree etc = tree_.open_tree(top);
+    etc.walk([&](const Entry& below) {
         Entry entry = below;
         entry.path = top;
         for (const std::string& name : below.path.components())
             entry.path = entry.path.entry(name);
         if (entry.is_directory()) {
-            if (entry.status.st_dev != there->status.st_dev) {
+            if (base::is_mount_point(etc, below.path)) {
                 left.push_back({entry.path.str(), "is a mount point", "copy what is in it yourself"});
                 return false;
             }
@@ -228,7 +229,7 @@ std::vector<Entry> ForeignRoot::own_configuration(std::vector<LeftBehind>& left)
     return own;
 }
 
-void ForeignRoot::find_in_prefix(std::vector<LeftBehind>& left) const {
+void ForeignRoot::find_in_prefix(const std::vector<RootPath>& taken, std::vector<LeftBehind>& left) const {
     std::map<std::string, const format::PlistFile*> listed;
     std::set<std::string> directories = {"/"};
     for (const ForeignPackage& package : packages_)
@@ -245,11 +246,16 @@ void ForeignRoot::find_in_prefix(std::vector<LeftBehind>& left) const {
     };
     const auto database =
         database_.is_within(prefix_place_) ? std::optional(database_.below(prefix_place_)) : std::nullopt;
-    const dev_t device = prefix.stat(RootPath())->status.st_dev;
+    const auto is_taken = [&](const RootPath& path) {
+        return std::any_of(taken.begin(), taken.end(), [&](const RootPath& one) {
+            return one.is_within(prefix_place_) && path.is_within(one.below(prefix_place_));
+        });
+    };
     prefix.walk([&](const Entry& entry) {
         const std::string& path = entry.path.str();
         // etc is own_configuration()'s, var find_data()'s.
-        if ((database && entry.path == *database) || path == "/pkgdb.refcount" || path == "/var")
+        if ((database && entry.path == *database) || path == "/pkgdb.refcount" || path == "/var" ||
+            is_taken(entry.path))
             return false;
         const auto package = listed.find(path);
         if (package == listed.end()) {
@@ -258,12 +264,15 @@ void ForeignRoot::find_in_prefix(std::vector<LeftBehind>& left) const {
             if (entry.path.is_within(RootPath::parse("/etc")) || is_made_anew(entry.path))
                 return true;
             if (entry.is_directory()) {
-                if (entry.status.st_dev != device) {
+                if (base::is_mount_point(prefix, entry.path)) {
                     left.push_back(
                         {shown(entry.path), "is a mount point", "see --mount in pkgjail-install(8)"});
                     return false;
                 }
-                if (directories.count(path) != 0)
+                const bool is_on_the_way = std::any_of(taken.begin(), taken.end(), [&](const RootPath& one) {
+                    return one.is_within(prefix_place_) && one.below(prefix_place_).is_within(entry.path);
+                });
+                if (directories.count(path) != 0 || is_on_the_way)
                     return true;
                 if (holds_anything(prefix, entry.path) && entry.path.name() != "__pycache__")
                     left.push_back({shown(entry.path), "belongs to no package",
@@ -308,18 +317,43 @@ void ForeignRoot::find_data(const RootPath& path, const std::vector<RootPath>& t
             find_data(path.entry(name), taken, depth - 1, left);
         return;
     }
-    if (!there->is_directory() || holds_anything(tree_, path))
+    if (!there->is_directory())
+        left.push_back({path.str(),
+                        there->is_symlink()
+                            ? fmt::format("is a symbolic link to {}", base::printable(there->link_target))
+                            : std::string("is no data path of the recipe"),
+                        there->is_symlink() ? "look where it leads, and copy what you need"
+                                            : "copy it into the jail's data"});
+    else if (holds_anything(tree_, path))
         left.push_back({path.str(), "is no data path of the recipe",
                         fmt::format("take it with --data {}=PATH", base::printable(path.str()))});
 }
 
+/// What is in a directory of the system's, each by itself.
+void ForeignRoot::find_in_directory(const RootPath& directory, const std::set<std::string>& without,
+                                    const std::set<std::string>& deeper, const std::vector<RootPath>& taken,
+                                    std::vector<LeftBehind>& left) const {
+    const auto there = look(directory);
+    if (!there)
+        return;
+    if (!there->is_directory()) {
+        find_data(directory, taken, 0, left);
+        return;
+    }
+    for (const std::string& name : tree_.list(directory)) {
+        const RootPath path = directory.entry(name);
+        if (without.count(name) == 0 && !prefix_place_.is_within(path))
+            find_data(path, taken, deeper.count(name) != 0 ? 1 : 0, left);
+    }
+}
+
 void ForeignRoot::find_rest(const std::vector<RootPath>& taken, std::vector<LeftBehind>& left) const {
     left.insert(left.end(), unread_.begin(), unread_.end());
-    find_in_prefix(left);
+    find_in_prefix(taken, left);
     static const std::set<std::string> of_the_base = {
-        "bin",   "boot", "dev",  "kern", "lib",        "lib32",  "lib64",   "libx32", "libexec", "mnt",
-        "media", "proc", "run",  "sbin", "rescue",     "stand",  "sys",     "tmp",    "etc",     "var",
-        "usr",   "home", "root", "opt",  "lost+found", "netbsd", "altroot", "shipid"};
+        "bin",  "boot", "dev",  "kern",   "lib",        "lib32",  "lib64",   "libx32", "libexec",
+        "proc", "run",  "sbin", "rescue", "stand",      "sys",    "tmp",     "etc",    "var",
+        "usr",  "home", "root", "opt",    "lost+found", "netbsd", "altroot", "shipid"};
     static const std::set<std::string> of_usr = {"bin",     "sbin",    "lib",   "lib32", "lib64",   "libx32",
                                                  "libexec", "share",   "games", "mdec",  "include", "tests",
                                                  "X11R7",   "libdata", "lkm",   "obj",   "src",     "tmp"};
@@ -327,26 +361,23 @@ void ForeignRoot::find_rest(const std::vector<RootPath>& taken, std::vector<Left
     static const std::set<std::string> passing = {"run", "tmp", "cache", "lock", "empty", "obj"};
     const auto each = [&](const RootPath& directory, const std::set<std::string>& without,
                           const std::set<std::string>& deeper) {
-        const auto there = look(directory);
-        if (!there || !there->is_directory())
-            return;
-        for (const std::string& name : tree_.list(directory)) {
-            const RootPath path = directory.entry(name);
-            if (without.count(name) == 0 && !prefix_place_.is_within(path))
-                find_data(path, taken, deeper.count(name) != 0 ? 1 : 0, left);
-        }
+        find_in_directory(directory, without, deeper, taken, left);
     };
-    // A prefix alone may have a /var of its own.
-    each(RootPath::parse("/var"), passing, deep);
+    // Packages may have been built to keep their data below the prefix; a prefix alone has only that.
+    each(prefix_place_ / "var", passing, deep);
     if (!is_root())
         return;
+    each(RootPath::parse("/var"), passing, deep);
     each(RootPath(), of_the_base, {});
     each(RootPath::parse("/usr"), of_usr, {});
     each(RootPath::parse("/opt"), {}, {});
     each(RootPath::parse("/home"), {}, {});
     each(RootPath::parse("/root"), {}, {});
     const RootPath etc = RootPath::parse("/etc");
-    if (const auto there = look(etc); there && there->is_directory()) {
+    const auto there = look(etc);
+    if (there && !there->is_directory()) {
+        find_data(etc, taken, 0, left);
+    } else if (there) {
         std::string names;
         for (const std::string& name : tree_.list(etc))
             names += (names.empty() ? "" : ", ") + base::printable(name);

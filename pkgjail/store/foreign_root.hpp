@@ -26,6 +26,9 @@ struct LeftBehind {
     std::string remedy; ///< what to do about it; may be empty
 };
 
+/// Whether anything but directories is in there, or something is mounted.
+bool holds_anything(const base::Tree& tree, const base::RootPath& path);
+
 class ForeignRoot {
   public:
     /// Reads the package database: PREFIX/pkgdb or PREFIX/.pkgdb of `prefix_here` and of the prefixes that
@@ -42,6 +45,8 @@ class ForeignRoot {
     /// Whether there is a root around the prefix, with /etc and /var of its own.
     bool is_root() const { return !prefix_place_.is_root(); }
     const base::RootPath& database() const { return database_; }
+    /// What is there; nullopt also for what lies behind a symbolic link.
+    std::optional<base::Entry> look(const base::RootPath& path) const;
 
     /// What is in PREFIX/etc and in no package: neither listed by one, nor equal to a file of one, such as
     /// the example that it was made from. Paths below PREFIX/etc. What cannot be taken is added to `left`.
@@ -55,9 +60,11 @@ class ForeignRoot {
     void find_database(const std::string& prefix_here);
     void read_packages();
     std::optional<ForeignPackage> read_package(const std::string& name, std::string& prefix);
-    std::optional<base::Entry> look(const base::RootPath& path) const;
     bool is_package_content(const base::Entry& entry) const;
-    void find_in_prefix(std::vector<LeftBehind>& left) const;
+    void find_in_prefix(const std::vector<base::RootPath>& taken, std::vector<LeftBehind>& left) const;
+    void find_in_directory(const base::RootPath& directory, const std::set<std::string>& without,
+                           const std::set<std::string>& deeper, const std::vector<base::RootPath>& taken,
+                           std::vector<LeftBehind>& left) const;
     void find_data(const base::RootPath& path, const std::vector<base::RootPath>& taken, int depth,
                    std::vector<LeftBehind>& left) const;
 

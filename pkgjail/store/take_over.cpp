@@ -1,17 +1,17 @@
 #include "pkgjail/store/take_over.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <utility>
 
 #include <unistd.h>
 
 #include <fmt/core.h>
 
-#include "pkgjail/base/attributes.hpp"
+#include "pkgjail/base/bare_copy.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
-#include "pkgjail/store/accounts.hpp"
+#include "pkgjail/base/mounts.hpp"
+#include "pkgjail/store/foreign_owners.hpp"
 
 namespace pkgjail::store {
 
@@ -23,65 +23,6 @@ using base::RootPath;
 using base::Tree;
 
 namespace {
-
-std::map<std::uint32_t, std::string> names_of(const Tree& tree, bool groups, std::vector<LeftBehind>& left) {
-    std::map<std::uint32_t, std::string> names;
-    const RootPath file = RootPath::parse(groups ? "/etc/group" : "/etc/passwd");
-    try {
-        if (tree.exists(file))
-            for (const auto& [name, number] : account_numbers_in(tree, groups))
-                names.emplace(number, name);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::corrupt)
-            throw;
-        left.push_back({file.str(), "cannot be read: " + error.cause(), "see who owns the files taken over"});
-    }
-    return names;
-}
-
-/// Whose a file becomes.
-class Owners {
-  public:
-    Owners(const ForeignRoot& from, const Tree& config, std::vector<LeftBehind>& left) : left_(left) {
-        // A prefix alone was used with the host's accounts.
-        const Tree there = from.is_root() ? from.tree().open_tree(RootPath()) : Tree::open("/");
-        for (const bool groups : {false, true}) {
-            const auto here = account_numbers_in(config, groups);
-            for (const auto& [number, name] : names_of(there, groups, left)) {
-                names_[groups].emplace(number, name);
-                if (const auto known = here.find(name); known != here.end())
-                    numbers_[groups].emplace(number, known->second);
-            }
-        }
-    }
-
-    Owner here(const struct stat& status, Owner otherwise) {
-        return {number(false, status.st_uid, otherwise.uid), number(true, status.st_gid, otherwise.gid)};
-    }
-
-  private:
-    std::uint32_t number(bool group, std::uint32_t there, std::uint32_t otherwise) {
-        if (there == 0)
-            return 0;
-        if (const auto known = numbers_[group].find(there); known != numbers_[group].end())
-            return known->second;
-        if (told_[group].insert(there).second) {
-            const auto name = names_[group].find(there);
-            left_.push_back(
-                {name == names_[group].end() ? std::to_string(there) : name->second,
-                 fmt::format("is a {} that the jail has not; its files belong to the {} of {} now",
-                             group ? "group" : "user", group ? "group" : "user",
-                             "the directory or file whose place they take"),
-                 ""});
-        }
-        return otherwise;
-    }
-
-    std::vector<LeftBehind>& left_;
-    std::map<std::uint32_t, std::string> names_[2]; ///< there; of users, of groups
-    std::map<std::uint32_t, std::uint32_t> numbers_[2];
-    std::set<std::uint32_t> told_[2];
-};
 
 Owner owner_of(const Entry& entry) {
     return {entry.status.st_uid, entry.status.st_gid};
@@ -95,31 +36,60 @@ bool same_file(const Tree& a, const Entry& in_a, const Tree& b, const Entry& in_
            in_a.status.st_size <= longest && a.read(in_a.path, longest) == b.read(in_b.path, longest);
 }
 
-/// One of the trees that something is taken from, and where it goes.
+bool is_access_list(const std::string& attribute) {
+    return attribute.starts_with("system.") && attribute.find("acl") != std::string::npos;
+}
+
+/// What the owning group may itself, as bits of a mode, by Linux' form of an access list (posix_acl_xattr.h:
+/// 4 bytes of version, then entries of a tag and permissions of 2 bytes each and an id of 4, little-endian).
+unsigned group_of_list(const std::string& list) {
+    constexpr unsigned owning_group = 4;
+    const auto at = [&](std::size_t place) { return static_cast<unsigned char>(list[place]); };
+    for (std::size_t place = 4; place + 8 <= list.size(); place += 8)
+        if ((at(place) | at(place + 1) << 8u) == owning_group)
+            return (at(place + 2) & 7u) << 3u;
+    return 0;
+}
+
+/// Where there is an access list the group's bits of a mode are the list's mask: without the list the owning
+/// group would have what was given to others. Of lists of other forms nothing is known: it has nothing then.
+unsigned mode_without_list(unsigned mode, const base::Attributes& lost) {
+    for (const auto& [name, value] : lost)
+        if (name == "system.posix_acl_access")
+            mode &= ~070u | group_of_list(value);
+        else if (is_access_list(name) && name != "system.posix_acl_default")
+            mode &= ~070u;
+    return mode;
+}
+
+/// One of the trees that something is taken from, and where it goes. Without a target it only tells.
 class Mover {
   public:
-    Mover(const Tree& from, const RootPath& shown, const Tree& to, Owners& owners,
+    Mover(const Tree& from, const RootPath& shown, const Tree* to, ForeignOwners* owners,
           std::vector<LeftBehind>& left)
         : from_(from), shown_(shown), to_(to), owners_(owners), left_(left) {}
 
     /// A file, a link or a directory without what is in it, to the same path; its parent is there.
     void move(const Entry& entry, Owner otherwise) {
-        if (!entry.is_directory() && to_.exists(entry.path))
-            to_.remove_all(entry.path);
-        if (!entry.path.is_root())
-            from_.copy_entry(entry, to_);
-        if (entry.is_file() || entry.is_directory())
-            strip(entry);
-        if (::geteuid() == 0)
-            to_.set_owner(entry.path, owners_.here(entry.status, otherwise));
+        if (to_ != nullptr && !entry.is_directory() && to_->exists(entry.path))
+            to_->remove_all(entry.path);
+        // What counts is the file that was read: whoever has the directory may put another one in its place
+        // at any time, for example one that is root's and nobody else may read.
+        const base::BareCopy copy = base::copy_bare(from_, entry, to_);
+        const bool is_root = ::geteuid() == 0;
+        if (to_ != nullptr && is_root)
+            to_->set_owner(entry.path, owners_->here(copy.status, otherwise));
         if (entry.is_symlink())
             return;
-        // A change of owner clears some bits; a directory's set-group-id says who owns what is made in it.
+        const unsigned had = copy.status.st_mode & 07777u;
+        const unsigned listless = mode_without_list(had, copy.left_out);
+        tell_lost(entry.path, copy.left_out, had, listless);
+        // A directory's set-group-id says who owns what is made in it.
         const unsigned kept = entry.is_directory() ? 07777u : 01777u;
-        if ((entry.permissions() & ~kept) != 0)
-            tell(entry.path,
-                 fmt::format("was set-id (mode {:04o}), and is not any more", entry.permissions()));
-        to_.set_permissions(entry.path, entry.permissions() & kept);
+        if ((had & ~kept) != 0)
+            tell(entry.path, fmt::format("was set-id (mode {:04o}), and is not any more", had));
+        if (to_ != nullptr)
+            to_->set_permissions(entry.path, listless & kept);
     }
 
     void tell(const RootPath& path, const std::string& why, const std::string& remedy = {}) {
@@ -132,24 +102,25 @@ class Mover {
     }
 
   private:
-    void strip(const Entry& entry) {
-        const Tree below =
-            entry.is_directory() ? to_.open_tree(entry.path) : to_.open_tree(entry.path.parent());
-        const base::Fd file = entry.is_directory() ? base::Fd() : to_.open_regular(entry.path);
-        const base::Fd& node = entry.is_directory() ? below.fd() : file;
-        for (const auto& [name, value] : base::read_attributes(node, to_.show(entry.path))) {
-            if (!name.starts_with("system.posix_acl_") && name != "security.capability")
-                continue;
-            base::remove_attribute(node, name, to_.show(entry.path));
-            tell(entry.path, name == "security.capability" ? "had capabilities, and has none any more"
-                                                           : "had an access list, and has none any more");
+    void tell_lost(const RootPath& path, const base::Attributes& lost, unsigned had, unsigned has) {
+        bool list_told = false;
+        for (const auto& [name, value] : lost) {
+            if (name == "security.capability")
+                tell(path, "had capabilities, and has none any more");
+            else if (!is_access_list(name))
+                tell(path, fmt::format("had the attribute {}, and has it no more", name));
+            else if (!std::exchange(list_told, true))
+                tell(path, had == has ? std::string("had an access list, and has none any more")
+                                      : fmt::format("had an access list, and has none any more (mode {:04o} "
+                                                    "with it, {:04o} without)",
+                                                    had, has));
         }
     }
 
     const Tree& from_;
     RootPath shown_;
-    const Tree& to_;
-    Owners& owners_;
+    const Tree* to_;
+    ForeignOwners* owners_;
     std::vector<LeftBehind>& left_;
 };
 
@@ -227,7 +198,7 @@ std::optional<Tree> data_there(const ForeignRoot& from, const DataMove& move) {
     return from.tree().open_tree(move.from);
 }
 
-void check_room(const ForeignRoot& from, const TakeOver& what, const Tree& data) {
+void check_room(const ForeignRoot& from, const TakeOver& what, const base::HostPath& where) {
     std::uint64_t needed = 0;
     for (const DataMove& move : what.data)
         if (const auto there = data_there(from, move))
@@ -235,33 +206,58 @@ void check_room(const ForeignRoot& from, const TakeOver& what, const Tree& data)
                 needed += entry.is_file() ? static_cast<std::uint64_t>(entry.status.st_blocks) * 512 : 0;
                 return true;
             });
-    const std::uint64_t free = base::free_bytes(data.name());
+    const std::uint64_t free = base::free_bytes(where);
     if (needed > free)
-        throw Error(ErrorKind::system, data.name(),
+        throw Error(ErrorKind::system, where.string(),
                     fmt::format("{} bytes are free, and the data to be taken over need {}", free, needed),
                     "make room, or choose another state directory with --state");
 }
 
-Taken take_data(const DataMove& move, const Tree& from, const Tree& data, Owners& owners,
-                std::vector<LeftBehind>& left) {
+/// Where other data go that is below a move's own target, as paths below it.
+std::vector<std::pair<RootPath, RootPath>> places_of_others(const TakeOver& what, const DataMove& move) {
+    std::vector<std::pair<RootPath, RootPath>> places; // there, and where it comes from
+    for (const DataMove& other : what.data)
+        if (other.to != move.to && other.to.is_within(move.to))
+            places.emplace_back(other.to.below(move.to), other.from);
+    return places;
+}
+
+/// One data path with all that is in it. Without `data` it is only told what would become of it.
+Taken take_data(const TakeOver& what, const DataMove& move, const Tree& from, const Tree* data,
+                ForeignOwners* owners, std::vector<LeftBehind>& left) {
     Taken taken = of_data(move);
-    data.make_directories(move.to);
-    const Tree to = data.open_tree(move.to);
-    const Owner owner = owner_of(*to.stat(RootPath()));
-    Mover mover(from, move.from, to, owners, left);
-    const Entry top = *from.stat(RootPath());
-    mover.move(top, owner);
+    std::optional<Tree> to;
+    Owner owner;
+    if (data != nullptr) {
+        data->make_directories(move.to);
+        to = data->open_tree(move.to);
+        owner = owner_of(*to->stat(RootPath()));
+    }
+    Mover mover(from, move.from, to ? &*to : nullptr, owners, left);
+    mover.move(*from.stat(RootPath()), owner);
+    const auto others = places_of_others(what, move);
     from.walk([&](const Entry& entry) {
+        for (const auto& [place, source] : others) {
+            const bool is_it = entry.path == place;
+            if (!is_it && (entry.is_directory() || !place.is_within(entry.path)))
+                continue;
+            const bool is_told = mover.shown(entry.path) != source.str() &&
+                                 (!entry.is_directory() || holds_anything(from, entry.path));
+            if (is_told)
+                mover.tell(entry.path, fmt::format("gives way to {}, which goes to {}", source.str(),
+                                                   move.to.str() + place.str()));
+            return false;
+        }
         if (!entry.is_directory() && !entry.is_file() && !entry.is_symlink()) {
             mover.tell(entry.path, "is a FIFO, a socket or a device");
             return true;
         }
-        const auto there = to.stat(entry.path);
+        const auto there = to ? to->stat(entry.path) : std::nullopt;
         if (there && there->is_directory() != entry.is_directory())
-            to.remove_all(entry.path);
+            to->remove_all(entry.path);
         mover.move(entry, owner);
         count(entry, taken);
-        if (entry.is_directory() && entry.status.st_dev != top.status.st_dev)
+        if (entry.is_directory() && base::is_mount_point(from, entry.path))
             mover.tell(entry.path, "is a mount point", "copy what is in it yourself");
         return true;
     });
@@ -270,41 +266,44 @@ Taken take_data(const DataMove& move, const Tree& from, const Tree& data, Owners
 
 } // namespace
 
-std::vector<Taken> measure(const ForeignRoot& from, const TakeOver& what) {
+std::vector<Taken> measure(const ForeignRoot& from, const TakeOver& what, const base::HostPath& where,
+                           std::vector<LeftBehind>& left) {
+    check_room(from, what, where);
     std::vector<Taken> all;
-    for (const Entry& entry : what.configuration)
-        all.push_back(of_configuration(from, what, entry));
-    for (const DataMove& move : what.data)
-        if (const auto there = data_there(from, move)) {
-            Taken taken = of_data(move);
-            there->walk([&](const Entry& entry) {
-                count(entry, taken);
-                return true;
-            });
-            all.push_back(std::move(taken));
+    if (!what.configuration.empty()) {
+        const RootPath top = from.prefix_place() / "etc";
+        const Tree etc_there = from.tree().open_tree(top);
+        Mover mover(etc_there, top, nullptr, nullptr, left);
+        for (const Entry& entry : what.configuration) {
+            mover.move(entry, {});
+            all.push_back(of_configuration(from, what, entry));
         }
+    }
+    for (const DataMove& move : what.data)
+        if (const auto there = data_there(from, move))
+            all.push_back(take_data(what, move, *there, nullptr, nullptr, left));
     return all;
 }
 
 std::vector<Taken> take_over(const ForeignRoot& from, const TakeOver& what, const Tree& config,
                              const Tree& data, std::vector<LeftBehind>& left) {
-    check_room(from, what, data);
+    check_room(from, what, data.name());
     std::vector<Taken> all;
-    Owners owners(from, config, left);
+    ForeignOwners owners(from, config, left);
     if (!what.configuration.empty()) {
         const RootPath top = from.prefix_place() / "etc";
         const RootPath target = RootPath::parse(what.prefix) / "etc";
         config.make_directories(target);
         const Tree etc_there = from.tree().open_tree(top);
         const Tree etc = config.open_tree(target);
-        Mover mover(etc_there, top, etc, owners, left);
+        Mover mover(etc_there, top, &etc, &owners, left);
         for (const Entry& entry : what.configuration)
             if (take_file(mover, etc_there, entry, etc))
                 all.push_back(of_configuration(from, what, entry));
     }
     for (const DataMove& move : what.data)
         if (const auto there = data_there(from, move))
-            all.push_back(take_data(move, *there, data, owners, left));
+            all.push_back(take_data(what, move, *there, &data, &owners, left));
     return all;
 }
 

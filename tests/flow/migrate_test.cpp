@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "flow/flow.hpp"
@@ -258,8 +259,8 @@ TEST_CASE("an import from a directory says what is wrong with a request", "[flow
                 names);
     check_fails(
         chroot.host(), {"import", "--from", "dir", root, "site", "--data", "/var/db/web=/usr/pkg/x"}, 64,
-        "pkgjail: import: --data: found \"/usr/pkg/x\", allowed: a path below /var, /home or /root, or a "
-        "data path of the recipe\n"
+        "pkgjail: import: --data: found \"/usr/pkg/x\", allowed: a path below /var (not /var/run), /home or "
+        "/root, or a data path of the recipe\n"
         "hint: --data /var/db/web=/var/web\n",
         names);
     chroot.host().write_config("recipes.d/lib.recipe",
@@ -339,4 +340,137 @@ TEST_CASE("the state directory is not copied into itself", "[flow][migrate]") {
                 "itself\n"
                 "hint: name the directories below it that are data, each with --data\n",
                 {{"ROOT", root.string()}});
+}
+
+TEST_CASE("a name in a directory or a ship never becomes a file of the current directory",
+          "[flow][migrate]") {
+    const Chroot chroot;
+    test::TempDir ship;
+    add(chroot.prefix(), package("evil.tgz-1"), false);
+    for (const fs::path& here : {chroot.root(), ship.path()})
+        test::write_bytes(here / "evil.tgz", test::package_bytes(package("evil-1.0")));
+    write(ship / "site.conf", "shipname=site\npackages=evil.tgz\n");
+    const auto import_in = [&](const fs::path& here, const std::string& more) {
+        return test::run_in_shell(chroot.host(),
+                                  "cd " + here.string() + " && pkgjail import --no-start --from " + more);
+    };
+
+    const CommandResult directory = import_in(chroot.root(), "dir . site");
+    const CommandResult from_ship = import_in(ship.path(), "sailor site.conf");
+    const CommandResult replaced = import_in(chroot.root(), "dir . site --replace evil.tgz=./evil.tgz");
+
+    CHECK(directory.status == 5);
+    CHECK_THAT(directory.err, ContainsSubstring("evil.tgz"));
+    CHECK_THAT(directory.err, ContainsSubstring("--replace NAME=PATTERN"));
+    CHECK(from_ship.status == 5);
+    CHECK(replaced.status == 5);
+    CHECK(chroot.host().run({"list", "--json"}).json()["jails"].empty());
+}
+
+TEST_CASE("a name that would be a pattern is told, and asks for nothing", "[flow][migrate]") {
+    const Chroot chroot;
+    for (const char* name : {"{lib,other}-1", "[a-z]*-1", "other<3-1"})
+        add(chroot.prefix(), package(name), false);
+
+    const CommandResult result = chroot.import({"--json", "-n"});
+    const CommandResult replaced = chroot.import({"--json", "-n", "--replace", "{lib,other}=other"});
+
+    INFO(result.err << replaced.err);
+    REQUIRE(result.status == 0);
+    CHECK(left(result) == "[a-z]*-1: has a name that no package is asked for by\n"
+                          "other<3-1: has a name that no package is asked for by\n"
+                          "{lib,other}-1: has a name that no package is asked for by\n"
+                          "/etc: is the system's there, and the jail has its own: passwd\n");
+    CHECK_THAT(result.json()["packages"].dump(), !ContainsSubstring("other-2.0"));
+    CHECK_THAT(replaced.json()["packages"].dump(), ContainsSubstring("other-2.0"));
+}
+
+TEST_CASE("data that go to a place within the recipe's data are there in the end", "[flow][migrate]") {
+    const Chroot chroot;
+    write(chroot.root() / "srv/uploads/file", "kept");
+    write(chroot.root() / "srv/old/file", "old");
+    write(chroot.root() / "var/db/web/old/file", "of the recipe's data");
+    fs::create_directory_symlink("/srv/uploads", chroot.root() / "var/db/web/uploads");
+    fs::create_directory_symlink("/srv/uploads", chroot.root() / "var/db/web/way");
+    const std::vector<std::string> data = {"--json",
+                                           "--data",
+                                           "/srv/uploads=/var/db/web/uploads",
+                                           "--data",
+                                           "/srv/old=/var/db/web/old",
+                                           "--data",
+                                           "/srv/old=/var/db/web/way/old"};
+    std::vector<std::string> dry_run = data;
+    dry_run.push_back("-n");
+
+    const CommandResult dry = chroot.import(dry_run);
+    const CommandResult result = chroot.import(data);
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    const fs::path there = chroot.jail() / "data/var/db/web";
+    CHECK(text_of(there / "rows") == "1 2 3\n");
+    CHECK(!fs::is_symlink(there / "uploads"));
+    CHECK(text_of(there / "uploads/file") == "kept");
+    CHECK(text_of(there / "old/file") == "old");
+    CHECK(text_of(there / "way/old/file") == "old");
+    CHECK(left(result) == "/etc: is the system's there, and the jail has its own: passwd\n"
+                          "/var/db/web/old: gives way to /srv/old, which goes to /var/db/web/old\n"
+                          "/var/db/web/uploads: gives way to /srv/uploads, which goes to "
+                          "/var/db/web/uploads\n"
+                          "/var/db/web/way: gives way to /srv/old, which goes to /var/db/web/way/old\n");
+    CHECK(left(dry) == left(result));
+    CHECK(taken(dry) == taken(result));
+    check_fails(chroot.host(),
+                {"import", "--from", "dir", chroot.root().string(), "other", "--data",
+                 "/srv/uploads=/var/www", "--data", "/srv/old=/var/www"},
+                64,
+                "pkgjail: import: --data: /var/www is given twice\n"
+                "hint: one directory goes to one place\n");
+}
+
+TEST_CASE("without its access list a file's group has no more than the list gave it", "[flow][migrate]") {
+    const Chroot chroot;
+    const fs::path data = chroot.root() / "var/db/web/list";
+    const fs::path configuration = chroot.prefix() / "etc/list.conf";
+    // user::rw-, user:12345:rw-, group::---, mask::rw-, other::---, and with group::r--
+    std::string list("\2\0\0\0"
+                     "\1\0\6\0\377\377\377\377"
+                     "\2\0\6\0\x39\x30\0\0"
+                     "\4\0\0\0\377\377\377\377"
+                     "\x10\0\6\0\377\377\377\377"
+                     "\x20\0\0\0\377\377\377\377",
+                     44);
+    for (const fs::path& file : {data, configuration}) {
+        write(file, "x");
+        REQUIRE(::chmod(file.c_str(), 0600) == 0);
+        if (::setxattr(file.c_str(), "system.posix_acl_access", list.data(), list.size(), 0) != 0) {
+            WARN("no access lists on this file system");
+            return;
+        }
+        list[22] = 4;
+    }
+    REQUIRE(::setxattr(data.c_str(), "user.note", "n", 1, 0) == 0);
+
+    const CommandResult dry = chroot.import({"--json", "-n"});
+    const CommandResult result = chroot.import({"--json"});
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(left(result) ==
+          "/etc: is the system's there, and the jail has its own: passwd\n"
+          "/usr/pkg/etc/list.conf: had an access list, and has none any more (mode 0660 with it, 0640 "
+          "without)\n"
+          "/var/db/web/list: had an access list, and has none any more (mode 0660 with it, 0600 without)\n");
+    CHECK(left(dry) == left(result));
+    const auto mode_of = [](const fs::path& file) {
+        struct stat status {};
+        REQUIRE(::stat(file.c_str(), &status) == 0);
+        return status.st_mode & 07777u;
+    };
+    const fs::path copy = chroot.jail() / "data/var/db/web/list";
+    CHECK(mode_of(copy) == 0600);
+    CHECK(mode_of(chroot.config() / "list.conf") == 0640);
+    char value[8] = {};
+    CHECK(::getxattr(copy.c_str(), "system.posix_acl_access", value, sizeof value) < 0);
+    CHECK(::getxattr(copy.c_str(), "user.note", value, sizeof value) == 1);
 }

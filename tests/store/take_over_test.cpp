@@ -1,0 +1,131 @@
+// What is taken over from a directory that somebody else may change meanwhile.
+#include <filesystem>
+#include <fstream>
+
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "pkgjail/base/attributes.hpp"
+#include "pkgjail/base/bare_copy.hpp"
+#include "pkgjail/store/take_over.hpp"
+#include "support/catch.hpp"
+#include "support/package_writer.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace pkgjail;
+using base::RootPath;
+using base::Tree;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A root with one package, one file of configuration and one of data, and a jail's empty directories.
+class Foreign {
+  public:
+    Foreign() {
+        write("root/usr/pkg/pkgdb/web-1.0/+CONTENTS", "@name web-1.0\n@cwd /usr/pkg\n");
+        write("root/usr/pkg/etc/web.conf", "level = 1\n");
+        write("root/var/db/web/rows", "1 2 3\n");
+        write("config/etc/passwd", "root:x:0:0::/:/bin/sh\nwww:x:80:80::/:/bin/sh\n");
+        write("config/etc/group", "root:x:0:\nwww:x:80:\n");
+        write("root/etc/passwd", "alias:x:1080:1080::/:/bin/sh\nwww:x:1080:1080::/:/bin/sh\n");
+        write("root/etc/group", "alias:x:1080:\nwww:x:1080:\n");
+        fs::create_directories(path("data"));
+        what.prefix = "/usr/pkg";
+        what.data = {{RootPath::parse("/var/db/web"), RootPath::parse("/var/db/web")}};
+    }
+
+    fs::path path(const std::string& below) const { return directory_ / below; }
+    void write(const std::string& below, const std::string& text) const {
+        fs::create_directories(path(below).parent_path());
+        std::ofstream(path(below)) << text;
+    }
+    void take(const store::ForeignRoot& from) {
+        taken = store::take_over(from, what, Tree::open(path("config")), Tree::open(path("data")), left);
+    }
+
+    store::TakeOver what;
+    std::vector<store::Taken> taken;
+    std::vector<store::LeftBehind> left;
+
+  private:
+    test::TempDir directory_;
+};
+
+struct stat status_of(const fs::path& file) {
+    struct stat status {};
+    REQUIRE(::lstat(file.c_str(), &status) == 0);
+    return status;
+}
+
+} // namespace
+
+TEST_CASE("a file that was swapped since it was listed has its own owner and mode", "[store][migrate]") {
+    Foreign foreign;
+    const store::ForeignRoot from(foreign.path("root"), "/usr/pkg");
+    foreign.what.configuration = from.own_configuration(foreign.left);
+    REQUIRE(foreign.what.configuration.size() == 1);
+    if (::geteuid() == 0)
+        REQUIRE(::chown(foreign.path("root/usr/pkg/etc/web.conf").c_str(), 1080, 1080) == 0);
+    // Somebody renames root's file, which he may not read, to the name of his own.
+    foreign.write("root/usr/pkg/etc/secret", "secret");
+    REQUIRE(::chmod(foreign.path("root/usr/pkg/etc/secret").c_str(), 04600) == 0);
+    fs::rename(foreign.path("root/usr/pkg/etc/secret"), foreign.path("root/usr/pkg/etc/web.conf"));
+
+    foreign.take(from);
+
+    const struct stat copy = status_of(foreign.path("config/usr/pkg/etc/web.conf"));
+    CHECK((copy.st_mode & 07777u) == 0600);
+    if (::geteuid() == 0)
+        CHECK(copy.st_uid == 0);
+    REQUIRE(foreign.left.size() == 1);
+    CHECK(foreign.left[0].why == "was set-id (mode 4600), and is not any more");
+}
+
+TEST_CASE("of several names of a number the one that the jail has counts", "[store][migrate]") {
+    Foreign foreign;
+    if (::geteuid() != 0) {
+        WARN("only root can give files away");
+        return;
+    }
+    REQUIRE(::chown(foreign.path("root/var/db/web/rows").c_str(), 1080, 1080) == 0);
+
+    foreign.take(store::ForeignRoot(foreign.path("root"), "/usr/pkg"));
+
+    CHECK(status_of(foreign.path("data/var/db/web/rows")).st_uid == 80);
+    CHECK(status_of(foreign.path("data/var/db/web/rows")).st_gid == 80);
+    CHECK(foreign.left.empty());
+}
+
+TEST_CASE("a bare copy has content, times and notes, and no rights", "[store][migrate]") {
+    Foreign foreign;
+    const Tree root = Tree::open(foreign.path("root")), data = Tree::open(foreign.path("data"));
+    const fs::path file = foreign.path("root/file");
+    foreign.write("root/file", "x");
+    REQUIRE(::chmod(file.c_str(), 06755) == 0);
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::hours(1000));
+    const bool has_notes = ::setxattr(file.c_str(), "user.note", "n", 1, 0) == 0;
+    // As setcap(8) writes "cap_net_raw+ep".
+    const std::string capability("\1\0\0\2\0\40\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+    const bool has_capability =
+        ::setxattr(file.c_str(), "security.capability", capability.data(), capability.size(), 0) == 0;
+
+    const base::BareCopy copy = base::copy_bare(root, *root.stat(RootPath::parse("/file")), &data);
+
+    CHECK((copy.status.st_mode & 07777u) == 06755);
+    CHECK(copy.left_out.count("security.capability") == (has_capability ? 1 : 0));
+    const struct stat there = status_of(foreign.path("data/file"));
+    CHECK((there.st_mode & 07777u) == 0600);
+    CHECK(there.st_mtime == status_of(file).st_mtime);
+    const auto attributes = base::read_attributes(data.open_regular(RootPath::parse("/file")), "file");
+    CHECK(attributes == (has_notes ? base::Attributes{{"user.note", "n"}} : base::Attributes{}));
+    // A directory that is another one by now is not taken for the one that was listed.
+    fs::create_directory(foreign.path("root/one"));
+    const base::Entry listed = *root.stat(RootPath::parse("/one"));
+    fs::create_directory(foreign.path("root/other"));
+    fs::remove(foreign.path("root/one"));
+    fs::rename(foreign.path("root/other"), foreign.path("root/one"));
+    CHECK_THROWS_WITH(base::copy_bare(root, listed, &data),
+                      ContainsSubstring("is another directory than a moment ago"));
+}
