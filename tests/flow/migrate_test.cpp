@@ -109,6 +109,14 @@ std::string left(const CommandResult& result) {
     return text;
 }
 
+std::string remedy(const CommandResult& result, const std::string& path) {
+    const nlohmann::json document = result.json();
+    for (const auto& one : document["left"])
+        if (one["path"] == path)
+            return one["remedy"].get<std::string>();
+    return "not told";
+}
+
 } // namespace
 
 TEST_CASE("a root made by hand becomes a jail with its packages, changes and data", "[flow][migrate]") {
@@ -139,6 +147,11 @@ TEST_CASE("a root made by hand becomes a jail with its packages, changes and dat
 
 TEST_CASE("a dry run of an import from a directory tells the same and makes nothing", "[flow][migrate]") {
     const Chroot chroot;
+    REQUIRE(::mkfifo((chroot.root() / "var/db/web/fifo").c_str(), 0600) == 0);
+    REQUIRE(::mkfifo((chroot.prefix() / "etc/fifo").c_str(), 0600) == 0);
+    write(chroot.root() / "var/db/web/program", "x");
+    REQUIRE(::chmod((chroot.root() / "var/db/web/program").c_str(), 04755) == 0);
+    REQUIRE(::chmod((chroot.prefix() / "etc/more/web.conf").c_str(), 02644) == 0);
     const std::string before = test::listing(chroot.host().state());
 
     const CommandResult dry = chroot.import({"--json", "-n"});
@@ -148,6 +161,12 @@ TEST_CASE("a dry run of an import from a directory tells the same and makes noth
     const CommandResult real = chroot.import({"--json"});
     CHECK(taken(dry) == taken(real));
     CHECK(left(dry) == left(real));
+    CHECK(dry.json()["taken"] == real.json()["taken"]);
+    CHECK(left(dry) == "/usr/pkg/etc/fifo: is no file\n"
+                       "/etc: is the system's there, and the jail has its own: passwd\n"
+                       "/usr/pkg/etc/more/web.conf: was set-id (mode 2644), and is not any more\n"
+                       "/var/db/web/fifo: is a FIFO, a socket or a device\n"
+                       "/var/db/web/program: was set-id (mode 4755), and is not any more\n");
 }
 
 TEST_CASE("nothing of a directory that is imported goes missing without a word", "[flow][migrate]") {
@@ -263,6 +282,21 @@ TEST_CASE("an import from a directory says what is wrong with a request", "[flow
         "/root, or a data path of the recipe\n"
         "hint: --data /var/db/web=/var/web\n",
         names);
+    check_fails(chroot.host(), {"import", "--from", "dir", root, "site", "--data", "/var/db/web=/var/run/x"},
+                64,
+                "pkgjail: import: --data: found \"/var/run/x\", allowed: a path below /var (not /var/run), "
+                "/home or /root, or a data path of the recipe\n"
+                "hint: --data /var/db/web=/var/web\n",
+                names);
+    check_fails(chroot.host(),
+                {"import", "--from", "dir", root, "site", "--data", "/var/db/web/rows=/var/rows"}, 64,
+                "pkgjail: import: ROOT/var/db/web/rows: is no directory\n"
+                "hint: --data takes a directory with all that is in it; copy a file into the jail's data\n",
+                names);
+    check_fails(chroot.host(), {"import", "--from", "dir", root, "site", "--data", "/var/absent"}, 5,
+                "pkgjail: import: ROOT/var/absent: there is no such directory\n"
+                "hint: --data takes a path below the directory that is imported\n",
+                names);
     chroot.host().write_config("recipes.d/lib.recipe",
                                "[recipe]\nsummary = a test\npackage = lib\n[service]\ncommand = /bin/true\n");
     fs::remove(chroot.prefix() / "pkgdb/lib-1.0/+INSTALLED_INFO");
@@ -473,4 +507,97 @@ TEST_CASE("without its access list a file's group has no more than the list gave
     char value[8] = {};
     CHECK(::getxattr(copy.c_str(), "system.posix_acl_access", value, sizeof value) < 0);
     CHECK(::getxattr(copy.c_str(), "user.note", value, sizeof value) == 1);
+}
+
+TEST_CASE("data below the prefix, and links in place of directories, are told or taken", "[flow][migrate]") {
+    const Chroot chroot;
+    // Built with VARBASE=${PREFIX}/var.
+    fs::remove_all(chroot.root() / "var/db");
+    write(chroot.prefix() / "var/db/web/rows", "of the prefix");
+    write(chroot.prefix() / "var/spool/mail/joe", "x");
+    write(chroot.prefix() / "own/pages/index", "x");
+    write(chroot.prefix() / "own/other", "x");
+    write(chroot.root() / "mnt/disk/file", "x");
+    write(chroot.root() / "var/log/web.log", "line");
+    fs::create_directory_symlink("/srv/home", chroot.root() / "home");
+
+    const CommandResult result = chroot.import({"--json", "--data", "/usr/pkg/own/pages=/var/www"});
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(text_of(chroot.jail() / "data/var/db/web/rows") == "of the prefix");
+    CHECK(text_of(chroot.jail() / "data/var/www/index") == "x");
+    CHECK(left(result) == "/usr/pkg/own/other: belongs to no package\n"
+                          "/usr/pkg/var/spool/mail: is no data path of the recipe\n"
+                          "/var/log/web.log: is no data path of the recipe\n"
+                          "/mnt: is no data path of the recipe\n"
+                          "/home: is a symbolic link to /srv/home\n"
+                          "/etc: is the system's there, and the jail has its own: passwd\n");
+    CHECK(remedy(result, "/mnt") == "take it with --data /mnt=PATH");
+    CHECK(remedy(result, "/var/log/web.log") == "copy it into the jail's data");
+}
+
+TEST_CASE("a link in place of /var or /etc is told, and an import goes on without it", "[flow][migrate]") {
+    const Chroot chroot;
+    fs::remove_all(chroot.root() / "etc");
+    fs::create_directory_symlink("/usr/etc", chroot.root() / "etc");
+    fs::rename(chroot.root() / "var", chroot.root() / "usr/var");
+    fs::create_directory_symlink("usr/var", chroot.root() / "var");
+
+    const CommandResult result = chroot.import({"--json", "--recipe", "web"});
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(taken(result) == "configuration /usr/pkg/etc/more/web.conf /usr/pkg/etc/more/web.conf\n");
+    CHECK_THAT(left(result), ContainsSubstring("/var: is a symbolic link to usr/var\n"));
+    CHECK_THAT(left(result), ContainsSubstring("/etc: is a symbolic link to /usr/etc\n"));
+    CHECK_THAT(left(result), ContainsSubstring("/usr/var: is no data path of the recipe\n"));
+}
+
+TEST_CASE("what is mounted into a directory that is imported is told, of the same file system too",
+          "[flow][migrate]") {
+    const Chroot chroot;
+    if (::geteuid() != 0 || test::run_in_shell(chroot.host(), "unshare -m true").status != 0) {
+        WARN("nothing can be mounted here");
+        return;
+    }
+    write(chroot.root() / "disk/file", "x");
+    const std::vector<std::string> places = {"usr/pkg/etc/more", "usr/pkg/own", "var/db/web/disk",
+                                             "srv/deep/disk"};
+    std::string mounts;
+    for (const std::string& place : places) {
+        fs::create_directories(chroot.root() / place);
+        mounts += " && mount --bind disk " + place;
+    }
+    const std::string script = "cd " + chroot.root().string() + " && unshare -m sh -c 'true" + mounts +
+                               " && exec \"$PKGJAIL\" --state \"$STATE\" --config \"$ETC\" import --json "
+                               "--no-start --from dir . site";
+
+    const CommandResult dry = test::run_in_shell(chroot.host(), script + " -n'");
+    const CommandResult result = test::run_in_shell(chroot.host(), script + "'");
+
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(left(result) == "/usr/pkg/etc/more: is a mount point\n"
+                          "/usr/pkg/own: is a mount point\n"
+                          "/disk: is no data path of the recipe\n"
+                          "/srv: is no data path of the recipe\n"
+                          "/etc: is the system's there, and the jail has its own: passwd\n"
+                          "/var/db/web/disk: is a mount point\n");
+    CHECK(left(dry) == left(result));
+    CHECK(fs::is_empty(chroot.jail() / "data/var/db/web/disk"));
+}
+
+TEST_CASE("a recipe is chosen by what is installed, not by what was replaced", "[flow][migrate]") {
+    const Chroot chroot;
+    chroot.host().write_config(
+        "recipes.d/other.recipe",
+        "[recipe]\nsummary = a test\npackage = other\n[service]\ncommand = /bin/true\n");
+    for (const char* wish : {"other", "other-2.0", "other>=1", "{other,absent}>=1"}) {
+        INFO(wish);
+        const CommandResult result = chroot.import({"-n", "--json", "--replace", std::string("web=") + wish});
+        INFO(result.err);
+        REQUIRE(result.status == 0);
+        CHECK(result.json()["recipe"] == "other");
+    }
 }
