@@ -1,7 +1,11 @@
 // What is taken over from a directory that somebody else may change meanwhile.
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include <fcntl.h>
+#include <stdio.h> // renameat2
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -52,6 +56,11 @@ class Foreign {
   private:
     test::TempDir directory_;
 };
+
+std::string text_of(const fs::path& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
+}
 
 struct stat status_of(const fs::path& file) {
     struct stat status {};
@@ -128,4 +137,77 @@ TEST_CASE("a bare copy has content, times and notes, and no rights", "[store][mi
     fs::rename(foreign.path("root/other"), foreign.path("root/one"));
     CHECK_THROWS_WITH(base::copy_bare(root, listed, &data),
                       ContainsSubstring("is another directory than a moment ago"));
+}
+
+TEST_CASE("whoever changes a directory while it is taken over gets nobody's file", "[store][migrate]") {
+    Foreign foreign;
+    const fs::path web = foreign.path("root/var/db/web"), aside = foreign.path("aside");
+    foreign.write("outside/secret", "outside");
+    foreign.write("aside/open", "open");
+    foreign.write("aside/closed", "closed");
+    REQUIRE(::chmod((aside / "closed").c_str(), 0600) == 0);
+    fs::create_symlink(foreign.path("outside/secret"), aside / "link");
+    REQUIRE(::mkfifo((aside / "fifo").c_str(), 0600) == 0);
+    fs::create_directory_symlink(foreign.path("outside"), aside / "linked");
+    fs::create_directory(aside / "directory");
+    foreign.write("aside/directory/secret", "open");
+    foreign.write("aside/private/secret", "private");
+    REQUIRE(::chmod((aside / "private").c_str(), 0700) == 0);
+    fs::create_directory(web / "public");
+    foreign.write("root/var/db/web/public/secret", "open");
+    std::atomic<bool> stop{false};
+    std::atomic<int> swaps{0};
+    std::thread hostile([&] {
+        const auto pass = [&](const char* name) {
+            ::rename((aside / name).c_str(), (web / "way").c_str());
+            ::rename((web / "way").c_str(), (aside / name).c_str());
+        };
+        for (; !stop; ++swaps) {
+            // There is always something of this name.
+            for (const char* name : {"open", "closed", "open", "link", "closed", "fifo"}) {
+                ::unlink((aside / "next").c_str());
+                ::linkat(AT_FDCWD, (aside / name).c_str(), AT_FDCWD, (aside / "next").c_str(), 0);
+                ::rename((aside / "next").c_str(), (web / "file").c_str());
+            }
+            pass("directory");
+            pass("linked");
+#ifdef RENAME_EXCHANGE
+            for (int times = 0; times < 2; ++times) // away, and back
+                ::renameat2(AT_FDCWD, (aside / "private").c_str(), AT_FDCWD, (web / "public").c_str(),
+                            RENAME_EXCHANGE);
+#endif
+        }
+    });
+    int whole = 0;
+    int seen = 0;
+    for (int i = 0; i < 400 || (swaps < 400 && i < 4000); ++i) {
+        fs::remove_all(foreign.path("data"));
+        fs::create_directories(foreign.path("data"));
+        try {
+            foreign.take(store::ForeignRoot(foreign.path("root"), "/usr/pkg"));
+            ++whole;
+        } catch (const base::Error& error) {
+            CHECK((error.kind() == base::ErrorKind::corrupt || error.kind() == base::ErrorKind::busy ||
+                   error.kind() == base::ErrorKind::not_found || error.kind() == base::ErrorKind::system));
+        }
+        const fs::path taken = foreign.path("data/var/db/web");
+        if (!fs::exists(taken))
+            continue;
+        for (const auto& entry : fs::recursive_directory_iterator(taken)) {
+            if (!fs::is_regular_file(entry.symlink_status()))
+                continue;
+            const std::string text = text_of(entry.path());
+            CHECK(text != "outside");
+            if (text == "private")
+                CHECK((status_of(entry.path().parent_path()).st_mode & 077u) == 0);
+            if (text == "closed")
+                CHECK((status_of(entry.path()).st_mode & 077u) == 0);
+            seen += entry.path().filename() == "file" ? 1 : 0;
+        }
+    }
+    stop = true;
+    hostile.join();
+    INFO(swaps << " swaps, " << whole << " whole, " << seen << " times a file");
+    CHECK(whole > 0);
+    CHECK(text_of(foreign.path("outside/secret")) == "outside");
 }
