@@ -1,8 +1,10 @@
 #include "pkgjail/store/take_over.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
@@ -75,7 +77,9 @@ class Mover {
             to_->remove_all(entry.path);
         // What counts is the file that was read: whoever has the directory may put another one in its place
         // at any time, for example one that is root's and nobody else may read.
-        const base::BareCopy copy = base::copy_bare(from_, entry, to_);
+        const base::BareCopy copy = copy_of(entry);
+        if (entry.is_directory())
+            way_.push_back({entry.path, copy.status.st_dev, copy.status.st_ino});
         const bool is_root = ::geteuid() == 0;
         if (to_ != nullptr && is_root)
             to_->set_owner(entry.path, owners_->here(copy.status, otherwise));
@@ -102,6 +106,37 @@ class Mover {
     }
 
   private:
+    struct Directory {
+        RootPath path;
+        dev_t device;
+        ino_t inode;
+    };
+
+    /// What is in a directory is read by way of the very directory that was taken: one that was closed to
+    /// others, put into the place of an open one, would be open in the jail.
+    base::BareCopy copy_of(const Entry& entry) {
+        const RootPath parent = entry.path.parent();
+        while (!way_.empty() && !parent.is_within(way_.back().path))
+            way_.pop_back();
+        if (entry.path.is_root())
+            return base::copy_bare(from_, entry, to_);
+        const Tree there = from_.open_tree(parent);
+        const RootPath name = RootPath().entry(entry.path.name());
+        const auto now = there.stat(name);
+        struct stat status {};
+        if (::fstat(there.fd().get(), &status) != 0)
+            throw base::system_error(errno, there.name(), "fstat");
+        const bool is_taken_one = way_.empty() || way_.back().path != parent ||
+                                  (status.st_dev == way_.back().device && status.st_ino == way_.back().inode);
+        if (!is_taken_one || !now || (now->status.st_mode & S_IFMT) != (entry.status.st_mode & S_IFMT))
+            throw Error(ErrorKind::busy, from_.show(is_taken_one ? entry.path : parent),
+                        "changes while it is read", "stop what runs there, and import it again");
+        if (to_ == nullptr)
+            return base::copy_bare(there, *now, nullptr);
+        const Tree target = to_->open_tree(parent);
+        return base::copy_bare(there, *now, &target);
+    }
+
     void tell_lost(const RootPath& path, const base::Attributes& lost, unsigned had, unsigned has) {
         bool list_told = false;
         for (const auto& [name, value] : lost) {
@@ -122,6 +157,7 @@ class Mover {
     const Tree* to_;
     ForeignOwners* owners_;
     std::vector<LeftBehind>& left_;
+    std::vector<Directory> way_; ///< those that were taken, from the top down to where we are
 };
 
 /// The directories on the way to `path` that the target lacks, as the source has them. False, and told, where

@@ -151,10 +151,11 @@ TEST_CASE("whoever changes a directory while it is taken over gets nobody's file
     fs::create_directory_symlink(foreign.path("outside"), aside / "linked");
     fs::create_directory(aside / "directory");
     foreign.write("aside/directory/secret", "open");
-    foreign.write("aside/private/secret", "private");
+    for (int i = 0; i < 40; ++i) {
+        foreign.write("aside/private/secret" + std::to_string(i), "private");
+        foreign.write("root/var/db/web/public/secret" + std::to_string(i), "open");
+    }
     REQUIRE(::chmod((aside / "private").c_str(), 0700) == 0);
-    fs::create_directory(web / "public");
-    foreign.write("root/var/db/web/public/secret", "open");
     std::atomic<bool> stop{false};
     std::atomic<int> swaps{0};
     std::thread hostile([&] {
@@ -172,7 +173,7 @@ TEST_CASE("whoever changes a directory while it is taken over gets nobody's file
             pass("directory");
             pass("linked");
 #ifdef RENAME_EXCHANGE
-            for (int times = 0; times < 2; ++times) // away, and back
+            for (int times = 0; times < 2; ++times) // in, and out again
                 ::renameat2(AT_FDCWD, (aside / "private").c_str(), AT_FDCWD, (web / "public").c_str(),
                             RENAME_EXCHANGE);
 #endif
