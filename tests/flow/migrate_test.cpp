@@ -374,6 +374,12 @@ TEST_CASE("the state directory is not copied into itself", "[flow][migrate]") {
                 "itself\n"
                 "hint: name the directories below it that are data, each with --data\n",
                 {{"ROOT", root.string()}});
+    // Nor by another way to the same place.
+    fs::create_directory_symlink(directory.path(), directory / "link");
+    const CommandResult other_way = host.run(
+        {"import", "--from", "dir", (directory / "link/root").string(), "site", "-n", "--data", "/var/own"});
+    CHECK(other_way.status == 64);
+    CHECK_THAT(other_way.err, ContainsSubstring("holds the state directory"));
 }
 
 TEST_CASE("a name in a directory or a ship never becomes a file of the current directory",

@@ -14,6 +14,7 @@
 #include "pkgjail/base/bare_copy.hpp"
 #include "pkgjail/store/take_over.hpp"
 #include "support/catch.hpp"
+#include "support/loop_mount.hpp"
 #include "support/package_writer.hpp"
 #include "support/temp_dir.hpp"
 
@@ -105,6 +106,19 @@ TEST_CASE("of several names of a number the one that the jail has counts", "[sto
     CHECK(status_of(foreign.path("data/var/db/web/rows")).st_uid == 80);
     CHECK(status_of(foreign.path("data/var/db/web/rows")).st_gid == 80);
     CHECK(foreign.left.empty());
+}
+
+TEST_CASE("data that have no room are told beforehand", "[store][migrate]") {
+    Foreign foreign;
+    foreign.write("root/var/db/web/large", std::string(3u << 20, 'x'));
+    const store::ForeignRoot from(foreign.path("root"), "/usr/pkg");
+    const auto small = test::LoopMount::make("tmpfs", 1);
+    if (!small)
+        return;
+
+    CHECK_THROWS_WITH(store::measure(from, foreign.what, small->top(), foreign.left),
+                      ContainsSubstring("bytes are free, and the data to be taken over need"));
+    CHECK(store::measure(from, foreign.what, foreign.path("data"), foreign.left).size() == 1);
 }
 
 TEST_CASE("a bare copy has content, times and notes, and no rights", "[store][migrate]") {
