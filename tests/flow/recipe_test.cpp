@@ -116,6 +116,31 @@ TEST_CASE("every shipped recipe passes recipe check as far as it can be looked i
     CHECK_THAT(result.out, ContainsSubstring("nginx: good\n") && ContainsSubstring("service: good\n"));
 }
 
+TEST_CASE("every shipped recipe asks for packages by the names that pkgsrc gives them", "[flow][recipe]") {
+    // As pkgsrc had them for NetBSD 10 in 2026.
+    std::vector<test::PackageSpec> packages;
+    for (const char* const pkgname :
+         {"apache-2.4.66", "dovecot-2.3.21.1", "gitea-1.23.8nb5", "haproxy-3.3.1", "lighttpd-1.4.82nb1",
+          "mariadb-client-10.11.14", "mariadb-server-10.11.14", "memcached-1.6.39", "mosquitto-2.0.22",
+          "nginx-1.22.1nb2", "node_exporter-1.10.2nb1", "nsd-4.13.0", "php83-fpm-8.3.29nb12",
+          "postfix-3.10.7", "postgresql16-client-16.11", "postgresql16-server-16.11", "prometheus-2.55.1nb8",
+          "redis-7.0.15nb1", "unbound-1.24.2"})
+        packages.push_back(test::package(pkgname));
+    const test::Shop shop(packages);
+    REQUIRE(shop.host().run({"update"}).status == 0);
+
+    const CommandResult result = shop.host().run({"recipe", "check"});
+
+    INFO(result.out << result.err);
+    CHECK(result.status == 0);
+    CHECK_THAT(result.out + result.err, !ContainsSubstring("packages were not looked for"));
+    for (const char* const name : {"gitea", "postfix", "postgresql", "php-fpm"})
+        CHECK_THAT(result.out, ContainsSubstring(std::string(name) + ": good\n"));
+    shop.offer({test::package("gitea-1.23.8nb5")});
+    REQUIRE(shop.host().run({"update"}).status == 0);
+    CHECK_THAT(shop.host().run({"recipe", "check", "postfix"}).out, !ContainsSubstring("good"));
+}
+
 TEST_CASE("a package without a recipe but with an rc.d script is told of, and makes one", "[flow][recipe]") {
     test::PackageSpec thing = test::package("thing-1.0");
     thing.files.push_back({"share/examples/rc.d/thing",
