@@ -8,7 +8,6 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/mounts.hpp"
-#include "pkgjail/base/printable.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/pkgname.hpp"
 

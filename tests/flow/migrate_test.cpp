@@ -251,6 +251,12 @@ TEST_CASE("packages that are not offered end an import, unless others are named"
     REQUIRE(none.status == 0);
     CHECK_THAT(left(none), ContainsSubstring("old-3.0: is not installed, as --replace says"));
     CHECK(chroot.import({"--replace", "absent=web"}).status == 5);
+    // Whichever of them it is.
+    add(chroot.prefix(), package("zold-3.0"), false);
+    const CommandResult last = chroot.host().run(
+        {"import", "--from", "dir", chroot.root().string(), "last", "-n", "--replace", "old="});
+    CHECK(last.status == 5);
+    CHECK_THAT(last.err, ContainsSubstring("--replace NAME=PATTERN"));
 }
 
 TEST_CASE("an import from a directory says what is wrong with a request", "[flow][migrate]") {
