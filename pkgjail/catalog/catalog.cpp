@@ -136,6 +136,12 @@ void Catalog::settle() {
         throw base::system_error(errno, database_.name(), "fsync");
 }
 
+bool Catalog::is_settled() {
+    Statement statement(database_, "PRAGMA journal_mode");
+    auto use = statement.use();
+    return use.next() && use.text(0) == "delete";
+}
+
 std::vector<std::string> Catalog::check() {
     std::vector<std::string> findings;
     const ReadTransaction one_state(database_);

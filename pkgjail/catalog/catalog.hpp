@@ -36,6 +36,8 @@ class Catalog {
     void copy_to(const base::HostPath& file);
     /// One file without -wal and -shm beside it, synced, for who has it alone and is about to move it.
     void settle();
+    /// Whether settle() was the last that was done to it: all of it is in the one file.
+    bool is_settled();
     int schema_version();
     /// PRAGMA integrity_check, foreign_key_check, and our own rules; a line for each finding.
     std::vector<std::string> check();

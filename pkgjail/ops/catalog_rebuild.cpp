@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -59,6 +60,9 @@ bool directory_exists(const base::HostPath& path) {
         "state directory, then run this again");
 }
 
+/// Of the files that are one catalog.
+constexpr const char* suffixes[] = {"", "-wal", "-shm", "-journal"};
+
 class Rebuild {
   public:
     explicit Rebuild(const Context& context) : context_(context), layout_(context.layout) {}
@@ -77,8 +81,11 @@ class Rebuild {
         read_old_catalog();
         if (context_.dry_run)
             return counted();
-        if (continues_) // what stands nowhere else is not what a new attempt begins with removing
+        if (continues_) { // what stands nowhere else is not what a new attempt begins with removing
+            put_aside();  // the rest of the old one, such as a -wal, which SQLite would read into this one
             base::rename_durably(layout_.catalog_staging(), layout_.catalog());
+            base::step("rebuild.continued");
+        }
         fill(); // what a failure leaves of it, and SQLite beside it, the next changing command sweeps away
         base::step("rebuild.filled");
         put_aside();
@@ -250,7 +257,8 @@ class Rebuild {
         try {
             catalog::Catalog old =
                 catalog::Catalog::open_read_only(was_cut ? layout_.catalog_staging() : layout_.catalog());
-            if (was_cut && catalog::Images(old).all().empty() && !images_.empty())
+            if (was_cut &&
+                !old.is_settled()) // and so was never found sound, and the old one not moved for it
                 throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
             continues_ = was_cut;
             trusts_ = catalog::RepositoryTrusts(old).all();
@@ -261,6 +269,8 @@ class Rebuild {
                     found->second.jail.operation = jail.operation;
             }
         } catch (const Error& error) {
+            if (error.kind() == ErrorKind::configuration && !was_cut)
+                throw; // of another schema, and readable: its own hint says what to do first
             note(fmt::format("forgotten with the old catalog ({}): which signed indexes and keys were taken "
                              "back, so that the next update takes any that is signed now; and what a killed "
                              "command had not finished",
@@ -288,6 +298,7 @@ class Rebuild {
         for (const catalog::RepositoryTrust& trust : trusts_)
             catalog::RepositoryTrusts(made).remember(trust);
         transaction.commit();
+        base::step("rebuild.committed");
 
         std::vector<std::string> findings = made.check();
         for (std::string& line : missing_from_disk(context_, made))
@@ -354,9 +365,13 @@ class Rebuild {
             if (c != '-' && c != ':')
                 digits += c;
         base::HostPath aside = layout_.catalog_aside(digits);
-        for (int number = 2; base::exists(aside); ++number)
+        const auto is_taken = [](const base::HostPath& name) {
+            return std::any_of(std::begin(suffixes), std::end(suffixes),
+                               [&](const char* suffix) { return base::exists(name.string() + suffix); });
+        };
+        for (int number = 2; is_taken(aside); ++number)
             aside = layout_.catalog_aside(fmt::format("{}-{}", digits, number));
-        for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
+        for (const char* suffix : suffixes) {
             if (!base::exists(old.string() + suffix))
                 continue;
             base::rename_durably(old.string() + suffix, aside.string() + suffix);

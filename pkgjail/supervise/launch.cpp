@@ -388,12 +388,12 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     }
     if (answer == "ok")
         return true;
-    // One that is only slow reads the file when it comes to it, and file and kernel are to say the same.
+    // One that is only slow does nothing for whoever has gone, unless it has begun with it.
+    write_former();
     if (!answer && supervisor_lock_is_held(run_directory))
         throw Error(ErrorKind::busy, service.spec.jail,
                     "its supervisor does not answer, and may still put the limits in force",
                     "try again: the same command settles it");
-    write_former();
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
         throw Error(ErrorKind::denied, service.spec.jail, answer->substr(error.size()),

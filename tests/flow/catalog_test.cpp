@@ -277,6 +277,70 @@ TEST_CASE("a rebuild killed or failing at any step can be run again", "[flow][ca
         }
 }
 
+TEST_CASE("a rebuild that was cut before it had looked at what it made costs no jail",
+          "[flow][catalog][rebuild][crash]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto precious = lives.jail().jail_directory() / "data/var/precious";
+    std::ofstream(precious) << "kept";
+    const std::string known = knowledge(host);
+    remove_catalog(host);
+    const auto cut = [&](const char* variable, const char* step) {
+        return host.run({"catalog", "rebuild"}, {{variable, step}}).status;
+    };
+
+    CHECK(cut("PKGJAIL_STOP_AT", "rebuild.committed") == 128 + 9);
+    CHECK(cut("PKGJAIL_FAIL_AT", "rebuild.committed") == 1);
+    CHECK(cut("PKGJAIL_STOP_AT", "rebuild.committed") == 128 + 9);
+    CHECK(host.run({"update"}).status == 65);
+    well(host, {"catalog", "rebuild"});
+
+    CHECK(knowledge(host) == known);
+    CHECK(std::filesystem::exists(precious));
+    test::check_sound(host);
+}
+
+TEST_CASE("the WAL of the old catalog is not read into a rebuilt one", "[flow][catalog][rebuild][crash]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto wal = host.state() / "catalog.sqlite-wal";
+    const std::string known = knowledge(host);
+    for (const char* const variable : {"PKGJAIL_STOP_AT", "PKGJAIL_FAIL_AT"}) {
+        INFO(variable);
+        // Its frames are in the WAL alone.
+        REQUIRE(
+            host.run({"limits", "other", "processes=9"}, {{"PKGJAIL_STOP_AT", "limits.committed"}}).status ==
+            128 + 9);
+        REQUIRE(std::filesystem::file_size(wal) > 0);
+        CHECK(host.run({"catalog", "rebuild"}, {{"PKGJAIL_STOP_AT", "rebuild.moved"}}).status == 128 + 9);
+        REQUIRE(std::filesystem::exists(wal));
+
+        CHECK(host.run({"catalog", "rebuild"}, {{variable, "rebuild.continued"}}).status != 0);
+
+        CHECK((!std::filesystem::exists(wal) || std::filesystem::file_size(wal) == 0));
+        well(host, {"catalog", "rebuild"});
+        test::check_sound(host);
+        well(host, {"limits", "other", "processes=7"});
+        CHECK(knowledge(host) == known);
+    }
+}
+
+TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so",
+          "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto version = [&](int number) {
+        catalog::Database database(host.state() / "catalog.sqlite", catalog::Database::Mode::read_write,
+                                   std::chrono::seconds(5));
+        database.execute(("PRAGMA user_version = " + std::to_string(number)).c_str());
+    };
+    version(9999);
+    const CommandResult refused = host.run({"catalog", "rebuild"});
+    INFO(refused.err);
+    CHECK(refused.status == 78);
+    CHECK(names_in(host.state()).find("catalog.sqlite.") == std::string::npos); // nothing was put aside
+}
+
 TEST_CASE("account numbers are had again from images and from jails", "[flow][catalog][rebuild]") {
     const Lives lives;
     const Host& host = lives.host();

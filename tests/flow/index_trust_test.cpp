@@ -386,7 +386,7 @@ TEST_CASE("a publisher takes a key back by a signed index, for ever", "[flow][tr
     for (const char* const step : {"rebuild.filled", "rebuild.moved", "rebuild.aside", "rebuild.placed"}) {
         INFO(step);
         CHECK(shop.host().run({"catalog", "rebuild"}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
-        if (std::string(step) == "rebuild.aside") // and a second one as well
+        if (std::string(step) != "rebuild.placed") // and a second one as well
             CHECK(shop.host().run({"catalog", "rebuild"}, {{"PKGJAIL_FAIL_AT", "rebuild.filled"}}).status ==
                   1);
         REQUIRE(shop.host().run({"catalog", "rebuild"}).status == 0);

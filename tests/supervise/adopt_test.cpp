@@ -178,7 +178,7 @@ TEST_CASE("a supervisor that is too busy to answer is not taken for an old one",
     CHECK(busy.asked() == "version\n");
 }
 
-TEST_CASE("limits that a supervisor was told of and did not answer to stay for it to find",
+TEST_CASE("limits that a supervisor did not answer to are not left for it to find",
           "[supervise][control][limits]") {
     const auto memory_after = [](const std::string& answer) {
         Recorded told({{"version", "ok 1 2"}, {"2 limits", answer}});
@@ -196,7 +196,7 @@ TEST_CASE("limits that a supervisor was told of and did not answer to stay for i
         return fmt::format("{} ({})", limits.wanted.at(jail::LimitKind::memory).value, said);
     };
 
-    CHECK(memory_after(silence) == "32 (its supervisor does not answer, and may still put the limits in "
+    CHECK(memory_after(silence) == "64 (its supervisor does not answer, and may still put the limits in "
                                    "force; try again: the same command settles it)");
     CHECK(memory_after("ok") == "32 (none)");
     CHECK(memory_after("error it uses more").starts_with("64 (it uses more; "));
