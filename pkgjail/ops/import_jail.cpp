@@ -13,6 +13,7 @@
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/format/byte_source.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/ops/equal_files.hpp"
 #include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/make_image.hpp"
@@ -241,15 +242,9 @@ class Import {
         result_.image_reused = catalog::Images(session_.catalog()).find(image.id).has_value();
         if (result_.image_reused)
             return;
-        catalog::Images images(session_.catalog());
+        EqualFiles equal(session_);
         staging.finish(manifest, text, record_of(image, accounts_),
-                       [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {
-                           const auto known = images.find_equal(entry);
-                           if (!known)
-                               return std::nullopt;
-                           return context_.layout.image(known->image_id) /
-                                  RootPath::parse(known->path).relative();
-                       });
+                       [&](const jail::ManifestEntry& entry) { return equal.find(entry); });
     }
 
     store::Renumbering numbers_here(const Tree& seed_config) {

@@ -19,6 +19,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/equal_files.hpp"
 #include "pkgjail/ops/libraries.hpp"
 #include "pkgjail/ops/package_trust.hpp"
 #include "pkgjail/ops/records.hpp"
@@ -465,7 +466,6 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     request.record = record_of(made.image, request.accounts);
     context.reporter.doing("build an image of " + jail::counted(request.packages.size(), "package"));
     std::unique_ptr<confine::Driver> driver; // only where a script has to run
-    catalog::Images images(session.catalog());
     store::BuildHooks hooks;
     hooks.scripts = [&](const store::RootParts& parts, const base::HostPath& skeleton) {
         ScriptJailOptions options;
@@ -479,20 +479,13 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         driver = confine::open_driver(context.layout.state(), context.config.runtime);
         return make_script_jail(*driver, options, parts, skeleton);
     };
-    std::optional<catalog::ReadTransaction> looking; // one for all files, instead of one for each
-    hooks.equal_file = [&](const jail::ManifestEntry& entry) -> std::optional<base::HostPath> {
-        if (!looking)
-            looking.emplace(session.catalog().database());
-        const auto known = images.find_equal(entry);
-        if (!known)
-            return std::nullopt;
-        return context.layout.image(known->image_id) / base::RootPath::parse(known->path).relative();
-    };
+    std::optional<EqualFiles> equal(std::in_place, session);
+    hooks.equal_file = [&](const jail::ManifestEntry& entry) { return equal->find(entry); };
     hooks.progress = [&](const store::BuildProgress& p) {
         context.reporter.progress("unpack " + p.pkgname, p.bytes_done, p.bytes_total);
     };
     store::BuiltImage built = store::build_image(context.layout, request, hooks);
-    looking.reset();
+    equal.reset();
     made.image.id = built.id;
     made.image.size_bytes = built.manifest.total_bytes();
     made.image.file_count = built.manifest.entries.size();

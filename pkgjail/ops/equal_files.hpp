@@ -1,0 +1,35 @@
+// Files that another image has already, for whoever is about to keep one.
+#pragma once
+
+#include <optional>
+
+#include "pkgjail/base/path.hpp"
+#include "pkgjail/catalog/images.hpp"
+#include "pkgjail/jail/manifest.hpp"
+#include "pkgjail/ops/session.hpp"
+
+namespace pkgjail::ops {
+
+/// One look at the catalog for all of them, which ends with this object: it is to be gone before anything is
+/// written to the catalog.
+class EqualFiles {
+  public:
+    explicit EqualFiles(Session& session) : session_(session), images_(session.catalog()) {}
+    /// nullopt: no image has such a file.
+    std::optional<base::HostPath> find(const jail::ManifestEntry& entry) {
+        if (!looking_)
+            looking_.emplace(session_.catalog().database());
+        const auto known = images_.find_equal(entry);
+        if (!known)
+            return std::nullopt;
+        return session_.context().layout.image(known->image_id) /
+               base::RootPath::parse(known->path).relative();
+    }
+
+  private:
+    Session& session_;
+    catalog::Images images_;
+    std::optional<catalog::ReadTransaction> looking_;
+};
+
+} // namespace pkgjail::ops
