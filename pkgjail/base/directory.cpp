@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/retry.hpp"
