@@ -120,9 +120,10 @@ class IndexParser {
         const std::size_t blank = text.find(' ');
         SignedIndex::Signature signature;
         signature.key_id = key_id(text.substr(0, blank));
+        if (blank == std::string_view::npos || blank + 1 == text.size())
+            fail("a signature is expected behind the id of its key");
         try {
-            signature.bytes = from_base64(
-                blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1), "signature");
+            signature.bytes = from_base64(text.substr(blank + 1), "signature");
         } catch (const base::Error& error) {
             fail(fmt::format("the signature {}", error.cause()));
         }

@@ -183,6 +183,9 @@ TEST_CASE("a signed index has exactly one form", "[format][signature][hostile]")
     CHECK_THAT(with("aaaa", "AAAA"), ContainsSubstring("line 6: 64 lower-case hexadecimal digits"));
     CHECK_THAT(with("0123456789abcdef", "0123456789abcde"), ContainsSubstring("line 8: the id of a key"));
     CHECK_THAT(with("signature: ", "signature:"), ContainsSubstring("line 9: \"signature: \" is expected"));
+    for (const char* nothing : {"", " "})
+        CHECK(refusal([&] { SignedIndex::parse(good + "signature: 0123456789abcdef" + nothing + "\n"); }) ==
+              "pkg_summary.sig line 10: a signature is expected behind the id of its key");
     CHECK_THAT(refusal([&] { SignedIndex::parse(good + "more: x\n"); }), ContainsSubstring("line 10: "));
     CHECK_THAT(refusal([&] { SignedIndex::parse(good.substr(0, good.size() - 1)); }),
                ContainsSubstring("does not end in a newline"));
