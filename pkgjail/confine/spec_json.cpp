@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/whole_json.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -160,7 +161,7 @@ std::string to_json(const JailSpec& spec) {
 
 JailSpec spec_from_json(std::string_view text) {
     try {
-        const Json json = Json::parse(text);
+        const Json json = base::parse_whole_json<Json>(text);
         if (const int found = json.at("format").get<int>(); found != format_number)
             throw damaged("format " + std::to_string(found) + ", this pkgjail reads format " +
                           std::to_string(format_number));

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/whole_json.hpp"
 
 namespace pkgjail::ops {
 
@@ -24,7 +25,7 @@ std::string text_of(const Json& record) {
 template <class Read>
 auto parse(std::string_view text, const std::string& name, std::string_view schema, Read&& read) {
     try {
-        const Json record = Json::parse(text);
+        const Json record = base::parse_whole_json<Json>(text);
         const std::string found = record.at("schema");
         if (found != schema)
             throw Error(ErrorKind::corrupt, name,

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/whole_json.hpp"
 
 namespace pkgjail::supervise {
 
@@ -29,7 +30,7 @@ void announce(const base::Error* error) {
 
 std::optional<Announcement> parse_announcement(std::string_view line) {
     try {
-        const Json json = Json::parse(line);
+        const Json json = base::parse_whole_json<Json>(line);
         Announcement announcement;
         if (json.empty())
             return announcement;

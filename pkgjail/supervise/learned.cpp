@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/whole_json.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 
 namespace pkgjail::supervise {
@@ -117,7 +118,7 @@ std::string to_json(const Learned& learned) {
 
 Learned learned_from_json(std::string_view text) {
     try {
-        const Json json = Json::parse(text);
+        const Json json = base::parse_whole_json<Json>(text);
         if (const int found = json.at("format").get<int>(); found != format_number)
             throw damaged("is of format " + std::to_string(found) + ", this pkgjail reads format " +
                           std::to_string(format_number));

@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/whole_json.hpp"
 
 namespace pkgjail::supervise {
 
@@ -168,7 +169,7 @@ std::string to_json(const SupervisedService& service) {
 
 SupervisedService service_from_json(std::string_view text) {
     try {
-        const Json json = Json::parse(text);
+        const Json json = base::parse_whole_json<Json>(text);
         if (const int found = json.at("format").get<int>(); found != format_number)
             throw Error(ErrorKind::corrupt, "service description",
                         "format " + std::to_string(found) + ", this pkgjail reads format " +

@@ -13,6 +13,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/whole_json.hpp"
 
 namespace pkgjail::supervise {
 
@@ -207,7 +208,7 @@ std::string to_json(const RecordedStatus& recorded) {
 
 RecordedStatus status_from_json(std::string_view text) {
     try {
-        const Json json = Json::parse(text);
+        const Json json = base::parse_whole_json<Json>(text);
         if (json.at("format").get<int>() != format_number)
             throw damaged(fmt::format("is of format {}, this pkgjail reads format {}",
                                       json.at("format").get<int>(), format_number));

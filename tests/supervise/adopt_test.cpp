@@ -202,6 +202,14 @@ TEST_CASE("limits that a supervisor did not answer to are not left for it to fin
     CHECK(memory_after("error it uses more").starts_with("64 (it uses more; "));
 }
 
+TEST_CASE("a number that no field can hold is damage, and not another number", "[supervise][control]") {
+    for (const char* number : {"22222222222222222222222222222222222225", "1e300", "0.5", "-1e300"}) {
+        INFO(number);
+        CHECK_THAT(failure([&] { supervise::status_from_json(fmt::format("{{\"format\": {}}}", number)); }),
+                   ContainsSubstring("type must be number"));
+    }
+}
+
 TEST_CASE("a state file of another format is said to be one", "[supervise][control]") {
     CHECK(failure([] { supervise::status_from_json("{\"format\": 2}"); }) ==
           "is of format 2, this pkgjail reads format 1");
