@@ -28,7 +28,8 @@ std::vector<std::string> names_in(const Fd& directory, std::string_view shown_as
 /// mounts have a number of their own.
 bool is_mount_point(const Fd& directory, dev_t device, std::string_view shown_as);
 
-/// The content of a file of this `status` into a fresh one, with its holes; by a reflink where there are such.
+/// The content of a file of this `status` into a fresh one, with its holes; by a reflink where there are
+/// such.
 void copy_bytes(const Fd& from, const Fd& to, const struct stat& status, const std::string& shown);
 struct timespec modification_time(const struct stat& status);
 
