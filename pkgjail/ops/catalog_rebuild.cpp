@@ -60,9 +60,6 @@ bool directory_exists(const base::HostPath& path) {
         "state directory, then run this again");
 }
 
-/// Of the files that are one catalog.
-constexpr const char* suffixes[] = {"", "-wal", "-shm", "-journal"};
-
 class Rebuild {
   public:
     explicit Rebuild(const Context& context) : context_(context), layout_(context.layout) {}
@@ -366,12 +363,12 @@ class Rebuild {
                 digits += c;
         base::HostPath aside = layout_.catalog_aside(digits);
         const auto is_taken = [](const base::HostPath& name) {
-            return std::any_of(std::begin(suffixes), std::end(suffixes),
+            return std::any_of(std::begin(store::catalog_suffixes), std::end(store::catalog_suffixes),
                                [&](const char* suffix) { return base::exists(name.string() + suffix); });
         };
         for (int number = 2; is_taken(aside); ++number)
             aside = layout_.catalog_aside(fmt::format("{}-{}", digits, number));
-        for (const char* suffix : suffixes) {
+        for (const char* suffix : store::catalog_suffixes) {
             if (!base::exists(old.string() + suffix))
                 continue;
             base::rename_durably(old.string() + suffix, aside.string() + suffix);

@@ -141,8 +141,7 @@ RepositoryKey new_key(const Context& context, const std::string& name) {
     const HostPath secret_file = keys_directory(context) / (name + ".key");
     const HostPath public_file = keys_directory(context) / (name + ".pub");
     // Of a command that was cut between the two; nobody has seen its public half.
-    const bool is_half_made = base::exists(secret_file) && !base::exists(public_file) &&
-                              std::filesystem::is_regular_file(std::filesystem::symlink_status(secret_file));
+    const bool is_half_made = base::exists(secret_file) && !base::exists(public_file);
     for (const HostPath& file : {secret_file, public_file})
         if (base::exists(file) && !is_half_made)
             throw Error(ErrorKind::conflict, file.string(), "exists already, and a key is never written over",

@@ -139,7 +139,7 @@ Swept sweep_unplaced_files(const Layout& layout) {
 }
 
 void remove_catalog_staging(const Layout& layout) {
-    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+    for (const char* suffix : catalog_suffixes)
         base::remove_entry(layout.catalog_staging().string() + suffix);
 }
 

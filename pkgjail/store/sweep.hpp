@@ -30,6 +30,9 @@ Swept sweep(const Layout& layout, const Known& known);
 /// the catalog that a rebuild had not finished. Tells only of what could not be removed.
 Swept sweep_unplaced_files(const Layout& layout);
 
+/// What the names of the files end in that are one catalog: its own, and those that SQLite keeps beside it.
+inline constexpr const char* catalog_suffixes[] = {"", "-wal", "-shm", "-journal"};
+
 /// Removes catalog_staging() and what SQLite keeps beside it. Missing is fine.
 void remove_catalog_staging(const Layout& layout);
 
