@@ -36,20 +36,38 @@ int	fk_specific_key(struct fk_domain *, specificdata_key_t *,
 	    specificdata_dtor_t);
 void	fk_specific_key_delete(struct fk_domain *, specificdata_key_t);
 
-/* fake_proc.c */
+/* fake_proc.c; what only the files about processes share is in fake_proc.h */
 void	fk_proc_begin(void);
 void	fk_proc_end(void);
-void	fk_proc_tick(void);
 bool	fk_exithooks_left(void);
+
+/* fake_lwp.c */
 struct lwp *fk_kernel_lwp(void);
 void	fk_lwp_free(struct lwp *);
 void	fk_set_curlwp(struct lwp *);
 struct lwp *fk_curlwp_or_null(void);
 
+/* fake_sched.c */
+void	fk_proc_tick(void);
+
+/* fake_memory.c */
+void	fk_memory_begin(void);
+
+/* fake_vnode.c */
+void	fk_vnode_begin(void);
+void	fk_vnode_end(void);
+struct vnode *fk_vnode(enum vtype, struct vnode *, dev_t);
+
 /* fake_file.c */
-void	fk_file_begin(void);
-void	fk_file_end(void);
 struct filedesc *fk_fd_copy(struct filedesc *);
 void	fk_fd_free(struct filedesc *);
+
+/* fake_device.c */
+bool	fk_device_left(void);
+
+/* fake_sysctl.c */
+void	fk_sysctl_begin(void);
+void	fk_sysctl_end(void);
+bool	fk_sysctl_left(void);
 
 #endif /* !_FAKE_INTERNAL_H_ */
