@@ -82,8 +82,10 @@ Session::Session(const Context& context, std::string verb, std::string target)
         store_lock_ =
             Lock::take(context_.layout.store_lock(), LockMode::shared, context_.layout.state().string(),
                        verb_, std::max(context_.patience, std::chrono::milliseconds(10'000)));
-    if (!catalog_)
+    if (!catalog_) {
+        refuse_lost_catalog(); // whoever had the lock alone may have found it lost, and failed
         catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
+    }
     catalog::Action action;
     action.at = base::to_unix(base::wall_now());
     action.uid = ::getuid();

@@ -247,6 +247,27 @@ TEST_CASE("what a rebuild would lose is refused, and nothing is changed", "[flow
     CHECK_FALSE(std::filesystem::exists(host.state() / "catalog.sqlite"));
 }
 
+TEST_CASE("a catalog that got lost is not made anew beside others at work", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const store::Layout layout(host.state());
+    const std::string before = names_in(layout.jails()) + names_in(layout.images());
+    remove_catalog(host);
+    {
+        const auto held = base::Lock::try_take(layout.store_lock(), base::LockMode::shared, "install");
+        REQUIRE(held);
+
+        const CommandResult result = host.run({"update"});
+
+        CHECK(result.status == 65);
+        CHECK_THAT(result.err, ContainsSubstring("hint: pkgjail catalog rebuild"));
+        CHECK_FALSE(std::filesystem::exists(layout.catalog()));
+    }
+    CHECK(host.run({"update"}).status == 65); // an empty one would have had everything swept
+    CHECK(names_in(layout.jails()) + names_in(layout.images()) == before);
+    well(host, {"catalog", "rebuild"});
+}
+
 TEST_CASE("a rebuild waits for nobody who is at work", "[flow][catalog][rebuild]") {
     const Lives lives;
     const store::Layout layout(lives.host().state());
