@@ -48,9 +48,13 @@ bool is_temporary(const std::string& name) {
     return store::Layout::is_staging(name) || store::Layout::is_trash(name);
 }
 
+/// False only when it is not there, or is something else: what a failing disk hides is not forgotten.
 bool directory_exists(const base::HostPath& path) {
     std::error_code error;
-    return std::filesystem::is_directory(std::filesystem::symlink_status(path, error));
+    const auto status = std::filesystem::symlink_status(path, error);
+    if (status.type() == std::filesystem::file_type::none)
+        throw base::system_error(error.value(), path.string(), "stat");
+    return std::filesystem::is_directory(status);
 }
 
 [[noreturn]] void refuse(const base::HostPath& what, const std::string& cause) {

@@ -247,6 +247,23 @@ TEST_CASE("what a rebuild would lose is refused, and nothing is changed", "[flow
     CHECK_FALSE(std::filesystem::exists(host.state() / "catalog.sqlite"));
 }
 
+TEST_CASE("a configuration that cannot be looked at is not taken for one that is gone",
+          "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto config = lives.jail().jail_directory() / "config";
+    std::filesystem::rename(config, host.state() / "aside");
+    std::filesystem::create_symlink("config", config); // the kernel gives up, as on a failing disk
+
+    const CommandResult result = host.run({"catalog", "rebuild"});
+
+    CHECK(result.status == 1);
+    CHECK_THAT(result.err, ContainsSubstring("symbolic links"));
+    std::filesystem::remove(config);
+    std::filesystem::rename(host.state() / "aside", config);
+    CHECK(well(host, {"catalog", "rebuild", "--json"}).json()["generations"] == 3);
+}
+
 TEST_CASE("a catalog that got lost is not made anew beside others at work", "[flow][catalog]") {
     const Lives lives;
     const Host& host = lives.host();
