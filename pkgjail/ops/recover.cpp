@@ -82,27 +82,36 @@ std::vector<catalog::Jail> noted_jails(Session& session) {
     return noted;
 }
 
-/// A jail of which nothing but its data is left: a destroy was cut, or failed, before its commit.
-void finish_destructions(Session& session) {
+/// If nothing but its data is left of the jail: a destroy was cut, or failed, before its commit.
+void finish_destruction(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
     const base::Tree directories = base::Tree::open(context.layout.jails());
-    for (const catalog::Jail& jail : jails.all()) {
-        // destroy stops a jail for good, and takes none with snapshots: with these its files are lost
-        // otherwise.
-        if (jail.wanted_running || !store::has_only_data(directories, jail.id) ||
-            !catalog::Snapshots(session.catalog()).of_jail(jail.id).empty())
-            continue;
-        const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name), base::LockMode::exclusive,
-                                               "recover " + jail.name);
-        if (!lock || !jails.find_by_id(jail.id) || !store::has_only_data(directories, jail.id))
-            continue; // its command is alive and at work
-        jails.remove(jail.id);
-        store::remove_secrets(context.layout, jail.id);
-        base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
-        context.reporter.warn(fmt::format("jail {}: its interrupted destroy is done; its data is kept in {}",
-                                          jail.name, context.layout.jail_data(jail.id).string()));
-    }
+    // destroy stops a jail for good, and takes none with snapshots: with these its files are lost otherwise.
+    if (jail.wanted_running || !store::has_only_data(directories, jail.id) ||
+        !catalog::Snapshots(session.catalog()).of_jail(jail.id).empty())
+        return;
+    const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name), base::LockMode::exclusive,
+                                           "recover " + jail.name);
+    if (!lock || !jails.find_by_id(jail.id) || !store::has_only_data(directories, jail.id))
+        return; // its command is alive and at work
+    jails.remove(jail.id);
+    store::remove_secrets(context.layout, jail.id);
+    base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
+    context.reporter.warn(fmt::format("jail {}: its interrupted destroy is done; its data is kept in {}",
+                                      jail.name, context.layout.jail_data(jail.id).string()));
+}
+
+void finish_destructions(Session& session) {
+    for (const catalog::Jail& jail : catalog::Jails(session.catalog()).all())
+        try {
+            finish_destruction(session, jail);
+        } catch (const base::Error& error) {
+            session.context().reporter.warn(
+                fmt::format("jail {}: a destroy of it may have been cut, and could not be finished: {}; the "
+                            "next command tries again",
+                            jail.name, error.what()));
+        }
 }
 
 } // namespace

@@ -168,25 +168,37 @@ void Session::sweep_if_alone() {
         locks.insert(context_.layout.jail_lock(jail.name).filename().string());
     for (const catalog::Image& image : images.all())
         locks.insert(context_.layout.image_lock(image.build_key).filename().string());
-    for (const store::Swept& swept :
-         {store::sweep(context_.layout, known), store::sweep_snapshots(context_.layout, known_snapshot),
-          store::sweep_volumes(context_.layout, known_volume), store::sweep_unplaced_files(context_.layout),
-          store::sweep_secrets(context_.layout, known.jail), store::sweep_locks(context_.layout, locks)}) {
-        for (const std::string& removed : swept.removed)
-            context_.reporter.warn("removed what an interrupted command left: " + removed);
-        for (const std::string& failed : swept.failed)
-            context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
-    }
+    // Each is told before the next begins, which may fail.
+    tell(store::sweep(context_.layout, known));
+    tell(store::sweep_snapshots(context_.layout, known_snapshot));
+    tell(store::sweep_volumes(context_.layout, known_volume));
+    tell(store::sweep_unplaced_files(context_.layout));
+    tell(store::sweep_secrets(context_.layout, known.jail));
+    tell(store::sweep_locks(context_.layout, locks));
     const base::Tree directories = base::Tree::open(context_.layout.jails());
     for (const catalog::Jail& jail : all) {
-        if (store::has_only_data(directories, jail.id))
-            continue; // a destroy was cut, which recover_jails() finishes
+        try {
+            if (store::has_only_data(directories, jail.id))
+                continue; // a destroy was cut, which recover_jails() finishes
+        } catch (const Error& error) {
+            context_.reporter.warn(fmt::format("what an interrupted command left of jail {} is not looked "
+                                               "for: {}",
+                                               jail.name, error.what()));
+            continue;
+        }
         sweep_configs(jail);
         renew_record(jail);
     }
     sweep_networks(context_);
     alone->downgrade();
     store_lock_ = std::move(*alone);
+}
+
+void Session::tell(const store::Swept& swept) const {
+    for (const std::string& removed : swept.removed)
+        context_.reporter.warn("removed what an interrupted command left: " + removed);
+    for (const std::string& failed : swept.failed)
+        context_.reporter.warn("what an interrupted command left could not be removed: " + failed);
 }
 
 void Session::sweep_configs(const catalog::Jail& jail) {

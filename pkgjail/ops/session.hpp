@@ -9,6 +9,7 @@
 #include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/ops/context.hpp"
+#include "pkgjail/store/sweep.hpp"
 
 namespace pkgjail::ops {
 
@@ -34,6 +35,7 @@ class Session {
   private:
     void open_unchanged();
     void sweep_if_alone();
+    void tell(const store::Swept& swept) const;
     void sweep_configs(const catalog::Jail& jail);
     /// A command that was killed right after its commit has not written jail.json any more.
     void renew_record(const catalog::Jail& jail);

@@ -197,9 +197,9 @@ void remove_jail_but_data(const Layout& layout, const std::string& jail_id,
 }
 
 bool has_only_data(const Tree& jails, const std::string& name) {
-    const auto entry = jails.stat(RootPath::parse(name));
-    return entry && entry->is_directory() &&
-           jails.list(RootPath::parse(name)) == std::vector<std::string>{"data"};
+    const RootPath jail = RootPath().entry(name); // a directory listing may give any name
+    const auto entry = jails.stat(jail);
+    return entry && entry->is_directory() && jails.list(jail) == std::vector<std::string>{"data"};
 }
 
 void remove_image(const Layout& layout, const std::string& image_id) {

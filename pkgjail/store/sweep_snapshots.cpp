@@ -13,14 +13,22 @@ using base::Tree;
 
 namespace {
 
-/// One thing that cannot be removed does not keep the others.
-void remove(const base::HostPath& path, const std::string& what, Swept& swept) {
+/// One thing that cannot be removed, or of which nobody can say whether it is known, does not keep the
+/// others.
+template <class Work>
+void attempt(const std::string& what, Swept& swept, Work&& work) {
     try {
-        remove_frozen(path);
-        swept.removed.push_back(what);
+        work();
     } catch (const base::Error& error) {
         swept.failed.push_back(what + ": " + error.what());
     }
+}
+
+void remove(const base::HostPath& path, const std::string& what, Swept& swept) {
+    attempt(what, swept, [&] {
+        remove_frozen(path);
+        swept.removed.push_back(what);
+    });
 }
 
 } // namespace
@@ -30,22 +38,25 @@ Swept sweep_snapshots(const Layout& layout,
     Swept swept;
     const Tree snapshots = Tree::open(layout.snapshots());
     for (const std::string& name : snapshots.list(RootPath())) {
-        const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
-        if (!temporary && known(name))
-            continue;
-        remove(layout.snapshots() / name,
-               temporary ? "half-made or half-removed snapshot " + name
-                         : fmt::format("snapshot {} that was never recorded", name),
-               swept);
+        if (Layout::is_staging(name) || Layout::is_trash(name))
+            remove(layout.snapshots() / name, "half-made or half-removed snapshot " + name, swept);
+        else
+            attempt("snapshot " + name, swept, [&] {
+                if (!known(name))
+                    remove(layout.snapshots() / name,
+                           fmt::format("snapshot {} that was never recorded", name), swept);
+            });
     }
     const Tree jails = Tree::open(layout.jails());
     for (const std::string& name : jails.list(RootPath())) {
         const RootPath prepared =
             RootPath().entry(name).entry(layout.jail_new_data(name).filename().string());
-        const auto jail = jails.stat(RootPath().entry(name));
-        if (jail && jail->is_directory() && jails.exists(prepared))
-            remove(layout.jail_new_data(name), fmt::format("data that were to be restored in jail {}", name),
-                   swept);
+        attempt("jail " + name, swept, [&] {
+            const auto jail = jails.stat(RootPath().entry(name));
+            if (jail && jail->is_directory() && jails.exists(prepared))
+                remove(layout.jail_new_data(name),
+                       fmt::format("data that were to be restored in jail {}", name), swept);
+        });
     }
     return swept;
 }

@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <fstream>
 
+#include <grp.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/in_child.hpp"
 #include "flow/keeping.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/catalog/accounts.hpp"
@@ -88,6 +91,10 @@ TEST_CASE("catalog check finds what is missing, changed and unknown", "[flow][ca
     SECTION("an image that nobody knows") {
         std::filesystem::create_directory(host.state() / "images/unknown");
         finding = "image unknown is on disk and not in the catalog";
+    }
+    SECTION("a directory with a name that no jail can have") {
+        std::filesystem::create_directory(host.state() / "jails/two\nlines");
+        finding = "lines is on disk and not in the catalog";
     }
     SECTION("jail.json of another opinion") {
         const auto record = lives.jail().jail_directory() / "jail.json";
@@ -283,6 +290,45 @@ TEST_CASE("a catalog that got lost is not made anew beside others at work", "[fl
     CHECK(host.run({"update"}).status == 65); // an empty one would have had everything swept
     CHECK(names_in(layout.jails()) + names_in(layout.images()) == before);
     well(host, {"catalog", "rebuild"});
+}
+
+TEST_CASE("a jail's directory that cannot be read keeps no command from its work", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const auto jail = lives.jail().jail_directory();
+    // What is swept before it comes to that jail is told all the same.
+    std::filesystem::create_directory(host.state() / "jails/new-cut");
+    const auto give_to = [&](uid_t user) {
+        REQUIRE(::lchown(host.state().c_str(), user, user) == 0);
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(host.state()))
+            REQUIRE(::lchown(entry.path().c_str(), user, user) == 0);
+    };
+    const bool is_root = ::geteuid() == 0; // whom no mode stops
+    if (is_root) {
+        give_to(65534);
+        std::filesystem::permissions(host.state().parent_path(), std::filesystem::perms(0755));
+    }
+    REQUIRE(::chmod(jail.c_str(), 0) == 0);
+
+    const int status = test::status_of_child([&] {
+        if (is_root && (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0))
+            return 251;
+        const CommandResult ran = host.run({"hold", "extra", "-j", "other"});
+        test::write_bytes(host.state() / "told", ran.err);
+        return ran.status;
+    });
+
+    REQUIRE(::chmod(jail.c_str(), 0755) == 0);
+    const std::string told = test::read_bytes(host.state() / "told");
+    std::filesystem::remove(host.state() / "told");
+    if (is_root)
+        give_to(0);
+    INFO(told);
+    CHECK(status == 0);
+    CHECK_THAT(told, ContainsSubstring("half-made or half-removed jail new-cut"));
+    CHECK_THAT(told, ContainsSubstring("jail web: "));
+    CHECK(lives.jail().generations() == "1 2*");
+    test::check_sound(host);
 }
 
 TEST_CASE("a rebuild waits for nobody who is at work", "[flow][catalog][rebuild]") {

@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/sweep_snapshots.hpp"
 #include "support/store_fixture.hpp"
 
 using namespace pkgjail;
@@ -35,6 +36,13 @@ store::NewJail new_jail(const std::string& image) {
     jail.prefix = "/usr/pkg";
     jail.record = "{}\n";
     return jail;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words)
+        text += word + "\n";
+    return text;
 }
 
 #ifdef PKGJAIL_FAILPOINTS
@@ -65,13 +73,6 @@ bool dies_at(const std::string& step, const std::function<void()>& work) {
                work();
                return 0;
            }) == -SIGKILL;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words)
-        text += word + "\n";
-    return text;
 }
 
 #endif
@@ -207,4 +208,21 @@ TEST_CASE("sweep removes what was never recorded and keeps what was", "[store][s
     CHECK(at_work.left_in(at_work.layout.jails()) == "aa01\ncc03\n");
     CHECK(state_of_tree(at_work.layout.jail("aa01")) == before);
     CHECK(store::sweep(at_work.layout, knows({known}, {"aa01"})).removed.empty());
+}
+
+TEST_CASE("snapshots that nobody can say to be known stay, and the others are swept", "[store][sweep]") {
+    StoreFixture at_work;
+    for (const char* name : {"aa01", "bb02", "cc03", "new-dd04"})
+        base::make_directories(at_work.layout.snapshots() / name, 0755);
+
+    const store::Swept swept = store::sweep_snapshots(at_work.layout, [](const std::string& id) {
+        if (id == "bb02")
+            throw base::Error(base::ErrorKind::corrupt, "catalog.sqlite", "is damaged");
+        return id == "aa01";
+    });
+
+    CHECK(joined(swept.removed) ==
+          "snapshot cc03 that was never recorded\nhalf-made or half-removed snapshot new-dd04\n");
+    CHECK(joined(swept.failed) == "snapshot bb02: catalog.sqlite: is damaged\n");
+    CHECK(at_work.left_in(at_work.layout.snapshots()) == "aa01\nbb02\n");
 }
