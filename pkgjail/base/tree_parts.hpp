@@ -1,4 +1,5 @@
-// What the files of base::Tree share among themselves; nobody else includes it.
+// What the files of base::Tree share with each other and with those that work on a tree's descriptors as they
+// do (bare_copy, mounts). No other room includes it.
 #pragma once
 
 #include <string>

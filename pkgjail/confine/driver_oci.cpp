@@ -22,6 +22,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
@@ -44,13 +45,6 @@ using jail::LimitKind;
 namespace fs = std::filesystem;
 
 constexpr auto removal_patience = std::chrono::seconds(30);
-
-void remove_directory(const HostPath& path) {
-    std::error_code error;
-    fs::remove_all(path, error);
-    if (error)
-        throw base::system_error(error.value(), path.string(), "remove");
-}
 
 // A runtime that was killed at the wrong moment can leave a mount of its own program in its state directory.
 void detach_mounts_below(const HostPath& directory) {
@@ -350,9 +344,9 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
         runtime_.call({"delete", "--force", handle}, scratch, {}, runtime_patience);
         cgroup.remove(removal_patience);
         detach_mounts_below(known);
-        remove_directory(known);
+        base::remove_directory(known);
     }
-    remove_directory(bundle);
+    base::remove_directory(bundle);
 }
 
 std::vector<std::string> OciDriver::handles() const {
