@@ -107,28 +107,46 @@ std::optional<Tree> data_there(const ForeignRoot& from, const DataMove& move) {
     return from.tree().open_tree(move.from);
 }
 
-void check_room(const ForeignRoot& from, const TakeOver& what, const base::HostPath& where) {
+/// Where other data go that is below a move's own target: a path below it, and where they come from.
+using Others = std::vector<std::pair<RootPath, RootPath>>;
+
+Others others_below(const TakeOver& what, const DataMove& move) {
+    Others others;
+    for (const DataMove& other : what.data)
+        if (other.to != move.to && other.to.is_within(move.to))
+            others.emplace_back(other.to.below(move.to), other.from);
+    return others;
+}
+
+/// The one that an entry gives way to: it has that place, or is a file on the way there. None: nullptr.
+const Others::value_type* in_the_way(const Entry& entry, const Others& others) {
+    for (const auto& other : others)
+        if (entry.path == other.first || (!entry.is_directory() && other.first.is_within(entry.path)))
+            return &other;
+    return nullptr;
+}
+
+/// `where`: a directory of the file system that the data go to. `device`: of what a jail is kept on; its data
+/// may be a subvolume with a number of its own. Data on the same one may need no room at all, where it has
+/// reflinks, so there it is left to the file system to say that it is full.
+void check_room(const ForeignRoot& from, const TakeOver& what, const base::HostPath& where, dev_t device) {
     std::uint64_t needed = 0;
-    for (const DataMove& move : what.data)
-        if (const auto there = data_there(from, move))
-            there->walk([&](const Entry& entry) {
-                needed += entry.is_file() ? static_cast<std::uint64_t>(entry.status.st_blocks) * 512 : 0;
-                return true;
-            });
+    for (const DataMove& move : what.data) {
+        const auto there = data_there(from, move);
+        if (!there || there->stat(RootPath())->status.st_dev == device)
+            continue;
+        there->walk([&, others = others_below(what, move)](const Entry& entry) {
+            if (in_the_way(entry, others) != nullptr)
+                return false;
+            needed += entry.is_file() ? static_cast<std::uint64_t>(entry.status.st_blocks) * 512 : 0;
+            return true;
+        });
+    }
     const std::uint64_t free = base::free_bytes(where);
     if (needed > free)
         throw Error(ErrorKind::system, where.string(),
                     fmt::format("{} bytes are free, and the data to be taken over need {}", free, needed),
                     "make room, or choose another state directory with --state");
-}
-
-/// Where other data go that is below a move's own target, as paths below it.
-std::vector<std::pair<RootPath, RootPath>> places_of_others(const TakeOver& what, const DataMove& move) {
-    std::vector<std::pair<RootPath, RootPath>> places; // there, and where it comes from
-    for (const DataMove& other : what.data)
-        if (other.to != move.to && other.to.is_within(move.to))
-            places.emplace_back(other.to.below(move.to), other.from);
-    return places;
 }
 
 /// One data path with all that is in it. Without `data` it is only told what would become of it.
@@ -144,15 +162,12 @@ Taken take_data(const TakeOver& what, const DataMove& move, const Tree& from, co
     }
     ForeignMover mover(from, move.from, to ? &*to : nullptr, owners, left);
     mover.move(*from.stat(RootPath()), owner);
-    const auto others = places_of_others(what, move);
+    const Others others = others_below(what, move);
     from.walk([&](const Entry& entry) {
-        for (const auto& [place, source] : others) {
-            const bool is_it = entry.path == place;
-            if (!is_it && (entry.is_directory() || !place.is_within(entry.path)))
-                continue;
-            const bool is_told = mover.shown(entry.path) != source.str() &&
-                                 (!entry.is_directory() || holds_anything(from, entry.path));
-            if (is_told)
+        if (const auto* other = in_the_way(entry, others)) {
+            const auto& [place, source] = *other;
+            if (mover.shown(entry.path) != source.str() &&
+                (!entry.is_directory() || holds_anything(from, entry.path)))
                 mover.tell(entry.path, fmt::format("gives way to {}, which goes to {}", source.str(),
                                                    move.to.str() + place.str()));
             return false;
@@ -177,7 +192,7 @@ Taken take_data(const TakeOver& what, const DataMove& move, const Tree& from, co
 
 std::vector<Taken> measure(const ForeignRoot& from, const TakeOver& what, const base::HostPath& where,
                            std::vector<LeftBehind>& left) {
-    check_room(from, what, where);
+    check_room(from, what, where, Tree::open(where).stat(RootPath())->status.st_dev);
     std::vector<Taken> all;
     if (!what.configuration.empty()) {
         const RootPath top = from.prefix_place() / "etc";
@@ -196,7 +211,7 @@ std::vector<Taken> measure(const ForeignRoot& from, const TakeOver& what, const 
 
 std::vector<Taken> take_over(const ForeignRoot& from, const TakeOver& what, const Tree& config,
                              const Tree& data, std::vector<LeftBehind>& left) {
-    check_room(from, what, data.name());
+    check_room(from, what, data.name(), config.stat(RootPath())->status.st_dev);
     std::vector<Taken> all;
     ForeignOwners owners(from, config, left);
     if (!what.configuration.empty()) {

@@ -121,6 +121,28 @@ TEST_CASE("data that have no room are told beforehand", "[store][migrate]") {
     CHECK(store::measure(from, foreign.what, foreign.path("data"), foreign.left).size() == 1);
 }
 
+TEST_CASE("room is asked for what comes from another file system, and only for what is taken",
+          "[store][migrate]") {
+    Foreign foreign;
+    const auto small = test::LoopMount::make("tmpfs", 6);
+    if (!small)
+        return;
+    fs::copy(foreign.path("root"), small->top() / "root", fs::copy_options::recursive);
+    std::ofstream(small->top() / "root/var/db/web/large") << std::string(4u << 20, 'x');
+    foreign.write("root/var/db/web/pages/large", std::string(4u << 20, 'x'));
+    const auto measured = [&](const fs::path& root) {
+        return store::measure(store::ForeignRoot(root, "/usr/pkg"), foreign.what, small->top(), foreign.left)
+            .size();
+    };
+
+    CHECK(measured(small->top() / "root") == 1); // a reflink may do
+    CHECK_THROWS_WITH(measured(foreign.path("root")), ContainsSubstring("bytes are free"));
+    // The large file gives way to what goes to its place.
+    foreign.write("root/srv/pages/index", "page\n");
+    foreign.what.data.push_back({RootPath::parse("/srv/pages"), RootPath::parse("/var/db/web/pages")});
+    CHECK(measured(foreign.path("root")) == 2);
+}
+
 TEST_CASE("a bare copy has content, times and notes, and no rights", "[store][migrate]") {
     Foreign foreign;
     const Tree root = Tree::open(foreign.path("root")), data = Tree::open(foreign.path("data"));
