@@ -71,7 +71,7 @@ BareCopy copy_bare(const Tree& from, const Entry& entry, const Tree* to) {
         to->remove_file(entry.path);
         to->make_symlink(entry.link_target, entry.path);
     }
-    if (to != nullptr)
+    if (to != nullptr && !entry.is_directory())
         to->set_modification_time(entry.path, modification_time(copy.status));
     return copy;
 }

@@ -13,10 +13,11 @@ struct BareCopy {
 };
 
 /// A file, link or directory (without what is in it) of `from`, to the same path of `to`, whose parent is
-/// there, with content, holes, times and the attributes that users note. It belongs to us, mode 0600 or 0700;
-/// owner and mode are the caller's to set, from the status that is returned. A file or link of the name is
-/// replaced, a directory stays. Without `to` nothing is written, and the same is returned. Error{corrupt} for
-/// a FIFO, socket or device; Error{busy} where a directory is another one by now.
+/// there, with content, holes, time and the attributes that users note. It belongs to us, mode 0600 or 0700;
+/// owner and mode are the caller's to set, from the status that is returned, and a directory's time, when
+/// nothing more is made in it. A file or link of the name is replaced, a directory stays as it is. Without
+/// `to` nothing is written, and the same is returned. Error{corrupt} for a FIFO, socket or device;
+/// Error{busy} where a directory is another one by now.
 BareCopy copy_bare(const Tree& from, const Entry& entry, const Tree* to);
 
 } // namespace pkgjail::base

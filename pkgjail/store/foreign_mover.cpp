@@ -50,8 +50,6 @@ unsigned mode_without_list(unsigned mode, const base::Attributes& lost) {
 } // namespace
 
 void ForeignMover::move(const Entry& entry, Owner otherwise) {
-    if (to_ != nullptr && !entry.is_directory() && to_->exists(entry.path))
-        to_->remove_all(entry.path);
     // What counts is the file that was read: whoever has the directory may put another one in its place
     // at any time, for example one that is root's and nobody else may read.
     const base::BareCopy copy = copy_of(entry);
@@ -69,8 +67,20 @@ void ForeignMover::move(const Entry& entry, Owner otherwise) {
     const unsigned kept = entry.is_directory() ? 07777u : 01777u;
     if ((had & ~kept) != 0)
         tell(entry.path, fmt::format("was set-id (mode {:04o}), and is not any more", had));
-    if (to_ != nullptr)
-        to_->set_permissions(entry.path, listless & kept);
+    if (to_ == nullptr)
+        return;
+    to_->set_permissions(entry.path, entry.is_directory() ? 0700u : listless & kept);
+    if (entry.is_directory())
+        unfinished_.push_back({entry.path, listless & kept, copy.status.st_mtim});
+}
+
+void ForeignMover::finish() {
+    // The deepest first: the way to a directory may be closed once those above it are finished.
+    for (auto one = unfinished_.rbegin(); one != unfinished_.rend(); ++one) {
+        to_->set_permissions(one->path, one->mode);
+        to_->set_modification_time(one->path, one->time);
+    }
+    unfinished_.clear();
 }
 
 void ForeignMover::tell(const RootPath& path, const std::string& why, const std::string& remedy) {

@@ -1,6 +1,7 @@
 #include "pkgjail/store/take_over.hpp"
 
 #include <algorithm>
+#include <list>
 #include <utility>
 
 #include <fmt/core.h>
@@ -150,43 +151,69 @@ void check_room(const ForeignRoot& from, const TakeOver& what, const base::HostP
 }
 
 /// One data path with all that is in it. Without `data` it is only told what would become of it.
-Taken take_data(const TakeOver& what, const DataMove& move, const Tree& from, const Tree* data,
-                ForeignOwners* owners, std::vector<LeftBehind>& left) {
-    Taken taken = of_data(move);
-    std::optional<Tree> to;
-    Owner owner;
-    if (data != nullptr) {
-        data->make_directories(move.to);
-        to = data->open_tree(move.to);
-        owner = owner_of(*to->stat(RootPath()));
-    }
-    ForeignMover mover(from, move.from, to ? &*to : nullptr, owners, left);
-    mover.move(*from.stat(RootPath()), owner);
-    const Others others = others_below(what, move);
-    from.walk([&](const Entry& entry) {
-        if (const auto* other = in_the_way(entry, others)) {
-            const auto& [place, source] = *other;
-            if (mover.shown(entry.path) != source.str() &&
-                (!entry.is_directory() || holds_anything(from, entry.path)))
-                mover.tell(entry.path, fmt::format("gives way to {}, which goes to {}", source.str(),
-                                                   move.to.str() + place.str()));
-            return false;
-        }
-        if (!entry.is_directory() && !entry.is_file() && !entry.is_symlink()) {
-            mover.tell(entry.path, "is a FIFO, a socket or a device");
+class DataTaking {
+  public:
+    DataTaking(const TakeOver& what, DataMove move, Tree from, const Tree* data, ForeignOwners* owners,
+               std::vector<LeftBehind>& left)
+        : move_(std::move(move)), others_(others_below(what, move_)), from_(std::move(from)),
+          to_(target(data)), mover_(from_, move_.from, to_ ? &*to_ : nullptr, owners, left) {}
+    DataTaking(const DataTaking&) = delete;
+    DataTaking& operator=(const DataTaking&) = delete;
+
+    Taken run() {
+        Taken taken = of_data(move_);
+        const Owner owner = to_ ? owner_of(*to_->stat(RootPath())) : Owner{};
+        mover_.move(*from_.stat(RootPath()), owner);
+        from_.walk([&](const Entry& entry) {
+            if (const auto* other = in_the_way(entry, others_)) {
+                tell_other(entry, *other);
+                return false;
+            }
+            take(entry, owner, taken);
             return true;
+        });
+        return taken;
+    }
+
+    /// When all data are taken: others may have gone into directories of these.
+    void finish() { mover_.finish(); }
+
+  private:
+    std::optional<Tree> target(const Tree* data) const {
+        if (data == nullptr)
+            return std::nullopt;
+        data->make_directories(move_.to);
+        return data->open_tree(move_.to);
+    }
+
+    void tell_other(const Entry& entry, const Others::value_type& other) {
+        const auto& [place, source] = other;
+        if (mover_.shown(entry.path) != source.str() &&
+            (!entry.is_directory() || holds_anything(from_, entry.path)))
+            mover_.tell(entry.path, fmt::format("gives way to {}, which goes to {}", source.str(),
+                                                move_.to.str() + place.str()));
+    }
+
+    void take(const Entry& entry, Owner owner, Taken& taken) {
+        if (!entry.is_directory() && !entry.is_file() && !entry.is_symlink()) {
+            mover_.tell(entry.path, "is a FIFO, a socket or a device");
+            return;
         }
-        const auto there = to ? to->stat(entry.path) : std::nullopt;
+        const auto there = to_ ? to_->stat(entry.path) : std::nullopt;
         if (there && there->is_directory() != entry.is_directory())
-            to->remove_all(entry.path);
-        mover.move(entry, owner);
+            to_->remove_all(entry.path);
+        mover_.move(entry, owner);
         count(entry, taken);
-        if (entry.is_directory() && base::is_mount_point(from, entry.path))
-            mover.tell(entry.path, "is a mount point", "copy what is in it yourself");
-        return true;
-    });
-    return taken;
-}
+        if (entry.is_directory() && base::is_mount_point(from_, entry.path))
+            mover_.tell(entry.path, "is a mount point", "copy what is in it yourself");
+    }
+
+    DataMove move_;
+    Others others_;
+    Tree from_;
+    std::optional<Tree> to_;
+    ForeignMover mover_;
+};
 
 } // namespace
 
@@ -204,8 +231,8 @@ std::vector<Taken> measure(const ForeignRoot& from, const TakeOver& what, const 
         }
     }
     for (const DataMove& move : what.data)
-        if (const auto there = data_there(from, move))
-            all.push_back(take_data(what, move, *there, nullptr, nullptr, left));
+        if (auto there = data_there(from, move))
+            all.push_back(DataTaking(what, move, std::move(*there), nullptr, nullptr, left).run());
     return all;
 }
 
@@ -224,10 +251,14 @@ std::vector<Taken> take_over(const ForeignRoot& from, const TakeOver& what, cons
         for (const Entry& entry : what.configuration)
             if (take_file(mover, etc_there, entry, etc))
                 all.push_back(of_configuration(from, what, entry));
+        mover.finish();
     }
+    std::list<DataTaking> takings; // stay where they are
     for (const DataMove& move : what.data)
-        if (const auto there = data_there(from, move))
-            all.push_back(take_data(what, move, *there, &data, &owners, left));
+        if (auto there = data_there(from, move))
+            all.push_back(takings.emplace_back(what, move, std::move(*there), &data, &owners, left).run());
+    for (DataTaking& taking : takings)
+        taking.finish();
     return all;
 }
 

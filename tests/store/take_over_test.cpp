@@ -5,11 +5,15 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h> // renameat2
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include "base/in_child.hpp"
 #include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/bare_copy.hpp"
 #include "pkgjail/store/take_over.hpp"
@@ -119,6 +123,59 @@ TEST_CASE("data that have no room are told beforehand", "[store][migrate]") {
     CHECK_THROWS_WITH(store::measure(from, foreign.what, small->top(), foreign.left),
                       ContainsSubstring("bytes are free, and the data to be taken over need"));
     CHECK(store::measure(from, foreign.what, foreign.path("data"), foreign.left).size() == 1);
+}
+
+TEST_CASE("directories that nobody may write to are taken by an ordinary user, with their times",
+          "[store][migrate]") {
+    Foreign foreign;
+    const fs::path web = foreign.path("root/var/db/web"), etc = foreign.path("root/usr/pkg/etc");
+    foreign.write("root/var/db/web/closed/deep/rows", "4 5 6\n");
+    foreign.write("root/srv/pages/index", "page\n");
+    foreign.write("root/usr/pkg/etc/conf.d/more.conf", "level = 2\n");
+    // What others put into the closed directory comes when that was taken, or before.
+    const store::DataMove inner{RootPath::parse("/srv/pages"), RootPath::parse("/var/db/web/closed/pages")};
+    foreign.what.data.insert(GENERATE(true, false) ? foreign.what.data.begin() : foreign.what.data.end(),
+                             inner);
+    const std::vector<fs::path> closed = {web / "closed/deep", web / "closed", web, etc / "conf.d"};
+    std::time_t time = 1'000'000'000;
+    for (const fs::path& directory : closed) {
+        const struct timespec times[2] = {{time, 0}, {time, 0}};
+        REQUIRE(::utimensat(AT_FDCWD, directory.c_str(), times, 0) == 0);
+        REQUIRE(::chmod(directory.c_str(), 0555) == 0);
+        ++time;
+    }
+    if (::geteuid() == 0) { // whom no mode stops
+        for (const auto& entry : fs::recursive_directory_iterator(foreign.path("")))
+            REQUIRE(::lchown(entry.path().c_str(), 65534, 65534) == 0);
+        REQUIRE(::chmod(foreign.path("").c_str(), 0755) == 0);
+    }
+
+    const int status = test::status_of_child([&] {
+        if (::geteuid() == 0 &&
+            (::setgroups(0, nullptr) != 0 || ::setgid(65534) != 0 || ::setuid(65534) != 0))
+            return 251;
+        const store::ForeignRoot from(foreign.path("root"), "/usr/pkg");
+        foreign.what.configuration = from.own_configuration(foreign.left);
+        foreign.take(from);
+        return 0;
+    });
+
+    CHECK(status == 0);
+    const fs::path there = foreign.path("data/var/db/web");
+    std::string shown;
+    for (const fs::path& directory :
+         {there / "closed/deep", there / "closed", there, foreign.path("config/usr/pkg/etc/conf.d")}) {
+        const struct stat status_there = status_of(directory);
+        shown += fmt::format("{} {:o} {}\n", directory.filename().string(), status_there.st_mode & 07777u,
+                             status_there.st_mtime);
+        fs::permissions(directory, fs::perms(0755)); // so that it can be removed
+    }
+    CHECK(shown == "deep 555 1000000000\nclosed 555 1000000001\nweb 555 1000000002\nconf.d 555 1000000003\n");
+    CHECK(text_of(there / "closed/deep/rows") == "4 5 6\n");
+    CHECK(text_of(there / "closed/pages/index") == "page\n");
+    CHECK(text_of(foreign.path("config/usr/pkg/etc/conf.d/more.conf")) == "level = 2\n");
+    for (const fs::path& directory : closed)
+        fs::permissions(directory, fs::perms(0755));
 }
 
 TEST_CASE("room is asked for what comes from another file system, and only for what is taken",
