@@ -8,6 +8,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/printable.hpp"
+#include "pkgjail/jail/shell_line.hpp"
 
 namespace pkgjail::jail {
 
@@ -91,8 +92,7 @@ class Reader {
         const bool assigns =
             end > at_ && end < text_.size() && text_[end] == '=' && (text_[at_] < '0' || text_[at_] > '9');
         if (!assigns) {
-            note(line, base::printable(take_line()),
-                 "is no assignment and was not run; do what it does in a recipe, or by pkgjail exec");
+            pass_over(line, "is no assignment");
             return;
         }
         const std::string name(text_.substr(at_, end - at_));
@@ -103,11 +103,18 @@ class Reader {
             // NAME=VALUE COMMAND: a value for that command only.
             at_ = begin;
             line_ = line;
-            note(line, base::printable(take_line()),
-                 "is a command and was not run; do what it does in a recipe, or by pkgjail exec");
+            pass_over(line, "is a command");
             return;
         }
         assign(line, name, value);
+    }
+
+    void pass_over(std::size_t line, const std::string& what) {
+        const std::string text = take_line();
+        if (shell_line_ == 0 && decides_on_more(text))
+            shell_line_ = line;
+        note(line, base::printable(text),
+             what + " and was not run; do what it does in a recipe, or by pkgjail exec");
     }
 
     Value read_value(std::size_t line) {
@@ -208,6 +215,10 @@ class Reader {
     /// Words that are names. `exactly` 0: any number.
     std::vector<std::string> plain(std::size_t line, const std::string& name, const Value& value,
                                    std::size_t exactly) const {
+        if (shell_line_ != 0)
+            fail(line,
+                 fmt::format("{} stands behind line {}, which only a shell can follow", name, shell_line_),
+                 "write the value itself into a copy of the file, before that line");
         if (value.needs_shell)
             fail(line, fmt::format("only a shell knows what {} is: {}", name, base::printable(value.text)),
                  "write the value itself into a copy of the file");
@@ -270,7 +281,8 @@ class Reader {
     const std::string& file_;
     std::size_t at_ = 0;
     std::size_t line_ = 1;
-    std::size_t total_ = 0; ///< bytes of all values
+    std::size_t total_ = 0;      ///< bytes of all values
+    std::size_t shell_line_ = 0; ///< the first that decides on more; 0: none
     std::map<std::string, Value> known_;
     SailorShip ship_;
 };

@@ -22,7 +22,8 @@ struct SailorShip {
 
 /// Names that the file has given a value before are put in where they stand as $NAME or ${NAME}; single
 /// quotes keep them out. Error{corrupt} with `file` and line for a quote without an end, and for a name,
-/// packages or services that only a shell could know or that no package or service could have.
+/// packages or services that no package or service could have or that only a shell could know: also those
+/// behind an if, a loop, a function or a here-document, which may be a part of it.
 SailorShip read_sailor(std::string_view text, const std::string& file);
 
 } // namespace pkgjail::jail

@@ -59,6 +59,44 @@ TEST_CASE("what only a shell would know, and what is no name, is refused", "[jai
     CHECK_THAT(show(doubling), ContainsSubstring("longer than 1 MiB"));
 }
 
+TEST_CASE("a value behind what only a shell can follow is refused", "[jail][sailor]") {
+    for (const char* line : {"if [ -d /x ]; then",
+                             "case $(uname) in",
+                             "for x in a b; do",
+                             "while true; do",
+                             "until false; do",
+                             "{",
+                             "  { echo a",
+                             "(cd /",
+                             "build() {",
+                             "build () {",
+                             "function build {",
+                             "cat <<END",
+                             "cat <<-'END' >/x",
+                             "true && if x; then",
+                             "echo a; for x in 1; do",
+                             "echo \"a",
+                             "echo 'a",
+                             "echo a \\",
+                             "echo $(cat",
+                             "FOO=1 cat <<END"}) {
+        INFO(line);
+        CHECK(show(std::string("\n") + line + "\nx=1\npackages=a\n") ==
+              "s.conf:4: packages stands behind line 2, which only a shell can follow");
+    }
+    CHECK(show("if x; then\nwhile y; do\nshipname=a\n") ==
+          "s.conf:3: shipname stands behind line 1, which only a shell can follow");
+    CHECK(show("packages=a\nif x; then\nservices=b\n") ==
+          "s.conf:3: services stands behind line 2, which only a shell can follow");
+    // Lines that are over at their end.
+    for (const char* line :
+         {"echo a for b", "echo \"if\" '{' \\( # it's (one", "ifconfig lo0 $(hostname)",
+          "echo $((1 + (2))) `date`; forget", "A=1 true", "test -d /x && echo a || echo b"}) {
+        INFO(line);
+        CHECK(show(line + std::string("\npackages=a\n")) == std::string(" [a] []\n1: ") + line + "\n");
+    }
+}
+
 TEST_CASE("values of a ship that grow by others stop where they are too long", "[jail][sailor]") {
     const std::string large = "b=" + std::string(400u << 10, 'x') + "\n";
     std::string many;
