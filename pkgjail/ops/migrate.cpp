@@ -174,6 +174,8 @@ MigrateResult migrate_sailor(const Context& context, const MigrateRequest& reque
         throw Error(ErrorKind::usage, shown, "the ship has no shipname, and no jail is named",
                     "pkgjail import --from sailor CONF JAIL");
     jail::check_name("jail", install.jail);
+    if (!install.recipe.empty()) // a wrong one is told before it could be taken for a package that is missing
+        render_recipe(context, install.recipe, install.jail, request.set);
     for (const std::string& service : ship.services) {
         std::string name = service;
         std::replace(name.begin(), name.end(), '_', '-');

@@ -318,6 +318,19 @@ TEST_CASE("an import from a directory says what is wrong with a request", "[flow
                 names);
 }
 
+TEST_CASE("a recipe that is not here is not taken for a package of a ship's", "[flow][migrate]") {
+    const Chroot chroot;
+    test::TempDir directory;
+    write(directory / "site.conf", "shipname=site\npackages=web\n");
+
+    const CommandResult result = chroot.host().run(
+        {"import", "--from", "sailor", (directory / "site.conf").string(), "--recipe", "web-typo"});
+
+    CHECK(result.status == 5);
+    CHECK_THAT(result.err, ContainsSubstring("pkgjail: import: web-typo: "));
+    CHECK_THAT(result.err, !ContainsSubstring("--replace"));
+}
+
 TEST_CASE("an import from a directory that is killed has made a whole jail or none",
           "[flow][migrate][crash]") {
     const Chroot chroot;
