@@ -17,6 +17,7 @@
 #include "pkgjail/ops/migration.hpp"
 #include "pkgjail/ops/recipes.hpp"
 #include "pkgjail/ops/service.hpp"
+#include "pkgjail/ops/session.hpp"
 #include "pkgjail/store/root.hpp"
 
 namespace pkgjail::ops {
@@ -105,10 +106,27 @@ base::HostPath existing(base::HostPath path) {
     return path;
 }
 
+/// Said before anything is read; install() has the last word. An older catalog, which only install() may
+/// bring up to date, is left to it.
+void refuse_taken_name(const Context& context, const std::string& jail) {
+    try {
+        auto catalog = open_for_reading(context);
+        if (!catalog || !catalog::Jails(*catalog).find(jail))
+            return;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::configuration)
+            throw;
+        return;
+    }
+    throw Error(ErrorKind::conflict, jail, "there is a jail of this name",
+                "give the jail another name, or destroy that one first");
+}
+
 } // namespace
 
 MigrateResult migrate_directory(const Context& context, const MigrateRequest& request) {
     jail::check_name("jail", request.jail);
+    refuse_taken_name(context, request.jail);
     const store::ForeignRoot from(request.source, context.config.prefix);
     Migration migration(context, request);
     MigrateResult& result = migration.result();
@@ -174,6 +192,7 @@ MigrateResult migrate_sailor(const Context& context, const MigrateRequest& reque
         throw Error(ErrorKind::usage, shown, "the ship has no shipname, and no jail is named",
                     "pkgjail import --from sailor CONF JAIL");
     jail::check_name("jail", install.jail);
+    refuse_taken_name(context, install.jail);
     if (!install.recipe.empty()) // a wrong one is told before it could be taken for a package that is missing
         render_recipe(context, install.recipe, install.jail, request.set);
     for (const std::string& service : ship.services) {

@@ -242,6 +242,7 @@ TEST_CASE("packages that are not offered end an import, unless others are named"
 
     const CommandResult refused = chroot.import();
     const CommandResult other = chroot.import({"-n", "--json", "--replace", "old=other"});
+    const CommandResult absent = chroot.import({"--replace", "absent=web"});
     const CommandResult none = chroot.import({"--json", "--replace", "old="});
 
     CHECK(refused.status == 5);
@@ -250,7 +251,7 @@ TEST_CASE("packages that are not offered end an import, unless others are named"
     CHECK(other.json()["packages"][1]["here"] == "other-2.0");
     REQUIRE(none.status == 0);
     CHECK_THAT(left(none), ContainsSubstring("old-3.0: is not installed, as --replace says"));
-    CHECK(chroot.import({"--replace", "absent=web"}).status == 5);
+    CHECK(absent.status == 5);
     // Whichever of them it is.
     add(chroot.prefix(), package("zold-3.0"), false);
     const CommandResult last = chroot.host().run(
@@ -313,6 +314,11 @@ TEST_CASE("an import from a directory says what is wrong with a request", "[flow
                 names);
     REQUIRE(chroot.import({"--recipe", "web"}).status == 0);
     check_fails(chroot.host(), {"import", "--from", "dir", root, "site", "--recipe", "web"}, 6,
+                "pkgjail: import: site: there is a jail of this name\n"
+                "hint: give the jail another name, or destroy that one first\n",
+                names);
+    // Before anything is read.
+    check_fails(chroot.host(), {"import", "--from", "dir", empty.path().string(), "site"}, 6,
                 "pkgjail: import: site: there is a jail of this name\n"
                 "hint: give the jail another name, or destroy that one first\n",
                 names);
