@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <deque>
 
-#include <curl/curl.h>
-
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/repo/fetch_file.hpp"
+#include "pkgjail/repo/fetch_library.hpp"
 #include "pkgjail/repo/fetch_transfer.hpp"
 #include "pkgjail/repo/url.hpp"
 
@@ -23,7 +22,7 @@ constexpr int poll_milliseconds = 100;
 
 void check(CURLMcode code) {
     if (code != CURLM_OK)
-        throw base::Error(base::ErrorKind::system, "libcurl", curl_multi_strerror(code));
+        throw base::Error(base::ErrorKind::system, "libcurl", curl().multi_strerror(code));
 }
 
 /// One call of Fetcher::fetch.
@@ -38,7 +37,7 @@ class Batch {
     /// An exception may leave requests running.
     ~Batch() {
         for (const std::size_t index : active_)
-            curl_multi_remove_handle(multi_, transfers_[index]->handle());
+            curl().multi_remove_handle(multi_, transfers_[index]->handle());
     }
 
     std::vector<Downloaded> run() {
@@ -53,12 +52,12 @@ class Batch {
         while (!waiting_.empty() || !active_.empty()) {
             start_what_may();
             int running = 0;
-            check(curl_multi_perform(multi_, &running));
+            check(curl().multi_perform(multi_, &running));
             take_messages();
             end_overdue();
             report(false);
             if (!may_start() && !(active_.empty() && waiting_.empty()))
-                check(curl_multi_poll(multi_, nullptr, 0, poll_milliseconds, nullptr));
+                check(curl().multi_poll(multi_, nullptr, 0, poll_milliseconds, nullptr));
         }
         report(true);
         return std::move(results_);
@@ -90,7 +89,7 @@ class Batch {
         for (auto next = next_to_start(); next != waiting_.end(); next = next_to_start()) {
             const std::size_t index = *next;
             waiting_.erase(next);
-            check(curl_multi_add_handle(multi_, transfers_[index]->begin_request(base::steady_now())));
+            check(curl().multi_add_handle(multi_, transfers_[index]->begin_request(base::steady_now())));
             active_.push_back(index);
             current_ = index;
         }
@@ -98,7 +97,7 @@ class Batch {
 
     void take_messages() {
         int left = 0;
-        while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+        while (const CURLMsg* message = curl().multi_info_read(multi_, &left)) {
             if (message->msg != CURLMSG_DONE)
                 continue;
             // The message dies with the handle's removal.
@@ -120,7 +119,7 @@ class Batch {
 
     void end(std::size_t index, CURLcode code, const std::string& reason) {
         Transfer& transfer = *transfers_[index];
-        check(curl_multi_remove_handle(multi_, transfer.handle()));
+        check(curl().multi_remove_handle(multi_, transfer.handle()));
         active_.erase(std::find(active_.begin(), active_.end(), index));
         if (!transfer.end_request(code, reason, base::steady_now())) {
             // In front, so that a redirect is not queued behind everything else.
@@ -160,7 +159,7 @@ class Batch {
         progress_(progress);
     }
 
-    CURLM* multi_;
+    CURLM* multi_; ///< none where all are file: URLs
     const std::vector<Download>& downloads_;
     const jail::NetworkConfig& network_;
     const ProgressSink& progress_;
@@ -174,34 +173,28 @@ class Batch {
     base::SteadyTime reported_{};
 };
 
-/// libcurl's own state, once a process.
-void start_curl() {
-    static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (code != CURLE_OK)
-        throw base::Error(base::ErrorKind::system, "libcurl", curl_easy_strerror(code));
-}
-
 } // namespace
 
 struct Fetcher::Connections {
     Connections() {
-        start_curl();
-        multi = curl_multi_init();
         if (multi == nullptr)
             throw base::Error(base::ErrorKind::system, "libcurl", "cannot make a handle");
     }
     Connections(const Connections&) = delete;
     Connections& operator=(const Connections&) = delete;
-    ~Connections() { curl_multi_cleanup(multi); }
-    CURLM* multi = nullptr;
+    ~Connections() { curl().multi_cleanup(multi); }
+    CURLM* multi = curl().multi_init();
 };
 
-Fetcher::Fetcher(const jail::NetworkConfig& network)
-    : network_(network), connections_(std::make_unique<Connections>()) {}
+Fetcher::Fetcher(const jail::NetworkConfig& network) : network_(network) {}
 Fetcher::~Fetcher() = default;
 
 std::vector<Downloaded> Fetcher::fetch(const std::vector<Download>& downloads, const ProgressSink& progress) {
-    return Batch(connections_->multi, downloads, network_, progress).run();
+    const bool from_servers = !std::all_of(downloads.begin(), downloads.end(),
+                                           [](const Download& one) { return is_file_url(one.url); });
+    if (from_servers && !connections_)
+        connections_ = std::make_unique<Connections>();
+    return Batch(from_servers ? connections_->multi : nullptr, downloads, network_, progress).run();
 }
 
 std::vector<Downloaded> fetch(const std::vector<Download>& downloads, const jail::NetworkConfig& network,

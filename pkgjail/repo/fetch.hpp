@@ -73,7 +73,7 @@ class Fetcher {
   private:
     jail::NetworkConfig network_;
     struct Connections;
-    std::unique_ptr<Connections> connections_;
+    std::unique_ptr<Connections> connections_; ///< made at the first download that is no file: URL
 };
 
 /// The same with connections of its own.

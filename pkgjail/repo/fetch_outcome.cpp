@@ -101,7 +101,7 @@ bool Transfer::classify_status(base::SteadyTime now) {
 
 bool Transfer::follow_redirect() {
     const char* target = nullptr;
-    curl_easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &target);
+    curl().easy_getinfo(handle_, CURLINFO_REDIRECT_URL, &target);
     if (target == nullptr)
         return finish(Result::failed, "redirects to nowhere");
     if (++redirects_ > max_redirects)
@@ -140,7 +140,7 @@ bool Transfer::finish(Result result, std::string error) {
 
 std::string Transfer::describe(CURLcode code) const {
     const std::string detail =
-        error_text_[0] != '\0' ? std::string(error_text_) : std::string(curl_easy_strerror(code));
+        error_text_[0] != '\0' ? std::string(error_text_) : std::string(curl().easy_strerror(code));
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return "no such host";
@@ -148,7 +148,7 @@ std::string Transfer::describe(CURLcode code) const {
         return "no such host: the proxy's";
     case CURLE_COULDNT_CONNECT: {
         long number = 0;
-        curl_easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number);
+        curl().easy_getinfo(handle_, CURLINFO_OS_ERRNO, &number);
         return number != 0 ? decapitalized(std::strerror(static_cast<int>(number))) : "cannot connect";
     }
     case CURLE_OPERATION_TIMEDOUT:

@@ -22,9 +22,9 @@ constexpr std::uint64_t max_unwanted_bytes = 64u << 10;
 
 template <class Value>
 void set(CURL* handle, CURLoption option, Value value) {
-    const CURLcode code = curl_easy_setopt(handle, option, value);
+    const CURLcode code = curl().easy_setopt(handle, option, value);
     if (code != CURLE_OK)
-        throw base::Error(base::ErrorKind::system, "libcurl", curl_easy_strerror(code));
+        throw base::Error(base::ErrorKind::system, "libcurl", curl().easy_strerror(code));
 }
 
 std::string lower(std::string_view text) {
@@ -93,14 +93,14 @@ std::string describe_status(int status, std::string_view reason) {
 }
 
 Transfer::Transfer(const Download& download, const jail::NetworkConfig& network)
-    : download_(download), network_(network), handle_(curl_easy_init()) {
+    : download_(download), network_(network), handle_(curl().easy_init()) {
     if (handle_ == nullptr)
         throw base::Error(base::ErrorKind::system, "libcurl", "cannot make a handle");
 }
 
 Transfer::~Transfer() {
-    curl_slist_free_all(headers_);
-    curl_easy_cleanup(handle_);
+    curl().slist_free_all(headers_);
+    curl().easy_cleanup(handle_);
 }
 
 CURL* Transfer::begin_request(base::SteadyTime now) {
@@ -126,7 +126,7 @@ CURL* Transfer::begin_request(base::SteadyTime now) {
 }
 
 void Transfer::set_options() {
-    curl_easy_reset(handle_);
+    curl().easy_reset(handle_);
     set(handle_, CURLOPT_PRIVATE, static_cast<void*>(this));
     set(handle_, CURLOPT_URL, url_.c_str());
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -156,10 +156,10 @@ void Transfer::set_options() {
     set(handle_, CURLOPT_WRITEDATA, static_cast<void*>(this));
     set_credentials();
 
-    curl_slist_free_all(headers_);
+    curl().slist_free_all(headers_);
     headers_ = nullptr;
     const auto add = [this](const std::string& line) {
-        curl_slist* longer = curl_slist_append(headers_, line.c_str());
+        curl_slist* longer = curl().slist_append(headers_, line.c_str());
         if (longer == nullptr)
             throw base::Error(base::ErrorKind::system, "libcurl", "out of memory");
         headers_ = longer;
@@ -196,7 +196,7 @@ void Transfer::set_credentials() {
 std::string Transfer::overdue(base::SteadyTime now) {
     if (!connected_) {
         curl_off_t time = 0;
-        curl_easy_getinfo(handle_, CURLINFO_PRETRANSFER_TIME_T, &time);
+        curl().easy_getinfo(handle_, CURLINFO_PRETRANSFER_TIME_T, &time);
         connected_ = time > 0;
         activity_ = activity_ || connected_;
     }

@@ -8,10 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include <curl/curl.h>
-
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/repo/fetch.hpp"
+#include "pkgjail/repo/fetch_library.hpp"
 #include "pkgjail/repo/partial_file.hpp"
 
 namespace pkgjail::repo {

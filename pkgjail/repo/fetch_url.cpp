@@ -2,20 +2,20 @@
 
 #include <memory>
 
-#include <curl/curl.h>
+#include "pkgjail/repo/fetch_library.hpp"
 
 namespace pkgjail::repo {
 
 namespace {
 
 struct Cleanup {
-    void operator()(CURLU* handle) const { curl_url_cleanup(handle); }
-    void operator()(char* text) const { curl_free(text); }
+    void operator()(CURLU* handle) const { curl().url_cleanup(handle); }
+    void operator()(char* text) const { curl().free(text); }
 };
 
 std::string part(CURLU* handle, CURLUPart which, unsigned flags = 0) {
     char* text = nullptr;
-    if (curl_url_get(handle, which, &text, flags) != CURLUE_OK)
+    if (curl().url_get(handle, which, &text, flags) != CURLUE_OK)
         return {};
     const std::unique_ptr<char, Cleanup> owner(text);
     return text;
@@ -24,10 +24,10 @@ std::string part(CURLU* handle, CURLUPart which, unsigned flags = 0) {
 } // namespace
 
 UrlParts split_url(const std::string& url) {
-    const std::unique_ptr<CURLU, Cleanup> handle(curl_url());
+    const std::unique_ptr<CURLU, Cleanup> handle(curl().url());
     UrlParts parts;
     if (!handle ||
-        curl_url_set(handle.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+        curl().url_set(handle.get(), CURLUPART_URL, url.c_str(), CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
         parts.url = url; // libcurl will say what is wrong with it
         return parts;
     }
@@ -36,8 +36,8 @@ UrlParts split_url(const std::string& url) {
                    part(handle.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
     parts.user = part(handle.get(), CURLUPART_USER, CURLU_URLDECODE);
     parts.password = part(handle.get(), CURLUPART_PASSWORD, CURLU_URLDECODE);
-    curl_url_set(handle.get(), CURLUPART_USER, nullptr, 0);
-    curl_url_set(handle.get(), CURLUPART_PASSWORD, nullptr, 0);
+    curl().url_set(handle.get(), CURLUPART_USER, nullptr, 0);
+    curl().url_set(handle.get(), CURLUPART_PASSWORD, nullptr, 0);
     parts.url = part(handle.get(), CURLUPART_URL);
     return parts;
 }
