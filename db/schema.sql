@@ -138,6 +138,17 @@ CREATE TABLE image_key (
 -- For deleting an image.
 CREATE INDEX image_key_by_image ON image_key (image_number);
 
+-- Images by what repositories promised of their packages: a further jail with the same packages needs no archive. The
+-- catalog can do without; what is missing is put in by the next install.
+CREATE TABLE image_promise (
+    promise_key    TEXT PRIMARY KEY,          -- SHA-256 over packages, promises, configuration and host
+    image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- what they gave
+    base_libraries TEXT NOT NULL              -- a line each: names of shared libraries that the base must have
+) STRICT, WITHOUT ROWID;
+
+-- For deleting an image.
+CREATE INDEX image_promise_by_image ON image_promise (image_number);
+
 -- The packages of an image.
 CREATE TABLE image_package (
     image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- whose

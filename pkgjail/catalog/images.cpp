@@ -181,6 +181,27 @@ void Images::add_key(const std::string& id, const std::string& build_key) {
     transaction.commit();
 }
 
+void Images::put_promise(const std::string& id, const ImagePromise& promise) {
+    Database& database = catalog_.database();
+    Transaction transaction(database);
+    Statement(database,
+              "INSERT INTO image_promise (promise_key, image_number, base_libraries) VALUES (?, ?, ?)"
+              " ON CONFLICT (promise_key) DO UPDATE SET image_number = excluded.image_number,"
+              " base_libraries = excluded.base_libraries")
+        .use()(promise.key)(number_of(id))(join_list(promise.base_libraries))
+        .execute();
+    transaction.commit();
+}
+
+std::optional<PromisedImageRow> Images::find_promised(const std::string& key) {
+    Statement statement(catalog_.database(), "SELECT image_id, base_libraries FROM image_promise"
+                                             " JOIN image USING (image_number) WHERE promise_key = ?");
+    auto row = statement.use();
+    if (!row(key).next())
+        return std::nullopt;
+    return PromisedImageRow{row.text(0), split_list(row.text_view(1))};
+}
+
 void Images::remove(const std::string& id) {
     Database& database = catalog_.database();
     Transaction transaction(database);

@@ -42,6 +42,17 @@ struct KnownFile {
     std::string path; ///< manifest path
 };
 
+/// What repositories promised when an image was made or found: with the same promises it is the image again.
+struct ImagePromise {
+    std::string key;                         ///< SHA-256 over plan and promises
+    std::vector<std::string> base_libraries; ///< names of what its packages need of the base, sorted
+};
+
+struct PromisedImageRow {
+    std::string image_id;
+    std::vector<std::string> base_libraries;
+};
+
 class Images {
   public:
     explicit Images(Catalog& catalog);
@@ -55,6 +66,9 @@ class Images {
     /// Another build key that gave an image with the same manifest: find_by_key finds it under both.
     /// Error{not_found} for an unknown image; a key that is known is set anew.
     void add_key(const std::string& id, const std::string& build_key);
+    /// Error{not_found} for an unknown image; a key that is known is set anew.
+    void put_promise(const std::string& id, const ImagePromise& promise);
+    std::optional<PromisedImageRow> find_promised(const std::string& key);
     /// Error{conflict} when a generation or a snapshot refers to it, Error{not_found} when there is none.
     void remove(const std::string& id);
     /// Error{not_found} for an unknown image.

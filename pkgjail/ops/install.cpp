@@ -22,6 +22,7 @@
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/promised_image.hpp"
 #include "pkgjail/ops/recipes.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/secrets.hpp"
@@ -352,12 +353,7 @@ class Install {
     }
 
     MadeImage image(const std::map<std::string, std::string>& present) {
-        const Archives archives =
-            locked_ ? obtain_archives(session_, result_.plan, {}, digests_of(*locked_), Digests::exact)
-                    : obtain_archives(session_, result_.plan, subject_.local, present);
-        if (locked_)
-            take_account_numbers(session_, *locked_);
-        MadeImage made = make_image(session_, result_.plan, archives, subject_.jail_name);
+        MadeImage made = locked_ ? locked_image() : planned_image(present);
         if (locked_ && made.image.id != locked_->image)
             context_.reporter.warn(fmt::format("the image is {}, the lock's is {}; the packages are the same",
                                                made.image.id.substr(0, 12), locked_->image.substr(0, 12)));
@@ -366,6 +362,23 @@ class Install {
         result_.warnings = made.warnings;
         for (const auto& [pkgname, text] : made.messages)
             context_.reporter.message(pkgname, text);
+        return made;
+    }
+
+    MadeImage locked_image() {
+        const Archives archives =
+            obtain_archives(session_, result_.plan, {}, digests_of(*locked_), Digests::exact);
+        take_account_numbers(session_, *locked_);
+        return make_image(session_, result_.plan, archives, subject_.jail_name);
+    }
+
+    MadeImage planned_image(const std::map<std::string, std::string>& present) {
+        PromisedImage promised(session_, result_.plan);
+        if (auto made = promised.find())
+            return std::move(*made);
+        const Archives archives = obtain_archives(session_, result_.plan, subject_.local, present);
+        MadeImage made = make_image(session_, result_.plan, archives, subject_.jail_name);
+        promised.note(archives, made);
         return made;
     }
 

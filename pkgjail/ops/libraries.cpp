@@ -1,6 +1,8 @@
 #include "pkgjail/ops/libraries.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 
 #include <fmt/core.h>
@@ -33,10 +35,14 @@ std::set<std::string> libraries_of(const store::HostBase& base) {
     return names;
 }
 
-} // namespace
+/// A library that a package asks for, and the set does not bring.
+struct Wanted {
+    const std::string& pkgname;
+    std::string path;
+};
 
-std::vector<std::string> missing_libraries(const std::vector<format::PackageMetadata>& packages,
-                                           const std::string& prefix, const store::HostBase& base) {
+std::vector<Wanted> not_brought(const std::vector<format::PackageMetadata>& packages,
+                                const std::string& prefix) {
     std::set<std::string> brought;
     for (const format::PackageMetadata& package : packages) {
         for (const std::string& path : package.build_info.all("PROVIDES"))
@@ -44,21 +50,46 @@ std::vector<std::string> missing_libraries(const std::vector<format::PackageMeta
         for (const format::PlistFile& file : package.plist.files)
             brought.insert(prefix + "/" + file.path);
     }
-    std::vector<std::string> missing;
-    std::set<std::string> of_base;
-    bool looked = false;
+    std::vector<Wanted> wanted;
     for (const format::PackageMetadata& package : packages)
-        for (const std::string& path : package.build_info.all("REQUIRES")) {
-            if (path.empty() || brought.contains(path))
-                continue;
-            const bool below_prefix = path.starts_with(prefix + "/");
-            if (!below_prefix && !looked) {
-                of_base = libraries_of(base);
-                looked = true;
-            }
-            if (below_prefix || !of_base.contains(name_of(path)))
-                missing.push_back(fmt::format("{} needs {}", package.plist.pkgname, path));
-        }
+        for (const std::string& path : package.build_info.all("REQUIRES"))
+            if (!path.empty() && !brought.contains(path))
+                wanted.push_back({package.plist.pkgname, path});
+    return wanted;
+}
+
+bool is_below(const std::string& path, const std::string& prefix) {
+    return path.starts_with(prefix + "/");
+}
+
+} // namespace
+
+std::vector<std::string> missing_libraries(const std::vector<format::PackageMetadata>& packages,
+                                           const std::string& prefix, const store::HostBase& base) {
+    const std::vector<std::string> not_there = missing_of_base(libraries_of_base(packages, prefix), base);
+    std::vector<std::string> missing;
+    for (const Wanted& library : not_brought(packages, prefix))
+        if (is_below(library.path, prefix) ||
+            std::binary_search(not_there.begin(), not_there.end(), name_of(library.path)))
+            missing.push_back(fmt::format("{} needs {}", library.pkgname, library.path));
+    return missing;
+}
+
+std::vector<std::string> libraries_of_base(const std::vector<format::PackageMetadata>& packages,
+                                           const std::string& prefix) {
+    std::set<std::string> names;
+    for (const Wanted& library : not_brought(packages, prefix))
+        if (!is_below(library.path, prefix))
+            names.insert(name_of(library.path));
+    return {names.begin(), names.end()};
+}
+
+std::vector<std::string> missing_of_base(const std::vector<std::string>& names, const store::HostBase& base) {
+    if (names.empty())
+        return {};
+    const std::set<std::string> there = libraries_of(base);
+    std::vector<std::string> missing;
+    std::set_difference(names.begin(), names.end(), there.begin(), there.end(), std::back_inserter(missing));
     return missing;
 }
 

@@ -17,4 +17,10 @@ namespace pkgjail::ops {
 std::vector<std::string> missing_libraries(const std::vector<format::PackageMetadata>& packages,
                                            const std::string& prefix, const store::HostBase& base);
 
+/// The names of the libraries that the packages ask for and neither bring nor have below the prefix, sorted.
+std::vector<std::string> libraries_of_base(const std::vector<format::PackageMetadata>& packages,
+                                           const std::string& prefix);
+/// Those of them that the base's library directories do not have.
+std::vector<std::string> missing_of_base(const std::vector<std::string>& names, const store::HostBase& base);
+
 } // namespace pkgjail::ops

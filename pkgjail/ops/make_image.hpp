@@ -1,46 +1,17 @@
-// From a plan's package set to an image: archives fetched and checked, account numbers given out, the image
-// found or built.
+// From a plan's package set to an image: account numbers given out, the image found or built.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/obtain.hpp"
 #include "pkgjail/ops/session.hpp"
-#include "pkgjail/repo/cache.hpp"
 #include "pkgjail/solve/solver.hpp"
 #include "pkgjail/store/builder.hpp"
 
 namespace pkgjail::ops {
-
-/// The archives of a plan, checked, with their metadata read, in the plan's order.
-struct Archives {
-    std::vector<repo::CheckedArchive> archives;
-    std::vector<format::PackageMetadata> metadata;
-    std::vector<std::string> proofs;       ///< by what each is believed, as catalog::ImagePackage has it
-    std::vector<std::string> repositories; ///< from which each was fetched; empty: it was here already
-    std::uint64_t downloaded_bytes = 0;
-};
-
-/// Whether a package may come from another archive than the one whose digest is known.
-enum class Digests {
-    preferred, ///< a repository may have built it anew; that is told
-    exact,     ///< no other archive will do: Error{trust} names all packages that cannot be had so
-};
-
-/// Fetches what the cache lacks and checks everything: digest and size against the index; what the
-/// repository's policy asks for, before anything in the archive is looked at; pkgname, dependencies,
-/// architecture and platform in the package against what was promised; shared libraries that packages ask for
-/// against those that the set and the base have. `local` are archives that the operator named, by pkgname;
-/// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
-/// are taken from there, and so are those that no repository offers any more. Throws Error{network},
-/// Error{trust}, Error{corrupt}, Error{unsolvable} for libraries that nobody has.
-Archives obtain_archives(Session& session, const solve::Plan& plan,
-                         const std::map<std::string, base::HostPath>& local,
-                         const std::map<std::string, std::string>& known,
-                         Digests digests = Digests::preferred);
 
 struct MadeImage {
     catalog::Image image;
@@ -49,6 +20,8 @@ struct MadeImage {
     std::vector<std::string> setid;
     std::vector<std::string> warnings;
     std::vector<std::pair<std::string, std::string>> messages; ///< pkgname → +DISPLAY
+    /// By what PromisedImage finds it the next time, to be recorded with it.
+    std::optional<catalog::ImagePromise> promise;
     /// Keeps the image from being removed, and from being built a second time, until a generation of the
     /// catalog refers to it: to be let go after that commit.
     mutable std::optional<base::Lock> hold;
@@ -58,5 +31,14 @@ struct MadeImage {
 /// one in the transaction that makes it current.
 MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& archives,
                      const std::string& jail);
+
+/// What all images of this configuration have in common.
+store::BuildRequest request_without_packages(const Context& context);
+
+/// The lock that a user of the image holds shared, and who builds or removes it alone.
+base::Lock hold_image(const Context& context, const std::string& build_key, base::LockMode mode);
+
+/// Error{corrupt} for an image that the catalog has and the disk has not.
+void require_sealed(const Context& context, const catalog::Image& image);
 
 } // namespace pkgjail::ops

@@ -23,6 +23,8 @@ using base::ErrorKind;
 void record_image(catalog::Catalog& catalog, const MadeImage& made) {
     if (!made.reused)
         catalog::Images(catalog).add(made.image, made.manifest);
+    if (made.promise)
+        catalog::Images(catalog).put_promise(made.image.id, *made.promise);
 }
 
 catalog::Generation generation_of(const Context& context, const std::string& image_id,

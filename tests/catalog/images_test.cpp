@@ -209,3 +209,23 @@ TEST_CASE("what differs between two images is counted both ways", "[catalog][ima
     CHECK(show_changes("", "i1") == "4 added, 0 removed, 0 changed, 65 bytes");
     CHECK(error_of([&] { show_changes("i1", "i9"); })->kind() == ErrorKind::not_found);
 }
+
+TEST_CASE("an image is found by what was promised, and its promises go with it", "[catalog][images]") {
+    Fixture fixture;
+    Images images(fixture.catalog);
+    for (const char* id : {"i1", "i2"})
+        images.add(image(id), {});
+    images.put_promise("i1", {"p1", {"liba.so.1", "libb.so.2"}});
+    images.put_promise("i1", {"p2", {}});
+    images.put_promise("i2", {"p2", {}});
+
+    const auto first = images.find_promised("p1");
+    REQUIRE(first);
+    CHECK(first->image_id == "i1");
+    CHECK(show(first->base_libraries) == "liba.so.1 libb.so.2");
+    CHECK(images.find_promised("p2")->image_id == "i2");
+    CHECK_FALSE(images.find_promised("p3"));
+    images.remove("i2");
+    CHECK_FALSE(images.find_promised("p2"));
+    CHECK(error_of([&] { images.put_promise("gone", {"p3", {}}); })->kind() == ErrorKind::not_found);
+}

@@ -1,0 +1,42 @@
+// The archives of a plan: fetched where the cache lacks them, and checked.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "pkgjail/format/archive.hpp"
+#include "pkgjail/ops/session.hpp"
+#include "pkgjail/repo/cache.hpp"
+#include "pkgjail/solve/solver.hpp"
+
+namespace pkgjail::ops {
+
+/// The archives of a plan, checked, with their metadata read, in the plan's order.
+struct Archives {
+    std::vector<repo::CheckedArchive> archives;
+    std::vector<format::PackageMetadata> metadata;
+    std::vector<std::string> proofs;       ///< by what each is believed, as catalog::ImagePackage has it
+    std::vector<std::string> repositories; ///< from which each was fetched; empty: it was here already
+    std::uint64_t downloaded_bytes = 0;
+};
+
+/// Whether a package may come from another archive than the one whose digest is known.
+enum class Digests {
+    preferred, ///< a repository may have built it anew; that is told
+    exact,     ///< no other archive will do: Error{trust} names all packages that cannot be had so
+};
+
+/// Fetches what the cache lacks and checks everything: digest and size against the index; what the
+/// repository's policy asks for, before anything in the archive is looked at; pkgname, dependencies,
+/// architecture and platform in the package against what was promised; shared libraries that packages ask for
+/// against those that the set and the base have. `local` are archives that the operator named, by pkgname;
+/// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
+/// are taken from there, and so are those that no repository offers any more. Throws Error{network},
+/// Error{trust}, Error{corrupt}, Error{unsolvable} for libraries that nobody has.
+Archives obtain_archives(Session& session, const solve::Plan& plan,
+                         const std::map<std::string, base::HostPath>& local,
+                         const std::map<std::string, std::string>& known,
+                         Digests digests = Digests::preferred);
+
+} // namespace pkgjail::ops

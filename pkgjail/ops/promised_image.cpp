@@ -1,0 +1,78 @@
+#include "pkgjail/ops/promised_image.hpp"
+
+#include <fmt/core.h>
+
+#include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/host.hpp"
+#include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/libraries.hpp"
+#include "pkgjail/ops/package_trust.hpp"
+#include "pkgjail/ops/promises.hpp"
+#include "pkgjail/repo/cache_entry.hpp"
+
+namespace pkgjail::ops {
+
+/// The key is the build key with promises in the archives' place: by which archive, what the index says that
+/// the package needs and is for; and this host, for which packages have to be fit. The numbers of accounts
+/// are not in it, because a name has one for ever.
+PromisedImage::PromisedImage(Session& session, const solve::Plan& plan)
+    : session_(session), context_(session.context()), packages_(session.catalog()) {
+    store::BuildRequest request = request_without_packages(context_);
+    for (const solve::Plan::Member& member : plan.result) {
+        const auto promised = promise(member);
+        if (!promised)
+            return;
+        store::BuildPackage& package = request.packages.emplace_back();
+        package.pkgname = member.package.pkgname;
+        package.automatic = member.automatic;
+        package.sha256 = base::sha256(*promised);
+    }
+    key_ = base::sha256(fmt::format("promised\n{}\n{} {} {}\n", store::build_key(request), base::host_opsys(),
+                                    base::host_os_version(), base::host_machine_arch()));
+}
+
+std::optional<std::string> PromisedImage::promise(const solve::Plan::Member& member) {
+    const jail::RepositoryConfig* repository = find_repository(context_.config, member.package.repository);
+    if (member.already_present || repository == nullptr || repository->trust == jail::Trust::package_signed)
+        return std::nullopt;
+    auto available = packages_.find(repository->name, member.package.pkgname);
+    if (!available)
+        return std::nullopt;
+    const repo::WantedArchive wanted = wanted_from(context_, *available);
+    std::string text =
+        fmt::format("{}\n{}\n{}\n{}\n{}\n", repo::entry_label(wanted), wanted.size.value_or(0),
+                    member.package.repository, available->record.machine_arch, available->record.opsys);
+    for (const std::string& pattern : member.package.depends)
+        text += pattern + "\n";
+    records_.push_back(std::move(*available));
+    return text;
+}
+
+std::optional<MadeImage> PromisedImage::find() {
+    catalog::Images images(session_.catalog());
+    const auto known = key_ ? images.find_promised(*key_) : std::nullopt;
+    const auto image = known ? images.find(known->image_id) : std::nullopt;
+    if (!image)
+        return std::nullopt;
+    MadeImage made;
+    made.hold.emplace(hold_image(context_, image->build_key, base::LockMode::shared));
+    if (!images.find_promised(*key_)) // gone before it was held
+        return std::nullopt;
+    if (!missing_of_base(known->base_libraries, store::configured_base(context_.config.base)).empty())
+        return std::nullopt; // the archives tell who needs them
+    require_sealed(context_, *image);
+    PackageTrust trust(session_);
+    for (const catalog::AvailablePackage& record : records_)
+        trust.admit(*find_repository(context_.config, record.repository), record.record);
+    made.image = *image;
+    made.reused = true;
+    base::step("install.image_promised");
+    return made;
+}
+
+void PromisedImage::note(const Archives& archives, MadeImage& made) const {
+    if (key_)
+        made.promise = {*key_, libraries_of_base(archives.metadata, context_.config.prefix)};
+}
+
+} // namespace pkgjail::ops

@@ -1,0 +1,158 @@
+// A further jail with packages that an image has already: what is looked at again, and what is not.
+#include "flow/flow.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::CommandResult;
+using test::Host;
+using test::package;
+using test::PackageSpec;
+using test::Shop;
+
+namespace {
+
+CommandResult install(const Host& host, const std::string& jail, std::vector<std::string> more = {"web"}) {
+    std::vector<std::string> command = {"install", "-j", jail, "--json"};
+    command.insert(command.end(), more.begin(), more.end());
+    return host.run(command);
+}
+
+std::string image_of(const Host& host, const std::string& jail) {
+    return host.run({"status", jail, "--json"}).json()["jails"][0]["image"];
+}
+
+/// Nobody has an archive any more: what is made from now on was made of none.
+void lose_archives(const Shop& shop) {
+    std::filesystem::remove_all(shop.host().state() / "cache");
+    for (const auto& entry : std::filesystem::directory_iterator(shop.path()))
+        if (entry.path().extension() == ".tgz")
+            std::filesystem::remove(entry.path());
+}
+
+/// The first jail of web and lib, and then no archives.
+struct OneJail {
+    Shop shop{{package("web-1.0", {"lib>=1"}), package("lib-1.2"), package("other-1.0")}};
+    const Host& host = shop.host();
+    OneJail() {
+        const CommandResult first = install(host, "one");
+        INFO(first.err);
+        REQUIRE(first.status == 0);
+    }
+};
+
+} // namespace
+
+TEST_CASE("a further jail with the same packages is made without their archives", "[flow][install]") {
+    const OneJail made;
+    lose_archives(made.shop);
+
+    const CommandResult second = install(made.host, "two");
+
+    INFO(second.err);
+    REQUIRE(second.status == 0);
+    CHECK(second.json()["image_reused"] == true);
+    CHECK(image_of(made.host, "two") == image_of(made.host, "one"));
+    CHECK(made.host.run({"verify", "two"}).status == 0);
+}
+
+TEST_CASE("archives are looked at where the packages are others or for something else", "[flow][install]") {
+    const OneJail made;
+    const auto what = GENERATE(std::vector<std::string>{"other"}, std::vector<std::string>{"web", "other"},
+                               std::vector<std::string>{"lib"}, std::vector<std::string>{"web", "lib"});
+    lose_archives(made.shop);
+
+    const CommandResult second = install(made.host, "two", what);
+
+    INFO(second.err);
+    CHECK(second.status == 69);
+}
+
+TEST_CASE("a package that was built anew is looked at", "[flow][install]") {
+    const OneJail made;
+    PackageSpec rebuilt = package("lib-1.2");
+    rebuilt.build_info = {{"BUILD_DATE", "2031-01-01 00:00:00 +0000"}};
+    made.shop.offer({package("web-1.0", {"lib>=1"}), rebuilt});
+    REQUIRE(made.host.run({"update"}).status == 0);
+
+    const CommandResult second = install(made.host, "two");
+    REQUIRE(second.status == 0);
+    CHECK(image_of(made.host, "two") != image_of(made.host, "one"));
+    lose_archives(made.shop);
+    const CommandResult third = install(made.host, "three");
+
+    INFO(third.err);
+    REQUIRE(third.status == 0);
+    CHECK(image_of(made.host, "three") == image_of(made.host, "two"));
+}
+
+TEST_CASE("an index that changes what a package needs is not believed for an image that is there",
+          "[flow][install][trust][attack]") {
+    const OneJail made;
+    // The same archives, but web is said to need nothing; and, later, to be for another machine.
+    const auto publish = [&](const PackageSpec& web) {
+        std::string summary = test::summary_record(web, test::read_bytes(made.shop.path() / "web-1.0.tgz"));
+        for (const char* other : {"lib-1.2", "other-1.0"})
+            summary += test::summary_record(
+                package(other), test::read_bytes(made.shop.path() / (std::string(other) + ".tgz")));
+        test::write_bytes(made.shop.path() / "pkg_summary.gz",
+                          test::compress(summary, test::Compression::gzip));
+        REQUIRE(made.host.run({"update"}).status == 0);
+    };
+    publish(package("web-1.0", {"lib>=1.1"}));
+
+    const CommandResult needs = made.host.run({"install", "-j", "two", "web"});
+    INFO(needs.err);
+    CHECK(needs.status == 7);
+    CHECK_THAT(needs.err, ContainsSubstring(
+                              "web-1.0: needs [lib>=1] according to the archive, but [lib>=1.1] according"));
+}
+
+TEST_CASE("a library that the base has lost is told although there is an image", "[flow][install]") {
+    const test::TempDir base;
+    std::filesystem::create_directories(base.path() / "lib");
+    std::filesystem::create_directories(base.path() / "usr");
+    test::write_bytes(base.path() / "lib" / "libbase.so.1", "");
+    PackageSpec web = package("web-1.0");
+    web.build_info = {{"REQUIRES", "/lib/libbase.so.1"}};
+    const Shop shop({web});
+    shop.host().write_config("pkgjail.conf", "[pkgjail]\nbase = " + base.path().string() + "\n");
+    const CommandResult first = install(shop.host(), "one");
+    INFO(first.err);
+    REQUIRE(first.status == 0);
+    std::filesystem::remove(base.path() / "lib" / "libbase.so.1");
+
+    const CommandResult second = shop.host().run({"install", "-j", "two", "web"});
+
+    CHECK(second.status == 8);
+    CHECK_THAT(second.err, ContainsSubstring("web-1.0 needs /lib/libbase.so.1"));
+}
+
+TEST_CASE("an image goes although repositories still promise it", "[flow][install]") {
+    const OneJail made;
+    REQUIRE(made.host.run({"destroy", "one", "--yes"}).status == 0);
+    REQUIRE(made.host.run({"gc", "--yes"}).status == 0);
+    REQUIRE(std::filesystem::is_empty(made.host.state() / "images"));
+
+    const CommandResult again = install(made.host, "two");
+
+    INFO(again.err);
+    REQUIRE(again.status == 0);
+    CHECK(again.json()["image_reused"] == false);
+    CHECK(made.host.run({"catalog", "check"}).status == 0);
+}
+
+TEST_CASE("a file of the operator is taken, whatever a repository promises under its name",
+          "[flow][install]") {
+    const OneJail made;
+    const test::TempDir elsewhere;
+    PackageSpec mine = package("web-1.0", {"lib>=1"});
+    mine.comment = "Made here";
+    const auto file = elsewhere.path() / "web-1.0.tgz";
+    test::write_package(file, mine);
+
+    const CommandResult second = install(made.host, "two", {file.string()});
+
+    INFO(second.err);
+    REQUIRE(second.status == 0);
+    CHECK(image_of(made.host, "two") != image_of(made.host, "one"));
+}
