@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -115,7 +116,8 @@ std::optional<std::string> read_file_if_exists(const HostPath& path, std::size_t
 
 std::string read_all(const Fd& fd, std::string_view name, std::size_t max_bytes) {
     std::string content;
-    std::string buffer(64u << 10, '\0');
+    constexpr std::size_t piece = 64u << 10;
+    const auto buffer = std::make_unique_for_overwrite<char[]>(piece); // most files are much smaller
     // A size that is already too large is refused before anything of it is read.
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
@@ -132,14 +134,14 @@ std::string read_all(const Fd& fd, std::string_view name, std::size_t max_bytes)
             refuse();
     }
     for (;;) {
-        ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+        ssize_t count = ::read(fd.get(), buffer.get(), piece);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             throw system_error(errno, std::string(name), "read");
         if (count == 0)
             return content;
-        content.append(buffer, 0, static_cast<std::size_t>(count));
+        content.append(buffer.get(), static_cast<std::size_t>(count));
         if (content.size() > max_bytes)
             refuse();
     }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <system_error>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include <fcntl.h>
@@ -102,6 +103,37 @@ constexpr std::uint64_t little_room = 4u << 20;
 
 } // namespace
 
+class Database::Idle {
+  public:
+    Idle() = default;
+    Idle(const Idle&) = delete;
+    Idle& operator=(const Idle&) = delete;
+    ~Idle() { close(); }
+
+    /// nullptr where there is none of this text.
+    sqlite3_stmt* take(std::string_view sql) {
+        const auto found = statements_.find(sql);
+        return found == statements_.end() ? nullptr : std::exchange(found->second, nullptr);
+    }
+    /// `sql` must stay.
+    void put(std::string_view sql, sqlite3_stmt* statement) {
+        sqlite3_stmt*& place = statements_[sql];
+        if (is_open_ && place == nullptr)
+            place = statement;
+        else // two of one text at a time; or the database is closed, and goes with the last of them
+            sqlite3_finalize(statement);
+    }
+    void close() {
+        is_open_ = false;
+        for (auto& [sql, statement] : statements_)
+            sqlite3_finalize(std::exchange(statement, nullptr));
+    }
+
+  private:
+    bool is_open_ = true;
+    std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
+};
+
 Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseconds patience)
     : // Absolute: SQLite would take a name that begins with "file:" or ":" for something else.
       name_(std::filesystem::absolute(file).string()) {
@@ -150,6 +182,7 @@ Database::Database(const base::HostPath& file, Mode mode, std::chrono::milliseco
 }
 
 void Database::open(const std::string& location, int flags, std::chrono::milliseconds patience) {
+    idle_ = std::make_shared<Idle>();
     const int code = sqlite3_open_v2(location.c_str(), &handle_, flags | SQLITE_OPEN_EXRESCODE, nullptr);
     if (code != SQLITE_OK)
         fail(handle_, code, name_);
@@ -198,13 +231,16 @@ void Database::use_wal(std::chrono::milliseconds patience) {
 }
 
 Database::Database(Database&& other) noexcept
-    : handle_(std::exchange(other.handle_, nullptr)), name_(std::move(other.name_)) {}
+    : handle_(std::exchange(other.handle_, nullptr)), name_(std::move(other.name_)),
+      idle_(std::move(other.idle_)) {}
 
 Database::~Database() {
     close();
 }
 
 void Database::close() noexcept {
+    if (idle_)
+        idle_->close();
     // v2: a statement that is still alive keeps the connection until it is gone.
     sqlite3_close_v2(std::exchange(handle_, nullptr));
 }
@@ -227,7 +263,10 @@ bool Database::in_transaction() const {
     return sqlite3_get_autocommit(handle_) == 0;
 }
 
-Statement::Statement(Database& database, const char* sql) : database_(&database) {
+Statement::Statement(Database& database, const char* sql)
+    : database_(&database), idle_(database.idle_), sql_(sql), handle_(idle_->take(sql)) {
+    if (handle_ != nullptr)
+        return;
     const int code =
         sqlite3_prepare_v3(database.handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &handle_, nullptr);
     if (code != SQLITE_OK)
@@ -235,10 +274,12 @@ Statement::Statement(Database& database, const char* sql) : database_(&database)
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)) {}
+    : database_(other.database_), idle_(std::move(other.idle_)), sql_(other.sql_),
+      handle_(std::exchange(other.handle_, nullptr)) {}
 
 Statement::~Statement() {
-    sqlite3_finalize(handle_);
+    if (handle_ != nullptr)
+        idle_->put(sql_, handle_);
 }
 
 Statement::Use::Use(Statement& statement) : statement_(statement) {}

@@ -53,12 +53,16 @@ class Database {
     void open_to_read(std::chrono::milliseconds patience);
     void close() noexcept;
 
+    friend class Statement;
+    class Idle; ///< statements that nobody uses now
+
     sqlite3* handle_ = nullptr;
     std::string name_;
+    std::shared_ptr<Idle> idle_;
 };
 
-/// A prepared statement; prepared once, used many times. `sql` is a literal. Must not outlive, or see moved,
-/// its database.
+/// A prepared statement. `sql` is a literal; it is prepared once for a database, and kept there when nobody
+/// uses it, because preparing takes longer than most statements. Must not see its database moved.
 class Statement {
   public:
     Statement(Database& database, const char* sql);
@@ -98,6 +102,8 @@ class Statement {
   private:
     friend class Use;
     Database* database_ = nullptr;
+    std::shared_ptr<Database::Idle> idle_; ///< where it goes afterwards
+    const char* sql_ = nullptr;
     sqlite3_stmt* handle_ = nullptr;
 };
 

@@ -22,13 +22,30 @@ void add_recipe(const Context& context, const jail::RenderedRecipe& recipe, Jail
         view.resolv_file = resolv_words(resolv_owner(context, view.jail));
 }
 
-JailView view_of(const Context& context, catalog::Catalog& catalog, VulnerabilityCheck& check,
-                 const catalog::Jail& jail) {
+/// Images by their ids, each read once.
+class KnownImages {
+  public:
+    explicit KnownImages(catalog::Catalog& catalog) : images_(catalog) {}
+    std::shared_ptr<const catalog::Image> find(const std::string& id) {
+        const auto [place, is_new] = known_.try_emplace(id);
+        if (is_new)
+            if (auto image = images_.find(id))
+                place->second = std::make_shared<const catalog::Image>(std::move(*image));
+        return place->second;
+    }
+
+  private:
+    catalog::Images images_;
+    std::map<std::string, std::shared_ptr<const catalog::Image>> known_;
+};
+
+JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages& images,
+                 VulnerabilityCheck& check, const catalog::Jail& jail) {
     JailView view;
     view.jail = jail;
     view.generation =
         catalog::Jails(catalog).generation(jail.id, jail.current).value_or(catalog::Generation{});
-    view.image = catalog::Images(catalog).find(view.generation.image_id);
+    view.image = images.find(view.generation.image_id);
     if (view.image && check.list())
         view.vulnerable = check.count(*view.image);
     view.status = supervise::read_status(context.layout.run(jail.id));
@@ -89,11 +106,12 @@ std::vector<JailView> jails(const Context& context, const std::vector<std::strin
                     "pkgjail install PACKAGE makes the first one");
     }
     VulnerabilityCheck check(context.config.vulnerabilities, *catalog);
+    KnownImages images(*catalog);
     if (names.empty())
         for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
-            views.push_back(view_of(context, *catalog, check, jail));
+            views.push_back(view_of(context, *catalog, images, check, jail));
     for (const std::string& name : names)
-        views.push_back(view_of(context, *catalog, check, require_jail(*catalog, name)));
+        views.push_back(view_of(context, *catalog, images, check, require_jail(*catalog, name)));
     add_usage(context, views);
     return views;
 }

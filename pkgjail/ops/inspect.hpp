@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ namespace pkgjail::ops {
 struct JailView {
     catalog::Jail jail;
     catalog::Generation generation;
-    std::optional<catalog::Image> image;
+    std::shared_ptr<const catalog::Image> image; ///< jails on the same one share it; null: there is none
     supervise::ServiceStatus status;
     confine::Usage usage;                       ///< filled in while it runs
     std::optional<confine::PortsReading> ports; ///< the same, in network mode host
