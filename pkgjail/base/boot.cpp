@@ -23,12 +23,16 @@ std::string boot_id() {
         throw system_error(errno, "host", "sysctl kern.boottime");
     return std::to_string(when.tv_sec);
 #else
-    const char* path = "/proc/sys/kernel/random/boot_id";
-    std::string text = read_all(open_file(path, O_RDONLY), path, 256);
-    text.resize(text.find_last_not_of(" \n") + 1);
-    if (text.empty())
-        throw Error(ErrorKind::system, path, "is empty");
-    return text;
+    // No process sees two boots.
+    static const std::string id = [] {
+        const char* path = "/proc/sys/kernel/random/boot_id";
+        std::string text = read_all(open_file(path, O_RDONLY), path, 256);
+        text.resize(text.find_last_not_of(" \n") + 1);
+        if (text.empty())
+            throw Error(ErrorKind::system, path, "is empty");
+        return text;
+    }();
+    return id;
 #endif
 }
 

@@ -33,13 +33,41 @@ HostPath directory_of(const HostPath& path) {
     return parent.empty() ? HostPath(".") : parent;
 }
 
+[[noreturn]] void refuse_length(std::string_view name, std::size_t max_bytes) {
+    throw Error(ErrorKind::corrupt, std::string(name),
+                "is longer than " + std::to_string(max_bytes) + " bytes, the most that is read of it");
+}
+
+/// What is left of it.
+std::string read_rest(const Fd& fd, std::string_view name, std::size_t max_bytes) {
+    std::string content;
+    constexpr std::size_t piece = 64u << 10;
+    const auto buffer = std::make_unique_for_overwrite<char[]>(piece); // most files are much smaller
+    for (;;) {
+        const ssize_t count = ::read(fd.get(), buffer.get(), piece);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            throw system_error(errno, std::string(name), "read");
+        if (count == 0)
+            return content;
+        content.append(buffer.get(), static_cast<std::size_t>(count));
+        if (content.size() > max_bytes)
+            refuse_length(name, max_bytes);
+    }
+}
+
+/// One that was just opened.
 std::string read_regular(const Fd& fd, const HostPath& path, std::size_t max_bytes) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
         throw system_error(errno, path.string(), "fstat");
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorKind::corrupt, path.string(), "is not a regular file");
-    return read_all(fd, path.string(), max_bytes);
+    // A size that is already too large is refused before anything of it is read.
+    if (static_cast<std::uint64_t>(status.st_size) > max_bytes)
+        refuse_length(path.string(), max_bytes);
+    return read_rest(fd, path.string(), max_bytes);
 }
 
 /// A file beside `target` that vanishes unless it is renamed over it.
@@ -115,36 +143,17 @@ std::optional<std::string> read_file_if_exists(const HostPath& path, std::size_t
 }
 
 std::string read_all(const Fd& fd, std::string_view name, std::size_t max_bytes) {
-    std::string content;
-    constexpr std::size_t piece = 64u << 10;
-    const auto buffer = std::make_unique_for_overwrite<char[]>(piece); // most files are much smaller
-    // A size that is already too large is refused before anything of it is read.
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
         throw system_error(errno, std::string(name), "fstat");
-    auto refuse = [&] {
-        throw Error(ErrorKind::corrupt, std::string(name),
-                    "is longer than " + std::to_string(max_bytes) + " bytes, the most that is read of it");
-    };
     if (S_ISREG(status.st_mode)) {
-        off_t position = ::lseek(fd.get(), 0, SEEK_CUR);
+        const off_t position = ::lseek(fd.get(), 0, SEEK_CUR);
         if (position < 0)
             throw system_error(errno, std::string(name), "lseek");
         if (status.st_size > position && static_cast<std::uint64_t>(status.st_size - position) > max_bytes)
-            refuse();
+            refuse_length(name, max_bytes);
     }
-    for (;;) {
-        ssize_t count = ::read(fd.get(), buffer.get(), piece);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            throw system_error(errno, std::string(name), "read");
-        if (count == 0)
-            return content;
-        content.append(buffer.get(), static_cast<std::size_t>(count));
-        if (content.size() > max_bytes)
-            refuse();
-    }
+    return read_rest(fd, name, max_bytes);
 }
 
 void write_all(int fd, std::string_view bytes, std::string_view name) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,19 @@ namespace pkgjail::base {
 /// for what is no JSON.
 template <class Json>
 Json parse_whole_json(std::string_view text) {
-    return Json::parse(text, [](int, typename Json::parse_event_t event, Json& value) {
-        if (event == Json::parse_event_t::value && value.is_number_float())
+    Json json = Json::parse(text);
+    std::vector<Json*> rest = {&json}; // no recursion: a hostile text is nested as deeply as it is long
+    while (!rest.empty()) {
+        Json& value = *rest.back();
+        rest.pop_back();
+        if (value.is_number_float())
             value = nullptr;
-        return true;
-    });
+        else if (value.is_structured())
+            for (Json& part : value)
+                if (part.is_structured() || part.is_number_float())
+                    rest.push_back(&part);
+    }
+    return json;
 }
 
 } // namespace pkgjail::base

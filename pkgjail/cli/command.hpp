@@ -36,7 +36,7 @@ class Environment {
     std::vector<std::string> list(const std::string& option) const;
 
     /// Prints the command's one JSON document: {"schema": "pkgjail.VERB/1", …, "warnings": […]}.
-    void print_json(const Json& document);
+    void print_json(Json document);
     /// Ordinary output; not with --json, not with --quiet.
     void say(const std::string& text);
 

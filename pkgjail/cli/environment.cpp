@@ -92,10 +92,11 @@ const ops::Context& Environment::context() {
     return *context_;
 }
 
-void Environment::print_json(const Json& document) {
+void Environment::print_json(Json document) {
     report_.clear();
     Json all = {{"schema", "pkgjail." + verb_ + "/1"}};
-    all.update(document);
+    for (auto& member : document.items())
+        all[member.key()] = std::move(member.value());
     all["warnings"] = report_.warnings();
     print(json_text(all));
 }
@@ -144,7 +145,7 @@ int JailResults::finish(const Json& fields) {
     if (environment_.json()) {
         Json document = fields;
         document["results"] = results_;
-        environment_.print_json(document);
+        environment_.print_json(std::move(document));
     }
     if (first_failure_ == exit_done)
         return exit_done;

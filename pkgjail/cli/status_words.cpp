@@ -220,10 +220,13 @@ Json jail_json(const ops::JailView& view) {
                              {"jail_port", port.jail_port}});
     Json packages = Json::array();
     if (view.image)
-        for (const catalog::ImagePackage& package : view.image->packages)
-            packages.push_back({{"pkgname", package.pkgname},
-                                {"automatic", package.automatic},
-                                {"repository", package.repository}});
+        for (const catalog::ImagePackage& package : view.image->packages) {
+            // Member by member, because there are many: a braced list is copied.
+            Json& json = packages.emplace_back(Json::object());
+            json["pkgname"] = package.pkgname;
+            json["automatic"] = package.automatic;
+            json["repository"] = package.repository;
+        }
     Json conflicts = Json::array();
     for (const catalog::ConfigConflict& conflict : view.generation.conflicts)
         if (conflict.is_open())
@@ -245,7 +248,7 @@ Json jail_json(const ops::JailView& view) {
                  {"generation", view.generation.number},
                  {"image", view.generation.image_id},
                  {"conflicts", conflicts},
-                 {"packages", packages},
+                 {"packages", std::move(packages)},
                  {"vulnerable_packages", or_null(view.vulnerable)},
                  {"holds", holds_json(view.jail.holds)},
                  {"volumes", volumes_json(view)},

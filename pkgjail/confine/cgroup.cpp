@@ -186,6 +186,12 @@ std::string describe_cgroups(const std::vector<CgroupHierarchy>& hierarchies) {
 JailCgroup::JailCgroup(std::vector<CgroupHierarchy> hierarchies, std::string path)
     : hierarchies_(std::move(hierarchies)), path_(std::move(path)) {}
 
+bool JailCgroup::exists() const {
+    return std::any_of(hierarchies_.begin(), hierarchies_.end(), [this](const CgroupHierarchy& hierarchy) {
+        return directory_exists(hierarchy.mount_point.string() + path_);
+    });
+}
+
 std::vector<HostPath> JailCgroup::directories() const {
     std::vector<HostPath> found;
     for (const auto& hierarchy : hierarchies_)

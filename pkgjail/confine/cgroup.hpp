@@ -55,7 +55,7 @@ class JailCgroup {
 
     /// The directories that exist now.
     std::vector<base::HostPath> directories() const;
-    bool exists() const { return !directories().empty(); }
+    bool exists() const;
     /// Everything in any of them and below, each process once, in order.
     std::vector<pid_t> processes() const;
 

@@ -37,8 +37,7 @@ Number read_key(const base::HostPath& file, std::string_view key) {
 }
 
 // blkio.throttle.*: "254:0 Read 4096" lines, a device each, and a total.
-Number sum_operations(const base::HostPath& file, std::string_view operation) {
-    const auto text = base::read_file_if_exists(file);
+Number sum_operations(const std::optional<std::string>& text, std::string_view operation) {
     if (!text)
         return std::nullopt;
     std::uint64_t sum = 0;
@@ -122,9 +121,10 @@ Usage JailCgroup::usage() const {
             usage.io_read_bytes = device_value(group->directory / "io.stat", "rbytes", "");
             usage.io_write_bytes = device_value(group->directory / "io.stat", "wbytes", "");
         } else {
-            const auto file = group->directory / "blkio.throttle.io_service_bytes_recursive";
-            usage.io_read_bytes = sum_operations(file, "Read");
-            usage.io_write_bytes = sum_operations(file, "Write");
+            const auto text =
+                base::read_file_if_exists(group->directory / "blkio.throttle.io_service_bytes_recursive");
+            usage.io_read_bytes = sum_operations(text, "Read");
+            usage.io_write_bytes = sum_operations(text, "Write");
         }
     }
     return usage;

@@ -68,6 +68,20 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages&
     return view;
 }
 
+std::vector<JailView> views_of(const Context& context, catalog::Catalog& catalog,
+                               const std::vector<std::string>& names) {
+    const catalog::ReadTransaction one_state(catalog.database());
+    VulnerabilityCheck check(context.config.vulnerabilities, catalog);
+    KnownImages images(catalog);
+    std::vector<JailView> views;
+    if (names.empty())
+        for (const catalog::Jail& jail : catalog::Jails(catalog).all())
+            views.push_back(view_of(context, catalog, images, check, jail));
+    for (const std::string& name : names)
+        views.push_back(view_of(context, catalog, images, check, require_jail(catalog, name)));
+    return views;
+}
+
 void add_usage(const Context& context, std::vector<JailView>& views) {
     std::unique_ptr<confine::Driver> driver;
     for (JailView& view : views) {
@@ -96,7 +110,8 @@ std::vector<std::string> jail_names(const Context& context) {
     return names;
 }
 
-std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names) {
+std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names,
+                            Measured measured) {
     std::vector<JailView> views;
     auto catalog = open_for_reading(context);
     if (!catalog) {
@@ -105,14 +120,9 @@ std::vector<JailView> jails(const Context& context, const std::vector<std::strin
         throw Error(base::ErrorKind::not_found, names.front(), "there is no jail of this name",
                     "pkgjail install PACKAGE makes the first one");
     }
-    VulnerabilityCheck check(context.config.vulnerabilities, *catalog);
-    KnownImages images(*catalog);
-    if (names.empty())
-        for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
-            views.push_back(view_of(context, *catalog, images, check, jail));
-    for (const std::string& name : names)
-        views.push_back(view_of(context, *catalog, images, check, require_jail(*catalog, name)));
-    add_usage(context, views);
+    views = views_of(context, *catalog, names);
+    if (measured == Measured::yes)
+        add_usage(context, views);
     return views;
 }
 

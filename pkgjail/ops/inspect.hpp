@@ -38,8 +38,11 @@ struct JailView {
 };
 
 std::vector<std::string> jail_names(const Context& context);
-/// Empty `names`: all. Error{not_found} for a name that is none.
-std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names);
+/// Whether the kernel is asked what the jails use, and which ports they are held to.
+enum class Measured { yes, no };
+/// Empty `names`: all, as they are at one moment in the catalog. Error{not_found} for a name that is none.
+std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names,
+                            Measured measured = Measured::yes);
 JailView jail_view(const Context& context, const std::string& name);
 
 /// The package that the jail is there for: the one its recipe is named after, else the last that was asked

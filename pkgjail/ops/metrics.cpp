@@ -305,7 +305,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
     families.add("pkgjail_build_info", Kind::gauge, "The pkgjail that tells this; always 1.",
                  {{"version", version}}, "1");
     auto catalog = open_for_reading(context);
-    const std::vector<JailView> views = jails(context, {});
+    std::vector<JailView> views = jails(context, {}, Measured::no);
     families.add("pkgjail_jails", Kind::gauge, "Jails of this host.", {}, std::to_string(views.size()));
     if (!catalog)
         return families.take();
@@ -321,16 +321,25 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
     std::unique_ptr<confine::Driver> driver;
     std::map<std::string, std::size_t> upgradable; // by image: jails often share one
     catalog::Snapshots snapshots(*catalog);
-    for (const JailView& view : views) {
+    for (JailView& view : views) {
         const base::HostPath run = context.layout.run(view.jail.id);
         JailMetrics jail(families, view);
         jail.add_state(service_package(view));
         jail.add_further();
+        std::string failure;
         jail.add_usage(supervise::read_counters(run, [&] {
-            if (!driver)
-                driver = confine::open_driver(context.layout.state(), context.config.runtime);
-            return driver->usage(jail_handle(view.jail), run);
+            try {
+                if (!driver)
+                    driver = confine::open_driver(context.layout.state(), context.config.runtime);
+                view.usage = driver->usage(jail_handle(view.jail), run);
+            } catch (const base::Error& error) {
+                failure = error.what();
+                throw;
+            }
+            return view.usage;
         }));
+        if (!failure.empty())
+            context.reporter.warn(fmt::format("usage of jail {}: {}", view.jail.name, failure));
         jail.add_limits();
         jail.add_disk(context.layout.jail(view.jail.id));
         if (view.image && !upgradable.contains(view.image->id))

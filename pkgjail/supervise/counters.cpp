@@ -85,7 +85,8 @@ Counters carried_over(const base::HostPath& run_directory) {
 Counters read_counters(const base::HostPath& run_directory, const std::function<confine::Usage()>& usage) {
     constexpr int looks = 5;
     for (int count = 1;; ++count) {
-        const std::optional<RecordedStatus> recorded = read_recorded(run_directory);
+        const std::optional<std::string> text = read_state_text(run_directory);
+        const std::optional<RecordedStatus> recorded = recorded_in(text);
         if (!recorded)
             return {};
         Counters counters = all_of(recorded->status);
@@ -99,9 +100,11 @@ Counters read_counters(const base::HostPath& run_directory, const std::function<
                 known = false;
             }
             // What was read belongs to this run only if the run was neither closed nor followed meanwhile.
-            const std::optional<RecordedStatus> again = read_recorded(run_directory);
-            const bool same = again && again->status.service == recorded->status.service &&
-                              is_open(again->status) && !again->status.sums.closing;
+            const std::optional<std::string> text_again = read_state_text(run_directory);
+            bool same = text_again == text;
+            if (const auto again = same ? std::nullopt : recorded_in(text_again))
+                same = again->status.service == recorded->status.service && is_open(again->status) &&
+                       !again->status.sums.closing;
             if (known && same)
                 return counters;
         }

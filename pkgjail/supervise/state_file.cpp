@@ -274,16 +274,29 @@ bool supervisor_lock_is_held(const base::HostPath& run_directory) {
     return !base::Lock::try_take(file, base::LockMode::shared, "").has_value();
 }
 
-std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory) {
+std::optional<std::string> read_state_text(const base::HostPath& run_directory) {
     try {
-        if (std::optional<std::string> text =
-                base::read_file_if_exists(state_file(run_directory), longest_file))
-            return status_from_json(*text);
+        return base::read_file_if_exists(state_file(run_directory), longest_file);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::corrupt)
             throw;
     }
     return std::nullopt;
+}
+
+std::optional<RecordedStatus> recorded_in(const std::optional<std::string>& state_text) {
+    try {
+        if (state_text)
+            return status_from_json(*state_text);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::corrupt)
+            throw;
+    }
+    return std::nullopt;
+}
+
+std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory) {
+    return recorded_in(read_state_text(run_directory));
 }
 
 ServiceStatus read_unsupervised(const base::HostPath& run_directory) {

@@ -43,6 +43,10 @@ struct KernelView {
 };
 /// What the file holds; nullopt when it is missing or damaged.
 std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory);
+/// Its text, for who wants to see whether it is still the same; nullopt when it is missing or too long.
+std::optional<std::string> read_state_text(const base::HostPath& run_directory);
+/// nullopt for none and for a damaged one.
+std::optional<RecordedStatus> recorded_in(const std::optional<std::string>& state_text);
 /// read_status() for a caller who holds the supervisor's lock, so that there is no supervisor.
 ServiceStatus read_unsupervised(const base::HostPath& run_directory);
 
