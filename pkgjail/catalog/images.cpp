@@ -134,6 +134,20 @@ std::optional<Image> Images::find(const std::string& id) {
     return read_image(catalog_.database(), row);
 }
 
+bool Images::contains(const std::string& id) {
+    Statement statement(catalog_.database(), "SELECT 1 FROM image WHERE image_id = ?");
+    return statement.use()(id).next();
+}
+
+std::vector<std::string> Images::build_keys() {
+    Statement statement(catalog_.database(), "SELECT build_key FROM image");
+    std::vector<std::string> keys;
+    auto row = statement.use();
+    while (row.next())
+        keys.push_back(row.text(0));
+    return keys;
+}
+
 std::vector<Image> Images::all() {
     const ReadTransaction one_state(catalog_.database());
     Statement statement(catalog_.database(),

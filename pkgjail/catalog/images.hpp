@@ -58,8 +58,11 @@ class Images {
     explicit Images(Catalog& catalog);
     std::optional<Image> find_by_key(const std::string& build_key);
     std::optional<Image> find(const std::string& id);
+    bool contains(const std::string& id);
     /// Oldest first.
     std::vector<Image> all();
+    /// The build keys that images were first built from.
+    std::vector<std::string> build_keys();
     /// Image row, packages and manifest; part of the caller's transaction, if there is one. Error{conflict}
     /// when the image or its build key is known.
     void add(const Image& image, const jail::Manifest& manifest);

@@ -1,8 +1,10 @@
 // What every operation is given: where the state is, how it is configured, and somebody to talk to.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +41,9 @@ struct Context {
     std::chrono::milliseconds patience{0}; ///< --wait: how long to wait for locks
     bool dry_run = false;
     std::string command_line; ///< as typed, for history and the audit trail
+    /// Whether a session of this command has looked for what dead commands left: once is enough, and with
+    /// many jails a command has many sessions.
+    std::shared_ptr<std::atomic<bool>> swept = std::make_shared<std::atomic<bool>>(false);
 };
 
 } // namespace pkgjail::ops

@@ -76,8 +76,11 @@ Session::Session(const Context& context, std::string verb, std::string target)
         prepare_readers(context_);
         return;
     }
-    context_.layout.create();
-    sweep_if_alone();
+    if (!*context_.swept) {
+        context_.layout.create();
+        sweep_if_alone();
+        *context_.swept = true;
+    }
     if (!store_lock_)
         store_lock_ =
             Lock::take(context_.layout.store_lock(), LockMode::shared, context_.layout.state().string(),
@@ -149,7 +152,7 @@ void Session::sweep_if_alone() {
                         "pkgjail catalog rebuild");
         return false;
     };
-    known.image = [&](const std::string& id) { return surely(images.find(id).has_value()); };
+    known.image = [&](const std::string& id) { return surely(images.contains(id)); };
     known.jail = [&](const std::string& id) { return surely(jails.find_by_id(id).has_value()); };
     catalog::Snapshots snapshots(*catalog_);
     const std::vector<catalog::Jail> all = jails.all();
@@ -166,8 +169,8 @@ void Session::sweep_if_alone() {
     std::set<std::string> locks;
     for (const catalog::Jail& jail : all)
         locks.insert(context_.layout.jail_lock(jail.name).filename().string());
-    for (const catalog::Image& image : images.all())
-        locks.insert(context_.layout.image_lock(image.build_key).filename().string());
+    for (const std::string& build_key : images.build_keys())
+        locks.insert(context_.layout.image_lock(build_key).filename().string());
     // Each is told before the next begins, which may fail.
     tell(store::sweep(context_.layout, known));
     tell(store::sweep_snapshots(context_.layout, known_snapshot));

@@ -18,6 +18,7 @@ namespace {
 
 const RootPath tree_top = RootPath::parse("/tree");
 const RootPath config_top = RootPath::parse("/seed/config");
+const RootPath prefix_etc = RootPath::parse("/etc"); ///< below the prefix
 
 } // namespace
 
@@ -84,6 +85,7 @@ void Assembly::place_files(const BuildPackage& package, const Unpacked& unpacked
     const format::Plist& plist = unpacked.metadata.plist;
     const Tree from = staging_.top().open_tree(directory);
     from_.reset();
+    moved_.clear();
     std::size_t next_command = 0;
     const auto run_commands_up_to = [&](std::size_t files) {
         for (; next_command < plist.exec.size() && plist.exec[next_command].after_files <= files;
@@ -93,7 +95,7 @@ void Assembly::place_files(const BuildPackage& package, const Unpacked& unpacked
     run_commands_up_to(0);
     for (std::size_t i = 0; i < plist.files.size(); ++i) {
         const RootPath path = RootPath::parse(plist.files[i].path);
-        place_file(package, from, path);
+        place_file(package, from, path, plist.exec.empty());
         if (const auto digest = unpacked.digests.find(path.str()); digest != unpacked.digests.end())
             known_digests_[place_of(path).str()] = digest->second;
         run_commands_up_to(i + 1);
@@ -104,11 +106,16 @@ void Assembly::place_files(const BuildPackage& package, const Unpacked& unpacked
     }
 }
 
-void Assembly::place_file(const BuildPackage& package, const Tree& from, const RootPath& path) {
+void Assembly::place_file(const BuildPackage& package, const Tree& from, const RootPath& path,
+                          bool with_its_directory) {
     const RootPath to = place_of(path);
     if (const auto there = package_of_.find(to.str()); there != package_of_.end())
         throw Error(ErrorKind::conflict, inside(to),
                     fmt::format("is in both {} and {}", there->second, package.pkgname));
+    if (with_its_directory && place_directory(package, from, path)) {
+        package_of_[to.str()] = package.pkgname;
+        return;
+    }
     make_parents(package, to);
     if (!to_ || to_->path() != to.parent())
         to_.emplace(staging_.top(), to.parent());
@@ -125,15 +132,53 @@ void Assembly::place_file(const BuildPackage& package, const Tree& from, const R
     package_of_[to.str()] = package.pkgname;
 }
 
-/// The directories above `path`. What another package has put in the place of one is a conflict of the two.
+/// Whether the file came along with a directory that was moved whole, now or before. A directory in the place
+/// of which there is nothing holds nothing but files that the package lists, and they all go there.
+bool Assembly::place_directory(const BuildPackage& package, const Tree& from, const RootPath& path) {
+    const RootPath parent = path.parent();
+    if (moved_.contains(parent.str()))
+        return true;
+    if (parent.is_root() || parents_.contains(place_of(parent).str()))
+        return false;
+    std::vector<RootPath> above; // the deepest first; PREFIX/etc itself lies apart, and is there
+    for (RootPath each = parent; !each.is_root() && each != prefix_etc; each = each.parent())
+        above.push_back(each);
+    for (auto each = above.rbegin(); each != above.rend(); ++each) {
+        const RootPath place = place_of(*each);
+        if (!moved_.contains(each->parent().str())) {
+            if (parents_.contains(place.str()))
+                continue;
+            if (const auto there = staging_.top().stat(place)) {
+                if (!there->is_directory())
+                    return false; // which make_parents() tells
+                continue;
+            }
+            make_parents(package, place);
+            refuse_file_at(package, place);
+            from.rename_into(*each, staging_.top(), place);
+        } else {
+            refuse_file_at(package, place);
+        }
+        moved_.insert(each->str());
+        parents_.insert(place.str());
+    }
+    return moved_.contains(parent.str());
+}
+
+/// What another package has put in the place of a directory is a conflict of the two.
+void Assembly::refuse_file_at(const BuildPackage& package, const RootPath& directory) const {
+    if (const auto there = package_of_.find(directory.str()); there != package_of_.end())
+        throw Error(
+            ErrorKind::conflict, inside(directory),
+            fmt::format("is a file or link of {}, and a directory for {}", there->second, package.pkgname));
+}
+
+/// The directories above `path`.
 void Assembly::make_parents(const BuildPackage& package, const RootPath& path) {
     if (parents_.contains(path.parent().str()))
         return;
     for (RootPath above = path.parent(); !above.is_root(); above = above.parent())
-        if (const auto there = package_of_.find(above.str()); there != package_of_.end())
-            throw Error(ErrorKind::conflict, inside(above),
-                        fmt::format("is a file or link of {}, and a directory for {}", there->second,
-                                    package.pkgname));
+        refuse_file_at(package, above);
     staging_.top().make_directories(path.parent());
     parents_.insert(path.parent().str());
 }
@@ -150,8 +195,7 @@ void Assembly::refuse_directory(const BuildPackage& package, const RootPath& pat
 
 /// Where a path below the prefix lies in the staging directory: what is below PREFIX/etc is configuration.
 RootPath Assembly::place_of(const RootPath& path) const {
-    const RootPath etc = RootPath::parse("/etc");
-    if (path.is_within(etc) && path != etc)
+    if (path.is_within(prefix_etc) && path != prefix_etc)
         return config_top / (prefix_ / path.relative()).relative();
     return tree_top / path.relative();
 }

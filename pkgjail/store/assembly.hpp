@@ -40,7 +40,10 @@ class Assembly {
   private:
     [[noreturn]] void refuse_scripts(const BuildPackage& package) const;
     void place_files(const BuildPackage& package, const Unpacked& unpacked, const base::RootPath& directory);
-    void place_file(const BuildPackage& package, const base::Tree& from, const base::RootPath& path);
+    void place_file(const BuildPackage& package, const base::Tree& from, const base::RootPath& path,
+                    bool with_its_directory);
+    bool place_directory(const BuildPackage& package, const base::Tree& from, const base::RootPath& path);
+    void refuse_file_at(const BuildPackage& package, const base::RootPath& directory) const;
     void make_parents(const BuildPackage& package, const base::RootPath& path);
     [[noreturn]] void refuse_directory(const BuildPackage& package, const base::RootPath& path) const;
     base::RootPath place_of(const base::RootPath& path) const;
@@ -66,6 +69,8 @@ class Assembly {
     std::vector<PkgdbPackage> installed_;
     /// Where the last file went, and came from; as long as no script can have changed anything.
     std::optional<base::Directory> to_, from_;
+    std::set<std::string>
+        moved_; ///< directories of the present package, below the prefix, that were moved whole
     std::set<std::string> parents_; ///< directories in the staging directory known to exist
     std::vector<std::string> warnings_;
 };
