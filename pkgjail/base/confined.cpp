@@ -23,6 +23,10 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 
+#ifdef PKGJAIL_SANITIZED
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 namespace pkgjail::base {
 
 namespace {
@@ -108,7 +112,8 @@ int open_nothing(Report& report) {
     if (null < 0)
         return failed(report, "open /dev/null");
 #ifdef PKGJAIL_SANITIZED
-    constexpr int last = 1; // a sanitizer's report must be seen
+    constexpr int last = 1; // a sanitizer's report must be seen, and it will be able to open no file for it
+    __sanitizer_set_report_fd(reinterpret_cast<void*>(std::uintptr_t{2}));
 #else
     constexpr int last = 2;
 #endif
@@ -131,10 +136,10 @@ int confine(int kept, Report& report) {
         report.other_user = !is_withheld("user") && become_nobody();
     }
     set_limit(RLIMIT_CORE, 0);
-    set_limit(RLIMIT_FSIZE, 0);
     set_limit(RLIMIT_NOFILE, 16);
     set_limit(RLIMIT_CPU, most_cpu_seconds);
-#ifndef PKGJAIL_SANITIZED // sanitizers map more than any limit
+#ifndef PKGJAIL_SANITIZED // sanitizers map more than any limit, and standard error may be a file
+    set_limit(RLIMIT_FSIZE, 0);
     set_limit(RLIMIT_DATA, most_memory);
 #endif
 #ifdef __linux__

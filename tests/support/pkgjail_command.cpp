@@ -59,6 +59,10 @@ CommandResult Host::run(const std::vector<std::string>& arguments,
     result.status = output.exit.signalled ? 128 + output.exit.value : output.exit.value;
     result.out = output.out;
     result.err = output.err;
+    // A reader of foreign bytes can open no file for what a sanitizer finds in it.
+    for (const char* found : {"Sanitizer", "runtime error: "})
+        if (result.err.find(found) != std::string::npos)
+            throw std::runtime_error(result.err);
     check_json_output(arguments, result.out);
     return result;
 }
