@@ -332,13 +332,14 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
                 if (!driver)
                     driver = confine::open_driver(context.layout.state(), context.config.runtime);
                 view.usage = driver->usage(jail_handle(view.jail), run);
+                failure.clear();
             } catch (const base::Error& error) {
                 failure = error.what();
                 throw;
             }
             return view.usage;
         }));
-        if (!failure.empty())
+        if (!failure.empty() && is_running(view.status))
             context.reporter.warn(fmt::format("usage of jail {}: {}", view.jail.name, failure));
         jail.add_limits();
         jail.add_disk(context.layout.jail(view.jail.id));

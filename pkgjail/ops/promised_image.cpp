@@ -12,22 +12,25 @@
 
 namespace pkgjail::ops {
 
-/// The key is the build key with promises in the archives' place: by which archive, what the index says that
-/// the package needs and is for; and this host, for which packages have to be fit. The numbers of accounts
-/// are not in it, because a name has one for ever.
 PromisedImage::PromisedImage(Session& session, const solve::Plan& plan)
-    : session_(session), context_(session.context()), packages_(session.catalog()) {
+    : session_(session), context_(session.context()), plan_(plan), packages_(session.catalog()),
+      key_(key_of_plan()) {}
+
+/// The build key with promises in the archives' place: by which archive, what the index says that the package
+/// needs and is for; and this host, for which packages have to be fit. The numbers of accounts are not in it,
+/// because a name has one for ever.
+std::optional<std::string> PromisedImage::key_of_plan() {
     store::BuildRequest request = request_without_packages(context_);
-    for (const solve::Plan::Member& member : plan.result) {
+    for (const solve::Plan::Member& member : plan_.result) {
         const auto promised = promise(member);
         if (!promised)
-            return;
+            return std::nullopt;
         store::BuildPackage& package = request.packages.emplace_back();
         package.pkgname = member.package.pkgname;
         package.automatic = member.automatic;
         package.sha256 = base::sha256(*promised);
     }
-    key_ = base::sha256(fmt::format("promised\n{}\n{} {} {}\n", store::build_key(request), base::host_opsys(),
+    return base::sha256(fmt::format("promised\n{}\n{} {} {}\n", store::build_key(request), base::host_opsys(),
                                     base::host_os_version(), base::host_machine_arch()));
 }
 
@@ -36,7 +39,8 @@ std::optional<std::string> PromisedImage::promise(const solve::Plan::Member& mem
     if (member.already_present || repository == nullptr || repository->trust == jail::Trust::package_signed)
         return std::nullopt;
     auto available = packages_.find(repository->name, member.package.pkgname);
-    if (!available)
+    if (!available ||
+        available->record.cksum_algorithm.empty()) // other bytes could have the same name and size
         return std::nullopt;
     const repo::WantedArchive wanted = wanted_from(context_, *available);
     std::string text =
@@ -56,9 +60,10 @@ std::optional<MadeImage> PromisedImage::find() {
         return std::nullopt;
     MadeImage made;
     made.hold.emplace(hold_image(context_, image->build_key, base::LockMode::shared));
-    if (!images.find_promised(*key_)) // gone before it was held
+    const auto held = images.find_promised(*key_);
+    if (!held || held->image_id != image->id) // gone before it was held
         return std::nullopt;
-    if (!missing_of_base(known->base_libraries, store::configured_base(context_.config.base)).empty())
+    if (!missing_of_base(held->base_libraries, store::configured_base(context_.config.base)).empty())
         return std::nullopt; // the archives tell who needs them
     require_sealed(context_, *image);
     PackageTrust trust(session_);
@@ -71,7 +76,8 @@ std::optional<MadeImage> PromisedImage::find() {
 }
 
 void PromisedImage::note(const Archives& archives, MadeImage& made) const {
-    if (key_)
+    // An update may have come between the promises and the archives.
+    if (key_ && PromisedImage(session_, plan_).key_ == key_)
         made.promise = {*key_, libraries_of_base(archives.metadata, context_.config.prefix)};
 }
 

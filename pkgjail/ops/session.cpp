@@ -79,7 +79,7 @@ Session::Session(const Context& context, std::string verb, std::string target)
     if (!*context_.swept) {
         context_.layout.create();
         sweep_if_alone();
-        *context_.swept = true;
+        *context_.swept = store_lock_.has_value();
     }
     if (!store_lock_)
         store_lock_ =

@@ -221,7 +221,7 @@ void launch(const base::HostPath& program, const base::HostPath& run_directory,
     base::Lock launching = take_launch_lock(run_directory, "start " + service.spec.jail);
     if (supervisor_lock_is_held(run_directory))
         throw Error(ErrorKind::conflict, service.spec.jail, describe_running(run_directory));
-    replace_file(service_file(run_directory), to_json(service));
+    base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
 
     base::Pipe pipe = base::make_pipe();
     base::Command command;
@@ -371,7 +371,9 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     base::Lock changing = take_launch_lock(run_directory, "limits");
     SupervisedService service = read_service(run_directory);
     const jail::Limits former = std::exchange(service.spec.limits, limits);
-    const auto write = [&] { replace_file(service_file(run_directory), to_json(service)); };
+    const auto write = [&] {
+        base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
+    };
     const auto write_former = [&] {
         service.spec.limits = former;
         write();

@@ -85,26 +85,60 @@ TEST_CASE("a package that was built anew is looked at", "[flow][install]") {
     CHECK(image_of(made.host, "three") == image_of(made.host, "two"));
 }
 
-TEST_CASE("an index that changes what a package needs is not believed for an image that is there",
+TEST_CASE("an index that says something else of the same archive is not believed for an image that is there",
           "[flow][install][trust][attack]") {
-    const OneJail made;
-    // The same archives, but web is said to need nothing; and, later, to be for another machine.
-    const auto publish = [&](const PackageSpec& web) {
-        std::string summary = test::summary_record(web, test::read_bytes(made.shop.path() / "web-1.0.tgz"));
-        for (const char* other : {"lib-1.2", "other-1.0"})
-            summary += test::summary_record(
-                package(other), test::read_bytes(made.shop.path() / (std::string(other) + ".tgz")));
-        test::write_bytes(made.shop.path() / "pkg_summary.gz",
-                          test::compress(summary, test::Compression::gzip));
-        REQUIRE(made.host.run({"update"}).status == 0);
+    struct Lie {
+        PackageSpec web;
+        std::string told;
     };
-    publish(package("web-1.0", {"lib>=1.1"}));
+    const auto with = [](const char* key, const char* value) {
+        PackageSpec web = package("web-1.0", {"lib>=1"});
+        web.build_info = {{key, value}};
+        return web;
+    };
+    const Lie lie = GENERATE_COPY(
+        Lie{package("web-1.0", {"lib>=1.1"}),
+            "web-1.0: needs [lib>=1] according to the archive, but [lib>=1.1] according to the index"},
+        Lie{with("MACHINE_ARCH", "vax"), "but vax according to the index"},
+        Lie{with("OPSYS", "Plan9"), "but Plan9 according to the index"});
+    const OneJail made;
+    std::string summary = test::summary_record(lie.web, test::read_bytes(made.shop.path() / "web-1.0.tgz"));
+    for (const char* other : {"lib-1.2", "other-1.0"})
+        summary += test::summary_record(package(other),
+                                        test::read_bytes(made.shop.path() / (std::string(other) + ".tgz")));
+    test::write_bytes(made.shop.path() / "pkg_summary.gz", test::compress(summary, test::Compression::gzip));
+    REQUIRE(made.host.run({"update"}).status == 0);
 
-    const CommandResult needs = made.host.run({"install", "-j", "two", "web"});
-    INFO(needs.err);
-    CHECK(needs.status == 7);
-    CHECK_THAT(needs.err, ContainsSubstring(
-                              "web-1.0: needs [lib>=1] according to the archive, but [lib>=1.1] according"));
+    const CommandResult second = made.host.run({"install", "-j", "two", "web"});
+
+    INFO(second.err);
+    CHECK(second.status == 7);
+    CHECK_THAT(second.err, ContainsSubstring(lie.told));
+}
+
+TEST_CASE("without a digest in the index nobody knows whether an archive is still the same",
+          "[flow][install]") {
+    const Shop shop({package("web-1.0")});
+    std::string record =
+        test::summary_record(package("web-1.0"), test::read_bytes(shop.path() / "web-1.0.tgz"));
+    const std::size_t at = record.find("FILE_CKSUM=");
+    record.erase(at, record.find('\n', at) + 1 - at);
+    test::write_bytes(shop.path() / "pkg_summary.gz", test::compress(record, test::Compression::gzip));
+    REQUIRE(install(shop.host(), "one").status == 0);
+    lose_archives(shop);
+
+    CHECK(install(shop.host(), "two").status == 69);
+}
+
+TEST_CASE("another configuration makes another image", "[flow][install]") {
+    const OneJail made;
+    made.host.write_config("pkgjail.conf", "[packages]\nsetid = keep\n");
+
+    const CommandResult second = install(made.host, "two");
+
+    INFO(second.err);
+    REQUIRE(second.status == 0);
+    CHECK(second.json()["image_reused"] == false);
 }
 
 TEST_CASE("a library that the base has lost is told although there is an image", "[flow][install]") {
