@@ -328,12 +328,14 @@ TEST_CASE("a service that was given up has all its restarts again when the opera
 
 TEST_CASE("reload reaches the services that have a reload signal", "[supervise][services]") {
     Supervised web(stays);
-    add(web, "one", "trap 'echo again' HUP; while :; do sleep 0.05; done").service.reload_signal = SIGHUP;
+    add(web, "one", "trap 'echo again' HUP; echo listens; while :; do sleep 0.05; done")
+        .service.reload_signal = SIGHUP;
     REQUIRE(web.settle().state == ServiceState::ready);
+    REQUIRE(test::wait_until([&] { return web.output() == "one/out: listens\n"; }));
 
     supervise::reload(web.run());
 
-    CHECK(test::wait_until([&] { return web.output() == "one/out: again\n"; }));
+    CHECK(test::wait_until([&] { return web.output() == "one/out: listens\none/out: again\n"; }));
     web.stop();
 }
 
@@ -360,6 +362,7 @@ TEST_CASE("one of several services that is started, restarted or reloaded finds 
     set("0");
     REQUIRE(show_all(web.settle()) == "ready; one ready");
     seen = "test/out: 0\none/out: 0\n";
+    REQUIRE(test::wait_until([&] { return web.output() == seen; })); // ready is who has only just begun
 
     set("1");
     ask("one", ServiceVerb::reload, "one/out: 1\n");
