@@ -1,10 +1,12 @@
-// FakeDriver whose jails outlive the process that made them, as a kernel's do: the first process is written
-// down in the run directory, and remove() and exists() look there as well.
+// FakeDriver whose jails outlive the process that made them, as a kernel's do: the first process and those
+// that were spawned later are written down in the run directory, and remove() and exists() look there as
+// well.
 #pragma once
 
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <thread>
 
@@ -59,7 +61,9 @@ class LastingDriver final : public confine::Driver {
     }
     base::ProcessId spawn(const confine::JailSpec& spec, const base::HostPath& run,
                           const confine::ExecRequest& request, const confine::Streams& streams) override {
-        return fake.spawn(spec, run, request, streams);
+        const base::ProcessId process = fake.spawn(spec, run, request, streams);
+        std::ofstream(run / "fake.spawned", std::ios::app) << process.pid << ' ' << process.start << '\n';
+        return process;
     }
     std::vector<jail::LimitReading> read_limits(const confine::JailSpec& spec,
                                                 const base::HostPath& run) const override {
@@ -89,13 +93,21 @@ class LastingDriver final : public confine::Driver {
             return std::nullopt;
         return first;
     }
-    static void remove_recorded(const base::HostPath& run) {
-        if (std::optional<base::ProcessId> first = recorded(run)) {
-            ::kill(-first->pid, SIGKILL); // leader of a session, so of a group as well
-            while (base::is_alive(*first))
-                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    /// Each leads a session, so a group as well.
+    static void end(const base::ProcessId& leader) {
+        while (base::is_alive(leader)) {
+            ::kill(-leader.pid, SIGKILL);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
+    }
+    static void remove_recorded(const base::HostPath& run) {
+        if (const std::optional<base::ProcessId> first = recorded(run))
+            end(*first);
+        std::ifstream spawned(run / "fake.spawned");
+        for (base::ProcessId process; spawned >> process.pid >> process.start;)
+            end(process);
         ::unlink((run / "fake.first").c_str());
+        ::unlink((run / "fake.spawned").c_str());
     }
 };
 

@@ -426,12 +426,15 @@ TEST_CASE("a supervisor that was killed leaves nothing said about further servic
     add(web, "one", stays);
     ServiceStatus before = web.settle();
     REQUIRE(show_all(before) == "ready; one ready");
+    const auto one = before.further.at(0).process;
+    REQUIRE(one);
 
     web.kill_supervisor();
 
     CHECK(show_all(web.status()) == "unsupervised");
     CHECK(web.stop());
     CHECK(show_all(web.status()) == "stopped");
+    CHECK_FALSE(base::is_alive(*one));
 }
 
 TEST_CASE("what a supervisor is told of further services survives being written down",
