@@ -26,9 +26,9 @@ std::string hold_words(const catalog::Hold& hold) {
 }
 
 const catalog::Hold* hold_on(const catalog::Jail& jail, const std::string& pkgname) {
-    const std::string_view pkgbase = format::Pkgname::parse(pkgname).base();
+    const format::Pkgname package = format::Pkgname::parse(pkgname);
     const auto found = std::find_if(jail.holds.begin(), jail.holds.end(), [&](const catalog::Hold& hold) {
-        return hold.pkgbase == pkgbase && is_in_force(hold);
+        return hold.pkgbase == package.base() && is_in_force(hold);
     });
     return found == jail.holds.end() ? nullptr : &*found;
 }
