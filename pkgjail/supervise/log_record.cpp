@@ -45,7 +45,7 @@ std::optional<LogRecord> parse_log_line(std::string_view line) {
     std::optional<base::WallTime> time = base::parse_time(line.substr(0, time_length));
     line.remove_prefix(time_length + 1);
     std::size_t blank = line.find(' ');
-    if (!time || blank == line.npos || !is_stream(line.substr(0, blank)))
+    if (!time || blank == line.npos || !is_stream(line.substr(0, blank)) || line.find('\n') != line.npos)
         return std::nullopt;
     return LogRecord{*time, std::string(line.substr(0, blank)), std::string(line.substr(blank + 1))};
 }

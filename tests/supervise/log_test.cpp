@@ -68,7 +68,8 @@ TEST_CASE("what is not a record is not read as one", "[supervise][log]") {
     for (const char* line :
          {"", "hello", "2026-11-21T12:00:00Z out hello", "2026-11-21T12:00:00.000001Z out",
           "2026-11-21T12:00:00.000001Z root hello", "2026-13-21T12:00:00.000001Z out hello",
-          "2026-11-21T12:00:00.000001Zout hello", "0-11-21T12:00:00.000001Z out hello", " out hello"}) {
+          "2026-11-21T12:00:00.000001Zout hello", "0-11-21T12:00:00.000001Z out hello", " out hello",
+          "2026-11-21T12:00:00.000001Z out two\nlines"}) {
         INFO(line);
         CHECK_FALSE(supervise::parse_log_line(line));
     }
