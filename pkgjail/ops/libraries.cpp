@@ -62,13 +62,22 @@ bool is_below(const std::string& path, const std::string& prefix) {
     return path.starts_with(prefix + "/");
 }
 
+std::vector<std::string> names_in_base(const std::vector<Wanted>& wanted, const std::string& prefix) {
+    std::set<std::string> names;
+    for (const Wanted& library : wanted)
+        if (!is_below(library.path, prefix))
+            names.insert(name_of(library.path));
+    return {names.begin(), names.end()};
+}
+
 } // namespace
 
 std::vector<std::string> missing_libraries(const std::vector<format::PackageMetadata>& packages,
                                            const std::string& prefix, const store::HostBase& base) {
-    const std::vector<std::string> not_there = missing_of_base(libraries_of_base(packages, prefix), base);
+    const std::vector<Wanted> wanted = not_brought(packages, prefix);
+    const std::vector<std::string> not_there = missing_of_base(names_in_base(wanted, prefix), base);
     std::vector<std::string> missing;
-    for (const Wanted& library : not_brought(packages, prefix))
+    for (const Wanted& library : wanted)
         if (is_below(library.path, prefix) ||
             std::binary_search(not_there.begin(), not_there.end(), name_of(library.path)))
             missing.push_back(fmt::format("{} needs {}", library.pkgname, library.path));
@@ -77,11 +86,7 @@ std::vector<std::string> missing_libraries(const std::vector<format::PackageMeta
 
 std::vector<std::string> libraries_of_base(const std::vector<format::PackageMetadata>& packages,
                                            const std::string& prefix) {
-    std::set<std::string> names;
-    for (const Wanted& library : not_brought(packages, prefix))
-        if (!is_below(library.path, prefix))
-            names.insert(name_of(library.path));
-    return {names.begin(), names.end()};
+    return names_in_base(not_brought(packages, prefix), prefix);
 }
 
 std::vector<std::string> missing_of_base(const std::vector<std::string>& names, const store::HostBase& base) {
