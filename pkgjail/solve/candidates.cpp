@@ -139,7 +139,7 @@ const std::vector<std::string>& Candidates::targets(const KnownPattern& pattern)
         return found->second;
 
     std::vector<std::pair<const Candidate*, std::string>> best;
-    const auto known = pattern.bases();
+    const auto& known = pattern.bases();
     for (const std::string& base : known ? *known : all_bases()) {
         for (const Candidate& candidate : of_base(base)) {
             if (pattern.selects(candidate.pkgname())) {

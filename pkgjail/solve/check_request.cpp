@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,34 +18,53 @@ std::string base_string(const Present& present) {
     return std::string(base_of(present.package.pkgname));
 }
 
-bool is_satisfied(const KnownPattern& pattern, const std::vector<const Present*>& by) {
-    return std::any_of(by.begin(), by.end(),
-                       [&](const Present* present) { return pattern.selects(present->package.pkgname); });
-}
+/// Packages found by what a pattern selects.
+class Selectable {
+  public:
+    void add(const Present& present) {
+        all_.push_back(&present);
+        by_base_[base_of(present.package.pkgname)].push_back(&present);
+    }
+
+    template <class Action>
+    void each(const KnownPattern& pattern, const Action& action) const {
+        const auto try_all = [&](const std::vector<const Present*>& packages) {
+            for (const Present* present : packages)
+                if (pattern.selects(present->package.pkgname))
+                    action(*present);
+        };
+        if (!pattern.bases())
+            return try_all(all_);
+        for (const std::string& base : *pattern.bases())
+            if (const auto found = by_base_.find(base); found != by_base_.end())
+                try_all(found->second);
+    }
+
+  private:
+    std::vector<const Present*> all_;
+    std::unordered_map<std::string_view, std::vector<const Present*>> by_base_;
+};
 
 /// Without `remove_unneeded`, everything that is not removed stays; with it, what the explicit packages need.
 std::vector<const Present*> staying(const Request& request, const std::set<std::string>& removed,
                                     PatternTable& patterns) {
     std::vector<const Present*> stay;
-    std::vector<const Present*> others;
+    Selectable others;
     for (const Present& present : request.present) {
-        const bool gone = removed.contains(base_string(present));
-        const bool needless = request.remove_unneeded && present.automatic && !present.held;
-        if (!gone)
-            (needless ? others : stay).push_back(&present);
+        if (removed.contains(base_string(present)))
+            continue;
+        if (request.remove_unneeded && present.automatic && !present.held)
+            others.add(present);
+        else
+            stay.push_back(&present);
     }
+    std::unordered_set<const Present*> seen(stay.begin(), stay.end());
     for (std::size_t i = 0; i < stay.size(); ++i) {
-        for (const std::string& text : stay[i]->package.depends) {
-            const KnownPattern& pattern = patterns.get(text);
-            for (auto other = others.begin(); other != others.end();) {
-                if (pattern.selects((*other)->package.pkgname)) {
-                    stay.push_back(*other);
-                    other = others.erase(other);
-                } else {
-                    ++other;
-                }
-            }
-        }
+        for (const std::string& text : stay[i]->package.depends)
+            others.each(patterns.get(text), [&](const Present& other) {
+                if (seen.insert(&other).second)
+                    stay.push_back(&other);
+            });
     }
     return stay;
 }
@@ -125,44 +147,65 @@ void check_dependants(const Request& request, const std::set<std::string>& remov
     if (removed.empty())
         return;
     const std::vector<const Present*> stay = staying(request, removed, patterns);
-    std::map<std::string, std::vector<std::string>> needed_by; // removed pkgname: "app-1.0 (liba>=1.0)", …
-    const auto is_lost = [&](const KnownPattern& pattern, const std::vector<const Present*>& left) {
-        return !is_satisfied(pattern, left) && !may_be_replaced(request, pattern, patterns);
+    Selectable staying_packages, gone;
+    for (const Present* present : stay)
+        staying_packages.add(*present);
+    for (const Present& present : request.present)
+        if (removed.contains(base_string(present)))
+            gone.add(present);
+
+    // Who needs each pattern, and how many of those that stay it selects.
+    struct Need {
+        std::vector<const Present*> by;
+        std::size_t satisfied = 0;
     };
-    for (const Present* present : stay) {
-        for (const std::string& text : present->package.depends) {
-            const KnownPattern& pattern = patterns.get(text);
-            if (!is_lost(pattern, stay))
-                continue;
-            for (const Present& gone : request.present)
-                if (removed.contains(base_string(gone)) && pattern.selects(gone.package.pkgname))
-                    needed_by[gone.package.pkgname].push_back(
-                        fmt::format("{} ({})", present->package.pkgname, text));
-        }
+    std::unordered_map<const KnownPattern*, Need> needs;
+    std::unordered_map<const Present*, std::vector<Need*>> satisfies;
+    std::vector<const KnownPattern*> lost;
+    for (const Present* present : stay)
+        for (const std::string& text : present->package.depends)
+            needs[&patterns.get(text)].by.push_back(present);
+    for (auto& [pattern, need] : needs) {
+        staying_packages.each(*pattern, [&, place = &need](const Present& present) {
+            ++place->satisfied;
+            satisfies[&present].push_back(place);
+        });
+        if (may_be_replaced(request, *pattern, patterns))
+            need.by.clear(); // it is not lost, whatever goes
+        else if (need.satisfied == 0)
+            lost.push_back(pattern);
     }
+    std::map<std::string, std::vector<std::string>> needed_by; // removed pkgname: "app-1.0 (liba>=1.0)", …
+    for (const KnownPattern* pattern : lost)
+        gone.each(*pattern, [&](const Present& removed_one) {
+            for (const Present* present : needs[pattern].by)
+                needed_by[removed_one.package.pkgname].push_back(
+                    fmt::format("{} ({})", present->package.pkgname, pattern->text()));
+        });
+    if (needed_by.empty())
+        return;
+
     // What would have to go as well, to the end of the chain.
-    std::vector<const Present*> left = stay;
     std::set<std::string> dependants;
-    for (std::size_t before = left.size() + 1; left.size() < before;) {
-        before = left.size();
-        const std::vector<const Present*> still = left;
-        left.erase(std::remove_if(left.begin(), left.end(),
-                                  [&](const Present* present) {
-                                      const auto& depends = present->package.depends;
-                                      return std::any_of(depends.begin(), depends.end(),
-                                                         [&](const std::string& text) {
-                                                             return is_lost(patterns.get(text), still);
-                                                         });
-                                  }),
-                   left.end());
-        for (const Present* present : still)
-            if (std::find(left.begin(), left.end(), present) == left.end())
-                dependants.insert(base_string(*present));
+    std::vector<const Present*> going;
+    const auto lose = [&](const Need& need) {
+        for (const Present* present : need.by)
+            if (dependants.insert(base_string(*present)).second)
+                going.push_back(present);
+    };
+    for (const KnownPattern* pattern : lost)
+        lose(needs[pattern]);
+    while (!going.empty()) {
+        const Present* present = going.back();
+        going.pop_back();
+        for (Need* need : satisfies[present])
+            if (--need->satisfied == 0)
+                lose(*need);
     }
-    for (auto& [gone, by] : needed_by) {
+    for (auto& [name, by] : needed_by) {
         std::sort(by.begin(), by.end());
         refusal.reasons.push_back(
-            {fmt::format("{} cannot be removed: it is needed by {}", gone, fmt::join(by, ", ")),
+            {fmt::format("{} cannot be removed: it is needed by {}", name, fmt::join(by, ", ")),
              fmt::format("remove these as well: {}", fmt::join(dependants, " "))});
     }
 }

@@ -26,7 +26,7 @@ std::vector<std::size_t> dependency_order(const std::vector<const Offer*>& packa
                     if (i != of && pattern.selects(packages[i]->pkgname))
                         found.push_back(i);
             };
-            if (const auto bases = pattern.bases()) {
+            if (const auto& bases = pattern.bases()) {
                 for (const std::string& base : *bases)
                     if (const auto there = of_base.find(base); there != of_base.end())
                         take(there->second);

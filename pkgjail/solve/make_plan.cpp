@@ -106,6 +106,8 @@ class PlanMaker {
     }
 
     const Present* superseded_by(const Candidate& candidate) {
+        if (candidate.supersedes.empty())
+            return nullptr;
         for (const Present& present : request_.present) {
             const std::string base(base_of(present.package.pkgname));
             if (search_.chosen(base) == nullptr && !candidates_.is_removed(base) && base != candidate.base &&

@@ -1,38 +1,33 @@
 #include "pkgjail/solve/pattern_table.hpp"
 
+#include <algorithm>
+
 #include "pkgjail/base/error.hpp"
 
 namespace pkgjail::solve {
 
-KnownPattern::KnownPattern(const std::string& text) : text_(text) {
+KnownPattern::KnownPattern(const std::string& text)
+    : text_(text), beginning_(std::min(text.find_first_of("{}<>=!*?[]\\"), text.size())) {
     try {
         pattern_ = format::Pattern::parse(text_);
+        bases_ = pattern_->bases();
     } catch (const base::Error& error) {
         fault_ = error.cause();
+        bases_.emplace();
     }
-}
-
-bool KnownPattern::may_match(std::string_view pkgname) const {
-    // Most pairs differ in the first letters; a special character first tells nothing.
-    for (std::size_t i = 0; i < text_.size() && i < pkgname.size(); ++i) {
-        if (std::string_view("{}<>=!*?[]\\").find(text_[i]) != std::string_view::npos)
-            return true;
-        if (text_[i] != pkgname[i])
-            return false;
-    }
-    return true;
 }
 
 bool KnownPattern::selects(std::string_view pkgname) const {
-    return pattern_ && may_match(pkgname) && pattern_->selects(pkgname);
+    // Most pairs differ in the first letters, and a base is compared more quickly than versions.
+    if (!pattern_ || !pkgname.starts_with(beginning()))
+        return false;
+    if (bases_ && std::find(bases_->begin(), bases_->end(), base_of(pkgname)) == bases_->end())
+        return false;
+    return pattern_->matches(pkgname);
 }
 
 bool KnownPattern::matches(std::string_view pkgname) const {
-    return pattern_ && may_match(pkgname) && pattern_->matches(pkgname);
-}
-
-std::optional<std::vector<std::string>> KnownPattern::bases() const {
-    return pattern_ ? pattern_->bases() : std::vector<std::string>();
+    return pattern_ && pkgname.starts_with(beginning()) && pattern_->matches(pkgname);
 }
 
 const KnownPattern& PatternTable::get(const std::string& text) {

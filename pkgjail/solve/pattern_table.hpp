@@ -1,6 +1,7 @@
 // Patterns, each parsed once: an index names the same few thousand again and again.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,14 +22,17 @@ class KnownPattern {
     const std::string& fault() const { return fault_; }
     bool selects(std::string_view pkgname) const;
     bool matches(std::string_view pkgname) const;
-    std::optional<std::vector<std::string>> bases() const;
+    /// As format::Pattern::bases(); none of what is no pattern.
+    const std::optional<std::vector<std::string>>& bases() const { return bases_; }
+    /// What every name begins with that it matches: all before the first special character.
+    std::string_view beginning() const { return std::string_view(text_).substr(0, beginning_); }
 
   private:
-    bool may_match(std::string_view pkgname) const;
-
     std::string text_;
     std::string fault_;
+    std::size_t beginning_; ///< length
     std::optional<format::Pattern> pattern_;
+    std::optional<std::vector<std::string>> bases_;
 };
 
 class PatternTable {

@@ -8,11 +8,6 @@ namespace {
 /// Thrown through the recursion when the steps are used up; caught in run().
 struct GivenUp {};
 
-bool conflicts(const Candidate& a, const Candidate& b) {
-    return std::any_of(a.conflicts.begin(), a.conflicts.end(),
-                       [&](const KnownPattern* pattern) { return pattern->matches(b.pkgname()); });
-}
-
 } // namespace
 
 Search::Search(const Request& request, Candidates& candidates, PatternTable& patterns)
@@ -23,6 +18,10 @@ Search::Outcome Search::run(bool explain) {
     steps_ = 0;
     decisions_.clear();
     level_of_base_.clear();
+    level_of_name_.clear();
+    conflicts_ = {};
+    supersedes_ = {};
+    singles_of_.clear();
     single_.clear();
     choice_.clear();
     keep_.clear();
@@ -48,8 +47,38 @@ Search::Outcome Search::run(bool explain) {
 }
 
 void Search::require(const KnownPattern& pattern, std::size_t level) {
-    const bool choice = candidates_.targets(pattern).size() > 1;
-    (choice ? choice_ : single_).push_back({&pattern, nullptr, level});
+    const std::vector<std::string>& targets = candidates_.targets(pattern);
+    if (targets.size() == 1)
+        singles_of_[targets.front()].push_back(single_.size());
+    (targets.size() > 1 ? choice_ : single_).push_back({&pattern, nullptr, level});
+}
+
+void Search::choose(const Candidate& candidate, const Requirement& why) {
+    decisions_.push_back({&candidate, why});
+    const std::size_t level = decisions_.size();
+    level_of_base_[candidate.base] = level;
+    level_of_name_[candidate.pkgname()] = level;
+    for (const KnownPattern* pattern : candidate.conflicts)
+        conflicts_.add(*pattern, level);
+    for (const KnownPattern* pattern : candidate.supersedes)
+        supersedes_.add(*pattern, level);
+    for (const KnownPattern* pattern : candidate.depends)
+        require(*pattern, level);
+}
+
+void Search::take_back(std::size_t singles, std::size_t choices) {
+    const Candidate& candidate = *decisions_.back().candidate;
+    for (; single_.size() > singles; single_.pop_back())
+        if (const auto& targets = candidates_.targets(*single_.back().pattern); !targets.empty())
+            singles_of_[targets.front()].pop_back();
+    choice_.resize(choices);
+    for (auto pattern = candidate.supersedes.rbegin(); pattern != candidate.supersedes.rend(); ++pattern)
+        supersedes_.remove(**pattern);
+    for (auto pattern = candidate.conflicts.rbegin(); pattern != candidate.conflicts.rend(); ++pattern)
+        conflicts_.remove(**pattern);
+    level_of_name_.erase(candidate.pkgname());
+    level_of_base_.erase(candidate.base);
+    decisions_.pop_back();
 }
 
 const Candidate* Search::chosen(const std::string& base) const {
@@ -68,20 +97,36 @@ const Candidate* Search::satisfying(const KnownPattern& pattern) {
 const Candidate* Search::superseding(const Present& present) const {
     if (present.held)
         return nullptr;
-    for (const Decision& decision : decisions_)
-        if (decision.candidate->base != base_of(present.package.pkgname) &&
-            decision.candidate->supersedes_package(present.package.pkgname))
-            return decision.candidate;
-    return nullptr;
+    const std::string& pkgname = present.package.pkgname;
+    const std::size_t level = supersedes_.lowest(pkgname, [&](const KnownPattern& pattern, std::size_t by) {
+        return decisions_[by - 1].candidate->base != base_of(pkgname) && pattern.selects(pkgname);
+    });
+    return level != 0 ? decisions_[level - 1].candidate : nullptr;
+}
+
+const std::vector<std::size_t>& Search::singles_of(const std::string& base) const {
+    static const std::vector<std::size_t> none;
+    const auto found = singles_of_.find(base);
+    return found != singles_of_.end() ? found->second : none;
 }
 
 std::vector<Requirement> Search::asked_of(const std::string& base) {
     std::vector<Requirement> asked;
-    for (const Requirement& requirement : single_)
-        if (const auto& targets = candidates_.targets(*requirement.pattern);
-            !targets.empty() && targets[0] == base)
-            asked.push_back(requirement);
+    for (const std::size_t place : singles_of(base))
+        asked.push_back(single_[place]);
     return asked;
+}
+
+std::size_t Search::conflicting(const Candidate& candidate) const {
+    std::size_t found = conflicts_.lowest(candidate.pkgname(), [&](const KnownPattern& pattern, std::size_t) {
+        return pattern.matches(candidate.pkgname());
+    });
+    for (const KnownPattern* pattern : candidate.conflicts)
+        for (auto other = level_of_name_.lower_bound(pattern->beginning());
+             other != level_of_name_.end() && other->first.starts_with(pattern->beginning()); ++other)
+            if ((found == 0 || other->second < found) && pattern->matches(other->first))
+                found = other->second;
+    return found;
 }
 
 bool Search::next_open(Places& places, Requirement& open) {
@@ -141,25 +186,20 @@ bool Search::fits(const Candidate& candidate, const Requirement& why, const Plac
         return false;
     }
     // What is still open and only this base can satisfy must be satisfied by this candidate.
-    for (std::size_t i = places.single; i < single_.size(); ++i) {
-        const Requirement& other = single_[i];
-        const auto& targets = candidates_.targets(*other.pattern);
-        if (!targets.empty() && targets[0] == candidate.base &&
-            !other.pattern->selects(candidate.pkgname())) {
+    for (const std::size_t place : singles_of(candidate.base)) {
+        const Requirement& other = single_[place];
+        if (place >= places.single && !other.pattern->selects(candidate.pkgname())) {
             blame.insert(other.level);
             if (explain_)
                 tell_clash(candidate.base);
             return false;
         }
     }
-    for (std::size_t i = 0; i < decisions_.size(); ++i) {
-        const Candidate& other = *decisions_[i].candidate;
-        if (conflicts(candidate, other) || conflicts(other, candidate)) {
-            blame.insert(i + 1);
-            if (explain_)
-                tell_conflict(candidate, why, decisions_[i]);
-            return false;
-        }
+    if (const std::size_t level = conflicting(candidate); level != 0) {
+        blame.insert(level);
+        if (explain_)
+            tell_conflict(candidate, why, decisions_[level - 1]);
+        return false;
     }
     return true;
 }
@@ -180,19 +220,13 @@ bool Search::go_on(Places places) {
             continue;
         const std::size_t singles = single_.size();
         const std::size_t choices = choice_.size();
-        decisions_.push_back({candidate, open});
+        choose(*candidate, open);
         const std::size_t level = decisions_.size();
-        level_of_base_[candidate->base] = level;
-        for (const KnownPattern* pattern : candidate->depends)
-            require(*pattern, level);
 
         if (go_on(places))
             return true;
 
-        decisions_.pop_back();
-        level_of_base_.erase(candidate->base);
-        single_.resize(singles);
-        choice_.resize(choices);
+        take_back(singles, choices);
         // Whatever is chosen here, what blame_ names stays impossible.
         if (blame_.erase(level) == 0)
             return false;

@@ -13,9 +13,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "pkgjail/solve/candidates.hpp"
+#include "pkgjail/solve/pattern_index.hpp"
 
 namespace pkgjail::solve {
 
@@ -58,6 +61,13 @@ class Search {
     };
 
     void require(const KnownPattern& pattern, std::size_t level);
+    void choose(const Candidate& candidate, const Requirement& why);
+    /// The last decision; of the requirements, those that there were before it stay.
+    void take_back(std::size_t singles, std::size_t choices);
+    /// Open requirements of the kind `single` that only this base can satisfy.
+    const std::vector<std::size_t>& singles_of(const std::string& base) const;
+    /// The first decision that is in conflict with the candidate; 0: none.
+    std::size_t conflicting(const Candidate& candidate) const;
     bool next_open(Places& places, Requirement& open);
     std::vector<const Candidate*> options(const Requirement& open);
     bool fits(const Candidate& candidate, const Requirement& why, const Places& places, Levels& blame);
@@ -76,8 +86,12 @@ class Search {
     Candidates& candidates_;
     PatternTable& patterns_;
     std::vector<Decision> decisions_;
-    std::map<std::string, std::size_t> level_of_base_;
+    // Everything below that is found by a name is here so that no decision looks at all of the others.
+    std::unordered_map<std::string, std::size_t> level_of_base_;
+    std::map<std::string_view, std::size_t> level_of_name_;
+    PatternIndex conflicts_, supersedes_; ///< of the chosen candidates
     std::vector<Requirement> single_, choice_, keep_;
+    std::unordered_map<std::string, std::vector<std::size_t>> singles_of_; ///< places in single_, ascending
     Levels blame_;
     std::size_t steps_ = 0;
     bool explain_ = false;

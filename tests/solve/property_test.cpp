@@ -119,10 +119,17 @@ class Dice {
     std::mt19937 engine_;
 };
 
+/// "a", "aa", "a-1a", "b", …: names that begin as others do, and one that "a-[0-9]*" matches but does not
+/// select.
+std::string base_name(unsigned number) {
+    static constexpr const char* endings[] = {"", "a", "-1a"};
+    return std::string(1, static_cast<char>('a' + number / 3)) + endings[number % 3];
+}
+
 std::string random_pattern(Dice& dice, unsigned bases) {
-    const auto base = [&] { return std::string(1, static_cast<char>('a' + dice(bases))); };
+    const auto base = [&] { return base_name(dice(bases)); };
     const std::string version = std::to_string(1 + dice(3));
-    switch (dice(8)) {
+    switch (dice(9)) {
     case 0:
         return base() + "<" + version;
     case 1:
@@ -133,6 +140,8 @@ std::string random_pattern(Dice& dice, unsigned bases) {
         return "{" + base() + "," + base() + "}>=" + version;
     case 4:
         return "?-" + version;
+    case 5:
+        return base() + "*-" + version;
     default:
         return base() + ">=" + version;
     }
@@ -146,7 +155,7 @@ World random_world(unsigned seed, unsigned bases, unsigned versions) {
             if (dice(4) == 0)
                 continue;
             Offer offer;
-            offer.pkgname = std::string(1, static_cast<char>('a' + b)) + "-" + std::to_string(v);
+            offer.pkgname = base_name(b) + "-" + std::to_string(v);
             for (unsigned i = dice(3); i > 0; --i)
                 offer.depends.push_back(random_pattern(dice, bases));
             if (dice(4) == 0)
