@@ -52,7 +52,7 @@ std::string notes_text(const ops::UpgradeResult& result) {
 
 Json upgrade_json(const ops::UpgradeResult& result) {
     Json json = {{"changed", result.changed},
-                 {"steps", plan_json(result.plan)},
+                 {"steps", plan_json(*result.plan)},
                  {"download_bytes", result.download_bytes},
                  {"generation", result.generation},
                  {"image", result.image},
@@ -67,14 +67,14 @@ Json upgrade_json(const ops::UpgradeResult& result) {
 }
 
 std::string upgrade_text(const ops::UpgradeResult& result) {
-    if (result.plan.changes_nothing())
+    if (result.plan->changes_nothing())
         return fmt::format("jail {}: nothing to do, generation {} is up to date\n", result.jail,
                            result.generation);
     if (!result.changed)
-        return fmt::format("jail {}: would\n{}at most {} to download\n", result.jail, plan_text(result.plan),
+        return fmt::format("jail {}: would\n{}at most {} to download\n", result.jail, plan_text(*result.plan),
                            jail::format_size(result.download_bytes));
-    std::string text = plan_text(result.plan) + fmt::format("jail {}: generation {}, image {}", result.jail,
-                                                            result.generation, short_id(result.image));
+    std::string text = plan_text(*result.plan) + fmt::format("jail {}: generation {}, image {}", result.jail,
+                                                             result.generation, short_id(result.image));
     if (result.status)
         text +=
             ", " + colored(state_text(*result.status), state_color(result.status->state), output_screen());
@@ -98,11 +98,12 @@ int cmd_upgrade(Environment& environment) {
     const std::vector<std::string> jails = named_jails(environment);
     ops::UpgradeRequest request;
     request.only = environment.list("package");
-    request.check = environment.has("check");
+    const bool only_look = environment.has("check") || environment.context().dry_run;
+    ops::UpgradeCheck check(environment.context(), request.only);
     // Everything is fetched and checked before the first jail is changed; a jail for which that fails stays
     // as it is.
     std::map<std::string, Error> failures;
-    if (jails.size() > 1 && !request.check && !environment.context().dry_run)
+    if (jails.size() > 1 && !only_look)
         for (const std::string& jail : jails)
             try {
                 request.jail = jail;
@@ -115,8 +116,9 @@ int cmd_upgrade(Environment& environment) {
         if (const auto failure = failures.find(jail); failure != failures.end())
             throw Error(failure->second);
         request.jail = jail;
-        const ops::UpgradeResult result = ops::upgrade(environment.context(), request);
-        something = something || !result.plan.changes_nothing();
+        const ops::UpgradeResult result =
+            only_look ? check.of(jail) : ops::upgrade(environment.context(), request);
+        something = something || !result.plan->changes_nothing();
         environment.say(upgrade_text(result) + notes_text(result));
         return upgrade_json(result);
     });

@@ -1,6 +1,7 @@
 #include "pkgjail/ops/inspect.hpp"
 
 #include "pkgjail/catalog/volumes.hpp"
+#include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -21,23 +22,6 @@ void add_recipe(const Context& context, const jail::RenderedRecipe& recipe, Jail
     if (recipe.resolv.from != jail::Resolv::From::none)
         view.resolv_file = resolv_words(resolv_owner(context, view.jail));
 }
-
-/// Images by their ids, each read once.
-class KnownImages {
-  public:
-    explicit KnownImages(catalog::Catalog& catalog) : images_(catalog) {}
-    std::shared_ptr<const catalog::Image> find(const std::string& id) {
-        const auto [place, is_new] = known_.try_emplace(id);
-        if (is_new)
-            if (auto image = images_.find(id))
-                place->second = std::make_shared<const catalog::Image>(std::move(*image));
-        return place->second;
-    }
-
-  private:
-    catalog::Images images_;
-    std::map<std::string, std::shared_ptr<const catalog::Image>> known_;
-};
 
 JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages& images,
                  VulnerabilityCheck& check, const catalog::Jail& jail) {

@@ -14,13 +14,25 @@ Installed installed_in(catalog::Catalog& catalog, const catalog::Jail& jail) {
     const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
     auto image = generation ? catalog::Images(catalog).find(generation->image_id) : std::nullopt;
     if (!image)
-        throw Error(ErrorKind::corrupt, jail.name, "the catalog has no image for it",
-                    "pkgjail doctor checks the catalog");
+        throw without_image(jail);
     return {jail, *generation, std::move(*image)};
+}
+
+Error without_image(const catalog::Jail& jail) {
+    return {ErrorKind::corrupt, jail.name, "the catalog has no image for it",
+            "pkgjail doctor checks the catalog"};
 }
 
 Installed installed_in(catalog::Catalog& catalog, const std::string& jail) {
     return installed_in(catalog, require_jail(catalog, jail));
+}
+
+std::shared_ptr<const catalog::Image> KnownImages::find(const std::string& id) {
+    const auto [place, is_new] = known_.try_emplace(id);
+    if (is_new)
+        if (auto image = images_.find(id))
+            place->second = std::make_shared<const catalog::Image>(std::move(*image));
+    return place->second;
 }
 
 std::vector<catalog::ImagePackage> packages_meant(const Installed& installed, const std::string& word) {

@@ -7,11 +7,9 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
-#include "pkgjail/format/version.hpp"
-#include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/update.hpp"
-#include "pkgjail/ops/vulnerable.hpp"
+#include "pkgjail/ops/upgrade_planner.hpp"
 
 namespace pkgjail::ops {
 
@@ -21,35 +19,21 @@ std::string base_of(const std::string& pkgname) {
     return std::string(format::Pkgname::parse(pkgname).base());
 }
 
-bool is_newer(const std::string& pkgname, const std::string& than) {
-    return format::compare_versions(format::Pkgname::parse(pkgname).version(),
-                                    format::Pkgname::parse(than).version()) > 0;
-}
-
 } // namespace
 
 PreparedUpgrade::PreparedUpgrade(const Context& context, const UpgradeRequest& request)
     : context_(context), request_(request), session_(context, "upgrade", request.jail),
-      lock_(session_.lock_jail(request.jail)), before_(installed_in(session_.catalog(), request.jail)),
-      universe_(session_.catalog()) {
+      lock_(session_.lock_jail(request.jail)), before_(installed_in(session_.catalog(), request.jail)) {
     refresh_if_never_done(session_);
 }
 
 UpgradeResult PreparedUpgrade::plan() {
-    solve::Request question;
-    question.upgrade = true;
-    question.upgrade_only = request_.only;
-    question.present = present_packages(before_);
     UpgradeResult result;
-    result.jail = before_.jail.name;
-    result.generation = before_.jail.current;
-    result.image = before_.image.id;
-    result.plan = plan_for_jail(question, universe_, before_.jail);
-    result.download_bytes = bytes_to_download(result.plan);
-    tell_holds(result);
-    tell_vanished(result);
-    result.unneeded = unneeded_after(before_.jail, result.plan, universe_);
-    tell_vulnerable(context_, session_.catalog(), result.plan);
+    {
+        const catalog::ReadTransaction one_state(session_.catalog().database());
+        result =
+            UpgradePlanner(context_, session_.catalog(), request_.only).plan(before_.jail, before_.image);
+    }
     base::step("upgrade.planned");
     return result;
 }
@@ -82,38 +66,6 @@ std::string PreparedUpgrade::successor(const std::string& wish, const solve::Pla
                     return base_of(member.package.pkgname);
     }
     return "";
-}
-
-void PreparedUpgrade::tell_holds(UpgradeResult& result) {
-    for (const catalog::Hold& hold : before_.jail.holds)
-        if (!is_in_force(hold))
-            context_.reporter.warn(fmt::format(
-                "jail {}: the hold on {} has ended ({}); pkgjail unhold {} -j {} forgets it",
-                before_.jail.name, hold.pkgbase, hold_words(hold), hold.pkgbase, before_.jail.name));
-    for (const catalog::ImagePackage& package : before_.image.packages)
-        if (const catalog::Hold* hold = hold_on(before_.jail, package.pkgname))
-            result.held.push_back({package.pkgname, best_newer(package.pkgname), *hold});
-}
-
-std::string PreparedUpgrade::best_newer(const std::string& pkgname) {
-    std::string best;
-    for (const solve::Offer& offer : universe_.of_base(base_of(pkgname)))
-        if (is_newer(offer.pkgname, best.empty() ? pkgname : best))
-            best = offer.pkgname;
-    return best;
-}
-
-/// A package that the operator gave as a file was never on offer.
-void PreparedUpgrade::tell_vanished(UpgradeResult& result) {
-    for (const solve::Plan::Member& member : result.plan.result) {
-        const std::string& pkgname = member.package.pkgname;
-        if (!member.already_present || member.package.repository == local_files ||
-            !universe_.of_base(base_of(pkgname)).empty())
-            continue;
-        result.vanished.push_back(pkgname);
-        context_.reporter.warn(fmt::format("jail {}: no repository offers {} any more; it is kept as it is",
-                                           before_.jail.name, pkgname));
-    }
 }
 
 } // namespace pkgjail::ops

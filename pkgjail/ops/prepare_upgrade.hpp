@@ -8,7 +8,6 @@
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/session.hpp"
-#include "pkgjail/ops/universe.hpp"
 #include "pkgjail/ops/upgrade.hpp"
 
 namespace pkgjail::ops {
@@ -29,16 +28,12 @@ class PreparedUpgrade {
 
   private:
     std::string successor(const std::string& wish, const solve::Plan& plan) const;
-    void tell_holds(UpgradeResult& result);
-    std::string best_newer(const std::string& pkgname);
-    void tell_vanished(UpgradeResult& result);
 
     const Context& context_;
     const UpgradeRequest& request_;
     Session session_;
     std::optional<base::Lock> lock_;
     Installed before_;
-    CatalogUniverse universe_;
 };
 
 } // namespace pkgjail::ops

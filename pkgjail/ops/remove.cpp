@@ -71,7 +71,7 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
     result.plan = plan_for_jail(question, universe, before.jail);
     const auto recipe = rendered_recipe(context, before.jail);
     refuse_what_the_jail_is_for(before.jail, result.plan, recipe);
-    result.unneeded = unneeded_after(before.jail, result.plan, universe);
+    result.unneeded = unneeded_after(held_bases(before.jail), result.plan, universe);
     if (context.dry_run || result.plan.changes_nothing()) {
         session.finish();
         return result;

@@ -1,5 +1,7 @@
 #include "pkgjail/ops/update.hpp"
 
+#include <algorithm>
+
 #include <fcntl.h>
 
 #include <fmt/core.h>
@@ -175,14 +177,18 @@ std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_
     return updates;
 }
 
+bool is_refresh_due(const Context& context, catalog::Catalog& catalog) {
+    catalog::Packages packages(catalog);
+    const auto& configured = context.config.repositories;
+    return configured.empty() ||
+           std::any_of(configured.begin(), configured.end(), [&](const jail::RepositoryConfig& repository) {
+               const auto known = packages.repository(repository.name);
+               return !known || known->url != repository.url || !fits_policy(repository, *known);
+           });
+}
+
 void refresh_if_never_done(Session& session) {
-    catalog::Packages packages(session.catalog());
-    bool needed = session.context().config.repositories.empty();
-    for (const jail::RepositoryConfig& repository : session.context().config.repositories) {
-        const auto known = packages.repository(repository.name);
-        needed = needed || !known || known->url != repository.url || !fits_policy(repository, *known);
-    }
-    if (!needed)
+    if (!is_refresh_due(session.context(), session.catalog()))
         return;
     if (session.context().dry_run)
         throw Error(ErrorKind::not_found, "index", "not every repository has been read yet",

@@ -24,6 +24,8 @@ std::vector<RepositoryUpdate> update(const Context& context, bool allow_older = 
 
 /// The part of `update` for other operations: within a session.
 std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_older = false);
+/// Whether one that is configured was never read, or not under the policy that it has now; or none is.
+bool is_refresh_due(const Context& context, catalog::Catalog& catalog);
 /// Refreshes repositories when one that is configured was never read, or not under the policy that it has
 /// now; throws the first failure.
 void refresh_if_never_done(Session& session);

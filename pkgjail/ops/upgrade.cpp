@@ -31,16 +31,16 @@ std::int64_t generation_before(const std::vector<catalog::Generation>& generatio
 UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
     PreparedUpgrade prepared(context, request);
     UpgradeResult result = prepared.plan();
-    if (request.check || context.dry_run || result.plan.changes_nothing()) {
+    if (context.dry_run || result.plan->changes_nothing()) {
         prepared.session().finish();
         return result;
     }
-    const Archives archives = prepared.fetch(result.plan);
-    const MadeImage made = make_image(prepared.session(), result.plan, archives, result.jail);
+    const Archives archives = prepared.fetch(*result.plan);
+    const MadeImage made = make_image(prepared.session(), *result.plan, archives, result.jail);
     for (const auto& [pkgname, text] : made.messages)
         context.reporter.message(pkgname, text);
     const Switched switched =
-        switch_image(prepared.session(), prepared.before().jail, made, prepared.wishes_after(result.plan));
+        switch_image(prepared.session(), prepared.before().jail, made, prepared.wishes_after(*result.plan));
     result.generation = switched.jail.current;
     result.image = made.image.id;
     result.changed = true;
@@ -54,8 +54,8 @@ UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
 void fetch_for_upgrade(const Context& context, const UpgradeRequest& request) {
     PreparedUpgrade prepared(context, request);
     const UpgradeResult result = prepared.plan();
-    if (!result.plan.changes_nothing())
-        prepared.fetch(result.plan);
+    if (!result.plan->changes_nothing())
+        prepared.fetch(*result.plan);
     prepared.session().finish("fetched");
 }
 

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/solve/solver.hpp"
@@ -16,7 +18,6 @@ namespace pkgjail::ops {
 struct UpgradeRequest {
     std::string jail;
     std::vector<std::string> only; ///< bases; empty: everything
-    bool check = false;            ///< only say what there is to do
 };
 
 /// A package that an upgrade left alone because it is held.
@@ -28,7 +29,7 @@ struct HeldBack {
 
 struct UpgradeResult {
     std::string jail;
-    solve::Plan plan;
+    std::shared_ptr<const solve::Plan> plan; ///< jails that are equal to the solver share one; never null
     std::uint64_t download_bytes = 0;
     std::int64_t generation = 0; ///< the current one afterwards
     std::string image;
@@ -45,6 +46,31 @@ struct UpgradeResult {
 /// become ready, or ends within the recipe's quiet period, is put back: Error{unhealthy} (exit 4), with the
 /// old one running again.
 UpgradeResult upgrade(const Context& context, const UpgradeRequest& request);
+
+/// What upgrades would do, for any number of jails, all of them as they are in one moment. Reads only: it
+/// waits for nobody and leaves nothing in the audit trail. Only where a repository was never read that is
+/// done first, by an operation of its own, or is Error{not_found} in a dry run.
+class UpgradeCheck {
+  public:
+    /// `only` as in UpgradeRequest. Does nothing yet.
+    UpgradeCheck(const Context& context, std::vector<std::string> only);
+    UpgradeCheck(const UpgradeCheck&) = delete;
+    UpgradeCheck& operator=(const UpgradeCheck&) = delete;
+    ~UpgradeCheck();
+
+    /// Throws what upgrade would throw of the plan.
+    UpgradeResult of(const std::string& jail);
+
+  private:
+    class View;
+    void open(const std::string& jail);
+
+    const Context& context_;
+    std::vector<std::string> only_;
+    std::unique_ptr<View> view_;
+    std::optional<base::Error> unreadable_; ///< why no repository's index can be had, for the next jails
+};
+
 /// Only plans, fetches and checks, so that with several jails everything is known to be there before the
 /// first one is changed. Throws what upgrade would throw as far as that.
 void fetch_for_upgrade(const Context& context, const UpgradeRequest& request);

@@ -110,11 +110,19 @@ std::string vulnerability_words(const format::Vulnerability& entry) {
 }
 
 void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan) {
+    std::optional<VulnerabilityCheck> check;
+    tell_vulnerable(context, catalog, plan, check);
+}
+
+void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan,
+                     std::optional<VulnerabilityCheck>& made) {
     using AtInstall = jail::VulnerabilityConfig::AtInstall;
     const jail::VulnerabilityConfig& config = context.config.vulnerabilities;
     if (config.at_install == AtInstall::no)
         return;
-    VulnerabilityCheck check(config, catalog);
+    if (!made)
+        made.emplace(config, catalog);
+    VulnerabilityCheck& check = *made;
     if (!check.list())
         return;
     std::string refused;
