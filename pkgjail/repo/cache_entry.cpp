@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "pkgjail/base/digest_pair.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
-#include "pkgjail/base/parallel.hpp"
+#include "pkgjail/base/retry.hpp"
+#include "pkgjail/base/worker.hpp"
 #include "pkgjail/repo/own_file.hpp"
 
 namespace pkgjail::repo {
@@ -31,8 +35,8 @@ constexpr Kind kinds[] = {
     {"sha1", DigestAlgorithm::sha1, 40},
 };
 
-/// Bytes for which two digests take longer than a thread for one of them costs.
-constexpr std::size_t worth_a_thread = 512u << 10;
+/// The size of an archive from which its second digest is worth a thread.
+constexpr off_t worth_a_thread = 512 << 10;
 
 bool is_hex(std::string_view text, std::size_t length) {
     return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -104,8 +108,12 @@ void record_label(const base::HostPath& directory, const std::string& label, con
 
 Reading read_archive(const base::Fd& fd, const base::HostPath& path,
                      std::optional<DigestAlgorithm> algorithm) {
+    constexpr std::size_t piece_size = std::size_t{256} << 10, pieces = 4;
     if (::lseek(fd.get(), 0, SEEK_SET) < 0)
         throw base::system_error(errno, path.string(), "lseek");
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        throw base::system_error(errno, path.string(), "fstat");
     if (algorithm == DigestAlgorithm::sha256)
         algorithm.reset();
     base::Digest sha256(DigestAlgorithm::sha256);
@@ -113,24 +121,29 @@ Reading read_archive(const base::Fd& fd, const base::HostPath& path,
     if (algorithm)
         other.emplace(*algorithm);
     Reading reading;
-    std::string buffer(2u << 20, '\0');
-    for (;;) {
-        const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-        if (count < 0 && errno == EINTR)
-            continue;
+    const std::unique_ptr<char[]> buffer(new char[pieces * piece_size]);
+    // Both digests are of the same bytes in memory: the file could change between two readings.
+    base::Worker worker(other && status.st_size >= worth_a_thread);
+    for (std::size_t next = 0;; next = (next + 1) % pieces) {
+        worker.wait(pieces - 1);
+        char* const room = &buffer[next * piece_size];
+        const ssize_t count = base::retrying([&] { return ::read(fd.get(), room, piece_size); });
         if (count < 0)
             throw base::system_error(errno, path.string(), "read");
         if (count == 0)
             break;
-        const std::string_view piece(buffer.data(), static_cast<std::size_t>(count));
-        const auto update = [&](std::size_t which) { (which == 0 ? sha256 : *other).update(piece); };
-        if (other && piece.size() >= worth_a_thread)
-            base::in_parallel(2, update);
-        else
-            for (std::size_t which = 0; which < (other ? 2 : 1); ++which)
-                update(which);
+        const std::string_view piece(room, static_cast<std::size_t>(count));
+        if (worker.has_thread()) {
+            worker.give([&other, piece] { other->update(piece); });
+            sha256.update(piece);
+        } else if (other) {
+            base::update_both(*other, sha256, piece);
+        } else {
+            sha256.update(piece);
+        }
         reading.size += piece.size();
     }
+    worker.wait();
     if (::lseek(fd.get(), 0, SEEK_SET) < 0)
         throw base::system_error(errno, path.string(), "lseek");
     reading.sha256 = sha256.finish();

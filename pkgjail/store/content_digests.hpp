@@ -1,83 +1,82 @@
 // The digests of files while they are unpacked, computed by a thread of their own: so that one processor
 // decompresses, and the other does not have to write first and compute then.
 //
-// The bytes of each file are put into room(), which is this object's, one file after the other. What they
-// come to is known at finish(), and so is whether it is what the packing list promised: nothing of the
-// package may be used before.
+// The bytes of each file are put into room(), which is this object's, one file after the other. Files lie in
+// batches as they come, many small ones or a part of a large one, and the thread is given whole batches: to
+// wake it for each file would cost more than most files do. What they come to is known at finish(), and so is
+// whether it is what the packing list promised: nothing of the package may be used before.
 #pragma once
 
-#include <condition_variable>
+#include <array>
 #include <cstddef>
-#include <deque>
-#include <exception>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/base/worker.hpp"
 
 namespace pkgjail::store {
 
 class ContentDigests {
   public:
-    static constexpr std::size_t piece_size = std::size_t{128} << 10;
+    static constexpr std::size_t batch_size = std::size_t{256} << 10;
 
     /// `archive` is for messages. Without a thread, and where none can be had, the caller's computes.
     ContentDigests(std::string archive, bool with_thread);
     ContentDigests(const ContentDigests&) = delete;
     ContentDigests& operator=(const ContentDigests&) = delete;
-    ~ContentDigests();
 
-    /// Another file. `md5`: what the packing list promises.
+    /// Another file. `md5`: what the packing list promises. Throws as end() does.
     void begin(base::RootPath path, std::optional<std::string> md5);
-    /// For piece_size bytes of it. Waits while all that was given is still to be looked at.
-    char* room();
+    struct Room {
+        char* bytes;
+        std::size_t size; ///< not 0
+    };
+    /// For more of it. Waits while all that was given is still to be looked at. Throws as end() does.
+    Room room();
     /// So many bytes are in room(), which is not the caller's any more.
     void add(std::size_t size);
     /// The file is whole. Throws Error{trust} when an earlier one was not what was promised.
     void end();
-    /// SHA-256 of each file, by path. Throws Error{trust} as well. The object is spent.
+    /// SHA-256 of each file that is whole, by path. Throws Error{trust} as well. The object is spent.
     std::map<std::string, std::string> finish();
 
   private:
-    static constexpr std::size_t most_pieces = 8;
-    struct Piece {
-        std::unique_ptr<char[]> bytes;
-        std::size_t size = 0;
-    };
-    /// What there is to do, in this order: begin a file, take a piece of it, end it.
-    struct Work {
-        enum class Kind { begin, piece, end } kind;
-        base::RootPath path;
+    static constexpr std::size_t most_files = 512; ///< in a batch
+    static constexpr std::size_t least_room = std::size_t{16} << 10;
+    static constexpr std::size_t batches = 4;
+    /// A file, or what of it is in a batch.
+    struct Part {
+        base::RootPath path; ///< where it begins
         std::optional<std::string> md5;
-        Piece piece;
+        std::size_t size = 0;
+        bool begins = false;
+        bool ends = false;
     };
-    void give(Work work);
-    void compute(Work& work);
-    void run() noexcept;
-    void stop();
+    struct Batch {
+        std::unique_ptr<char[]> bytes;
+        std::size_t used = 0;
+        std::vector<Part> parts;
+    };
+    Batch& batch() { return batches_[present_]; }
+    void hand_over();
+    void compute(const Batch& batch);
+    void compare();
 
     const std::string archive_;
-    Piece room_;
+    std::array<Batch, batches> batches_;
+    std::size_t present_ = 0; ///< the batch that is being filled; the others are the worker's, or empty
     // Of whoever computes.
     base::RootPath path_;
     std::optional<std::string> promised_;
     std::optional<base::Digest> md5_, sha256_;
     std::map<std::string, std::string> found_;
 
-    std::mutex lock_; ///< for what follows
-    std::condition_variable changed_;
-    std::deque<Work> work_;
-    std::vector<Piece> free_;
-    std::size_t pieces_ = 0; ///< made so far
-    bool over_ = false;
-    std::exception_ptr failure_;
-    std::thread thread_;
+    base::Worker worker_; ///< ends before what it uses
 };
 
 } // namespace pkgjail::store

@@ -69,8 +69,13 @@ class Unpacker {
         struct stat status {};
         contents_.emplace(package_.archive_name,
                           ::fstat(fd.get(), &status) != 0 || status.st_size >= worth_a_thread);
-        while (const auto member = archive.next())
-            put(archive, *member);
+        try {
+            while (const auto member = archive.next())
+                put(archive, *member);
+        } catch (...) {
+            contents_->finish(); // what was wrong with an earlier file comes first
+            throw;
+        }
         result_.digests = contents_->finish();
         for (const auto& [name, earlier] : second_names_)
             if (const auto file = result_.digests.find(earlier); file != result_.digests.end())
@@ -156,11 +161,11 @@ class Unpacker {
         const base::Fd file = directory.create_file(path.name());
         contents_->begin(path, archive.promised_md5());
         for (;;) {
-            char* const room = contents_->room();
-            const std::size_t count = archive.read(room, ContentDigests::piece_size);
+            const ContentDigests::Room room = contents_->room();
+            const std::size_t count = archive.read(room.bytes, room.size);
             if (count == 0)
                 break;
-            base::write_all(file.get(), std::string_view(room, count), files_.show(path));
+            base::write_all(file.get(), std::string_view(room.bytes, count), files_.show(path));
             contents_->add(count);
             if (advance_)
                 advance_(count);

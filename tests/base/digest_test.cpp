@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/digest_pair.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "support/temp_dir.hpp"
@@ -29,6 +30,19 @@ TEST_CASE("the digest of pieces is the digest of the whole", "[base][digest]") {
     CHECK(moved.finish() == sha256("abc"));
     CHECK_THROWS_AS(moved.finish(), Error);
     CHECK_THROWS_AS(moved.update("x"), Error);
+}
+
+TEST_CASE("two digests of the same bytes are those of each alone", "[base][digest]") {
+    std::string text;
+    for (int i = 0; text.size() < 5000; ++i)
+        text += std::to_string(i * i);
+    for (const std::size_t size : {0, 1, 63, 64, 65, 127, 128, 129, 255, 256, 257, 4999}) {
+        Digest one(DigestAlgorithm::md5), other(DigestAlgorithm::sha256);
+        update_both(one, other, std::string_view(text).substr(0, size / 3));
+        update_both(one, other, std::string_view(text).substr(size / 3, size - size / 3));
+        CHECK(one.finish() == digest_of(DigestAlgorithm::md5, text.substr(0, size)));
+        CHECK(other.finish() == sha256(text.substr(0, size)));
+    }
 }
 
 TEST_CASE("a file's digest is of the whole file wherever its position stands", "[base][digest]") {

@@ -20,8 +20,9 @@ std::string md5(const std::string& text) {
 
 void give(ContentDigests& digests, std::string content) {
     while (!content.empty()) {
-        const std::size_t count = std::min(content.size(), ContentDigests::piece_size);
-        std::memcpy(digests.room(), content.data(), count);
+        const ContentDigests::Room room = digests.room();
+        const std::size_t count = std::min(content.size(), room.size);
+        std::memcpy(room.bytes, content.data(), count);
         digests.add(count);
         content.erase(0, count);
     }
@@ -30,7 +31,7 @@ void give(ContentDigests& digests, std::string content) {
 /// More pieces than there is room for at once.
 std::string large() {
     std::string text;
-    for (int i = 0; text.size() < 20 * ContentDigests::piece_size; ++i)
+    for (int i = 0; text.size() < 20 * ContentDigests::batch_size; ++i)
         text += std::to_string(i) + "\n";
     return text;
 }
