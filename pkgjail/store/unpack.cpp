@@ -1,10 +1,6 @@
 #include "pkgjail/store/unpack.hpp"
 
-#include <array>
-#include <optional>
-#include <set>
 #include <utility>
-#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,11 +9,9 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/digest.hpp"
-#include "pkgjail/base/directory.hpp"
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/file.hpp"
-#include "pkgjail/store/content_digests.hpp"
-#include "pkgjail/store/owner.hpp"
+#include "pkgjail/store/member_batches.hpp"
+#include "pkgjail/store/member_writer.hpp"
 #include "pkgjail/store/pkgdb.hpp"
 
 namespace pkgjail::store {
@@ -29,24 +23,8 @@ using base::Tree;
 
 namespace {
 
-constexpr unsigned setid_bits = S_ISUID | S_ISGID;
-
-/// The size of an archive from which its contents' digests take longer than a thread costs.
+/// The size of an archive from which writing its contents takes longer than a thread costs.
 constexpr off_t worth_a_thread = 256 << 10;
-
-/// Number of an owner's name in the image, nullopt when neither the platform nor a package of this image
-/// declares it: the number in the archive is the builder's machine's and means nothing here.
-std::optional<std::uint32_t> owner_number(const std::string& name, std::uint64_t stored, bool is_group,
-                                          const AccountNumbers& numbers) {
-    if (const auto number = platform_account_number(is_group, name))
-        return number;
-    const auto& table = is_group ? numbers.groups : numbers.users;
-    if (const auto found = table.find(name); found != table.end())
-        return found->second;
-    if (name.empty() && stored == 0)
-        return 0;
-    return std::nullopt;
-}
 
 class Unpacker {
   public:
@@ -67,28 +45,27 @@ class Unpacker {
         check_places();
         archive.leave_content_to_caller();
         struct stat status {};
-        contents_.emplace(package_.archive_name,
-                          ::fstat(fd.get(), &status) != 0 || status.st_size >= worth_a_thread);
+        MemberWriter writer(package_, request_, files_);
+        MemberBatches batches(writer, ::fstat(fd.get(), &status) != 0 || status.st_size >= worth_a_thread);
         try {
             while (const auto member = archive.next())
-                put(archive, *member);
+                pass_on(archive, *member, batches, advance_);
         } catch (...) {
-            contents_->finish(); // what was wrong with an earlier file comes first
+            batches.finish(); // what was wrong with an earlier one comes first
             throw;
         }
-        result_.digests = contents_->finish();
-        for (const auto& [name, earlier] : second_names_)
-            if (const auto file = result_.digests.find(earlier); file != result_.digests.end())
-                result_.digests[name] = file->second;
+        batches.finish();
+        result_.digests = writer.take_digests();
+        result_.setid = std::move(writer.setid());
         archive.read_rest();
         if (whole.finish() != package_.sha256)
             throw Error(ErrorKind::trust, package_.archive_name, "the archive changed while it was unpacked");
-        for (const std::string& name : unknown_owners_)
+        for (const std::string& name : writer.unknown_owners())
             result_.warnings.push_back(
                 fmt::format("{}: files of unknown owner {} belong to root now", package_.pkgname, name));
-        if (dropped_attributes_ > 0)
+        if (writer.dropped_attributes() > 0)
             result_.warnings.push_back(fmt::format("{}: extended attributes of {} files were dropped",
-                                                   package_.pkgname, dropped_attributes_));
+                                                   package_.pkgname, writer.dropped_attributes()));
         return std::move(result_);
     }
 
@@ -123,83 +100,19 @@ class Unpacker {
             check(directory.path, true);
     }
 
-    void put(format::ArchiveReader& archive, const format::ArchiveMember& member) {
-        const RootPath path = RootPath::parse(member.path);
-        make_parents(path);
-        switch (member.type) {
-        case format::MemberType::file:
-            put_file(archive, member, path);
-            break;
-        case format::MemberType::symlink:
-            files_.make_symlink(member.link_target, path);
-            files_.set_modification_time(path, member.modified);
-            break;
-        case format::MemberType::hard_link:
-            files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
-            second_names_.emplace_back(path.str(), RootPath::parse(member.link_target).str());
-            break;
-        }
-        if (member.has_extended_attributes)
-            ++dropped_attributes_;
-    }
-
-    void make_parents(const RootPath& path) {
-        const RootPath parent = path.parent();
-        if (made_.insert(parent.str()).second)
-            files_.make_directories(parent, 0755);
-    }
-
-    /// Files of one directory mostly stand together.
-    base::Directory& directory_of(const RootPath& path) {
-        if (!here_ || here_->path() != path.parent())
-            here_.emplace(files_, path.parent());
-        return *here_;
-    }
-
-    void put_file(format::ArchiveReader& archive, const format::ArchiveMember& member, const RootPath& path) {
-        base::Directory& directory = directory_of(path);
-        const base::Fd file = directory.create_file(path.name());
-        contents_->begin(path, archive.promised_md5());
-        for (;;) {
-            const ContentDigests::Room room = contents_->room();
+    static void pass_on(format::ArchiveReader& archive, const format::ArchiveMember& member,
+                        MemberBatches& batches, const std::function<void(std::uint64_t)>& advance) {
+        batches.begin(member, archive.promised_md5());
+        while (member.type == format::MemberType::file) {
+            const MemberBatches::Room room = batches.room();
             const std::size_t count = archive.read(room.bytes, room.size);
             if (count == 0)
                 break;
-            base::write_all(file.get(), std::string_view(room.bytes, count), files_.show(path));
-            contents_->add(count);
-            if (advance_)
-                advance_(count);
+            batches.add(count);
+            if (advance)
+                advance(count);
         }
-        contents_->end();
-        const auto uid = owner_number(member.user, member.uid, false, request_.accounts);
-        const auto gid = owner_number(member.group, member.gid, true, request_.accounts);
-        if (!uid)
-            unknown_owners_.insert(member.user.empty() ? fmt::format("uid {}", member.uid) : member.user);
-        if (!gid)
-            unknown_owners_.insert(member.group.empty() ? fmt::format("gid {}", member.gid) : member.group);
-        const base::Owner owner = permitted_owner({uid.value_or(0), gid.value_or(0)});
-        // Owner first: a change of owner clears set-id bits.
-        if (directory.owner_of_new() != owner && ::fchown(file.get(), owner.uid, owner.gid) != 0)
-            throw base::system_error(errno, files_.show(path), "chown");
-        const unsigned mode = permitted_mode(member, uid && gid);
-        if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
-            throw base::system_error(errno, files_.show(path), "chmod");
-        const std::array<struct timespec, 2> times = {member.modified, member.modified};
-        if (::futimens(file.get(), times.data()) != 0)
-            throw base::system_error(errno, files_.show(path), "utimens");
-    }
-
-    /// The mode without what the policy does not allow. What was set-id for somebody that this image does not
-    /// know must not become set-id for root.
-    unsigned permitted_mode(const format::ArchiveMember& member, bool owner_known) {
-        const unsigned mode = member.mode & 0777u;
-        if ((member.mode & setid_bits) == 0)
-            return mode;
-        const auto policy = owner_known || request_.setid == jail::SetidPolicy::refuse
-                                ? request_.setid
-                                : jail::SetidPolicy::strip;
-        const SetidFile file{request_.prefix + "/" + member.path, member.mode, package_.pkgname};
-        return keeps_setid(policy, file, result_.setid) ? mode | (member.mode & setid_bits) : mode;
+        batches.end();
     }
 
     const BuildPackage& package_;
@@ -207,12 +120,6 @@ class Unpacker {
     const Tree& files_;
     const std::function<void(std::uint64_t)>& advance_;
     Unpacked result_;
-    std::set<std::string> made_;
-    std::optional<base::Directory> here_;
-    std::set<std::string> unknown_owners_;
-    std::size_t dropped_attributes_ = 0;
-    std::optional<ContentDigests> contents_;
-    std::vector<std::pair<std::string, std::string>> second_names_; ///< of a file, and an earlier one of it
 };
 
 } // namespace
