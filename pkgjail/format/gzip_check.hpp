@@ -1,7 +1,6 @@
 // The check sum at the end of a gzip stream, which libarchive's decoder passes over.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,7 +20,7 @@ class GzipCheck {
 
   private:
     std::string trailer_; ///< the last eight bytes so far
-    std::uint32_t crc_ = 0xffffffffu;
+    std::uint32_t crc_ = 0;
     std::uint32_t length_ = 0; ///< modulo 2^32, as the format has it
 };
 
