@@ -122,9 +122,14 @@ void Tree::make_directories(const RootPath& path, unsigned mode) const {
         const int from = here ? here.get() : directory_.get();
         Fd next = open_directory(from, component, search_flags);
         if (!next && errno == ENOENT) {
-            if (::mkdirat(from, component.c_str(), 0700) == 0)
+            // With what others may read at once: whoever is killed before it has its mode leaves it as it is.
+            if (::mkdirat(from, component.c_str(), static_cast<mode_t>(mode & 0755u)) == 0) {
                 next = open_made(from, component, mode);
-            else if (errno == EEXIST) // by somebody else, just now
+                if (const int error = errno; !next) { // the next one would take it for made
+                    ::unlinkat(from, component.c_str(), AT_REMOVEDIR);
+                    errno = error;
+                }
+            } else if (errno == EEXIST) // by somebody else, just now
                 next = open_directory(from, component, search_flags);
         }
         if (!next) {

@@ -174,6 +174,24 @@ std::string mount_target_problem(const HostBase& base, const std::string& prefix
     return {};
 }
 
+namespace {
+
+/// A command that was killed may have made one of these, and not given it its mode: whoever is not root in
+/// the jail would not get through.
+void open_to_all(const Tree& skeleton, const RootPath& path) {
+    RootPath sofar;
+    for (const std::string& component : path.components()) {
+        sofar = sofar.entry(component);
+        const auto there = skeleton.stat(sofar);
+        if (!there || !there->is_directory())
+            return;
+        if (there->permissions() == 0700)
+            skeleton.set_permissions(sofar, 0755);
+    }
+}
+
+} // namespace
+
 void make_mount_point(const Layout& layout, const std::string& jail_id,
                       const std::vector<RootPath>& data_paths, const RootPath& target, bool directory) {
     const auto in = [&](const RootPath& root) { return target.is_within(root); };
@@ -181,6 +199,8 @@ void make_mount_point(const Layout& layout, const std::string& jail_id,
                                      [&](const char* root) { return in(RootPath::parse(root)); }) ||
                          std::any_of(data_paths.begin(), data_paths.end(), in);
     const Tree tree = Tree::open(in_data ? layout.jail_data(jail_id) : layout.jail_root(jail_id));
+    if (!in_data) // in its data modes are the jail's own affair
+        open_to_all(tree, target);
     const auto there = tree.stat(target);
     if (there && (directory ? there->is_directory() : there->is_file()))
         return;
