@@ -48,10 +48,12 @@ void Dependents::take_down() {
 void Dependents::bring_up() {
     std::optional<Error> first;
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
+        bool is_over = true; // also where it was tried in vain, and told
         try {
             start_jail(session_, entry->jail);
             session_.context().reporter.warn(fmt::format("jail {} is started again", entry->jail.name));
         } catch (Error& error) {
+            is_over = !host_failed(error);
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
             if (!first)
@@ -60,7 +62,8 @@ void Dependents::bring_up() {
                 session_.context().reporter.warn(error.what());
         }
         base::step("dependents.started");
-        catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
+        if (is_over)
+            catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
     }
     if (first)
         throw Error(*first);

@@ -42,9 +42,10 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
         start_jail(session, after);
     } catch (const Error&) {
         put(session, before);
-        start_again(session, before);
+        const bool is_over = start_again(session, before);
         dependents.bring_up_all_the_same();
-        jails.set_operation(before.id, std::nullopt);
+        if (is_over)
+            jails.set_operation(before.id, std::nullopt);
         throw;
     }
     dependents.bring_up();

@@ -76,8 +76,9 @@ LifecycleResult restart(const Context& context, const std::string& name,
         stop_jail(session, jail);
         base::step("restart.stopped");
         result.status = start_jail(session, jail, Gate::ready, learning);
-    } catch (...) {
-        jails.set_operation(jail.id, std::nullopt);
+    } catch (const Error& error) {
+        if (!host_failed(error))
+            jails.set_operation(jail.id, std::nullopt);
         dependents.bring_up_all_the_same(); // or says why they cannot come up
         throw;
     }

@@ -145,7 +145,8 @@ void recover_jails(Session& session) {
         try {
             settle(session, *in_place);
         } catch (const base::Error& error) {
-            if (error.kind() == base::ErrorKind::busy) { // another command has a jail that requires it
+            // Another command has a jail that requires it; or this host failed, and not the service.
+            if (error.kind() == base::ErrorKind::busy || host_failed(error)) {
                 context.reporter.warn(
                     fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
                 continue;

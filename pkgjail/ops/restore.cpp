@@ -154,7 +154,8 @@ class Restore {
             jails_.set_operation(jail_.id, std::nullopt);
             return status;
         } catch (const Error& error) {
-            jails_.set_operation(jail_.id, std::nullopt);
+            if (!host_failed(error))
+                jails_.set_operation(jail_.id, std::nullopt);
             throw Error(
                 error.kind(), error.object(),
                 fmt::format("was restored and does not start: {}", error.cause()),

@@ -252,6 +252,10 @@ void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const
     base::step("limits.disk_counted");
 }
 
+bool host_failed(const Error& why) {
+    return why.kind() == ErrorKind::system;
+}
+
 bool stop_jail(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     context.reporter.doing("stop " + jail.name);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
@@ -50,6 +51,10 @@ class JailStart {
     std::chrono::milliseconds quiet_{0};
     std::future<supervise::ServiceStatus> settled_;
 };
+
+/// Of a service that ran and could not be started again: whether this host failed, a full disk for example,
+/// and not the service. Then the note on the jail stays, so that the next command tries again.
+bool host_failed(const base::Error& why);
 
 /// Writes down whether the jail is meant to run.
 void want_running(Session& session, catalog::Jail jail, bool wanted);

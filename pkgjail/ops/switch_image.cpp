@@ -108,7 +108,7 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
 
 } // namespace
 
-void start_again(Session& session, const catalog::Jail& jail) {
+bool start_again(Session& session, const catalog::Jail& jail) {
     try {
         // What failed may have been its stop.
         if (is_to_run(session, jail) &&
@@ -116,7 +116,9 @@ void start_again(Session& session, const catalog::Jail& jail) {
             start_jail(session, jail);
     } catch (const Error& error) {
         session.context().reporter.warn(error.what());
+        return !host_failed(error);
     }
+    return true;
 }
 
 namespace {
@@ -124,9 +126,10 @@ namespace {
 /// Nothing is current that was not before; the service goes on with it. The failure that brought us here is
 /// what is thrown afterwards.
 void go_on_with(Session& session, const catalog::Jail& before, Dependents& dependents) {
-    start_again(session, before);
+    const bool is_over = start_again(session, before);
     dependents.bring_up_all_the_same();
-    catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
+    if (is_over)
+        catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
 }
 
 /// The old generation current again and running; the new one keeps its number, with what became of it.
@@ -148,14 +151,17 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     jail.current = old;
     try_to_write_record(session, jail.id);
     std::string second = "generation " + std::to_string(old) + " runs again";
+    bool is_over = true;
     try {
         start_jail(session, jail);
     } catch (const Error& error) {
+        is_over = !host_failed(error);
         second =
             fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
     }
     dependents.bring_up_all_the_same();
-    jails.set_operation(jail.id, std::nullopt);
+    if (is_over)
+        jails.set_operation(jail.id, std::nullopt);
     throw Error(ErrorKind::unhealthy, jail.name,
                 fmt::format("generation {} was rolled back: {}; {}", failed, cause, second),
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));

@@ -34,7 +34,7 @@ void drop_snapshot(const World& world) {
 
 } // namespace
 
-const std::vector<Act>& acts() {
+const std::vector<Act>& resting_acts() {
     static const std::vector<Act> table = {
         {"update", {"update"}, [](const World& world) { world.offer(edition("1.3")); }, {}, {}},
         {"update on an empty host",
@@ -168,13 +168,22 @@ const std::vector<Act>& acts() {
     return table;
 }
 
+const std::vector<Act>& acts() {
+    static const std::vector<Act> all = [] {
+        std::vector<Act> both = resting_acts();
+        both.insert(both.end(), running_acts().begin(), running_acts().end());
+        return both;
+    }();
+    return all;
+}
+
 const std::set<std::string>& verbs_left_out() {
     static const std::set<std::string> verbs = {"search", "avail", "info", "files", "which", "why", "history",
                                                 "diff", "list", "status", "logs", "snapshots", "verify",
                                                 "sbom", "learned", "ps", "top", "serve", "du", "recipe",
                                                 "doctor", "complete", "help", "version",
-                                                // With a service:
-                                                "start", "restart", "reload", "reset-failed", "exec", "shell",
+                                                // It is exec, with a terminal:
+                                                "shell",
                                                 // Of a list that flow/audit_test serves:
                                                 "audit"};
     return verbs;

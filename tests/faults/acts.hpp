@@ -24,10 +24,17 @@ struct Act {
     bool repeats = false;
     /// Of several jails: some may be done and some not.
     bool in_parts = false;
+    /// What is left to do where the command, once more, says that it has been done already.
+    std::vector<std::string> finish = {};
+    /// Set: with services that run. Starts those that run before the command.
+    std::function<void(const World&)> begin = {};
 };
 
+/// All of them: on jails whose services do not run, and on those that run.
 const std::vector<Act>& acts();
-/// Verbs that change nothing, and those that need a service that runs (they are tried with a real one).
+const std::vector<Act>& resting_acts();
+const std::vector<Act>& running_acts();
+/// Verbs that change nothing, and two with a reason beside them.
 const std::set<std::string>& verbs_left_out();
 
 } // namespace pkgjail::test

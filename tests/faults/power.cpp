@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
@@ -26,7 +27,35 @@ void must(bool done, const fs::path& path) {
         throw std::runtime_error("cannot make " + path.string());
 }
 
+/// "NAME SIZE " and SIZE bytes for each.
+std::map<std::string, std::string> attributes_from(const std::string& text) {
+    std::map<std::string, std::string> attributes;
+    std::istringstream stream(text);
+    std::string name;
+    for (std::size_t size = 0; stream >> name >> size;) {
+        stream.get();
+        std::string value(size, '\0');
+        stream.read(value.data(), static_cast<std::streamsize>(size));
+        attributes[name] = value;
+    }
+    return attributes;
+}
+
 } // namespace
+
+std::map<std::string, std::string> attributes_of(const fs::path& path) {
+    std::map<std::string, std::string> attributes;
+    std::string names(64u << 10, '\0'), value(64u << 10, '\0');
+    const ssize_t size = ::llistxattr(path.c_str(), names.data(), names.size());
+    for (ssize_t at = 0; at < size;) {
+        const std::string name = names.c_str() + at;
+        at += static_cast<ssize_t>(name.size()) + 1;
+        const ssize_t count = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
+        must(count >= 0, path);
+        attributes[name] = value.substr(0, static_cast<std::size_t>(count));
+    }
+    return attributes;
+}
 
 struct Disk::Inode {
     struct Write {
@@ -39,6 +68,7 @@ struct Disk::Inode {
         uid_t uid = 0;
         gid_t gid = 0;
         struct timespec modified {};
+        std::map<std::string, std::string> attributes; ///< extended ones
     };
     mode_t type = 0;
     std::string target; ///< of a link
@@ -139,7 +169,8 @@ struct Disk::State {
             if (number == 0) {
                 number = add(static_cast<std::int64_t>(status.st_ino), status.st_mode);
                 Inode& inode = inodes[number];
-                inode.marks = {status.st_mode, status.st_uid, status.st_gid, status.st_mtim};
+                inode.marks = {status.st_mode, status.st_uid, status.st_gid, status.st_mtim,
+                               attributes_of(entry.path())};
                 inode.durable_marks = inode.marks;
                 if (S_ISLNK(status.st_mode))
                     inode.target = fs::read_symlink(entry.path()).string();
@@ -159,7 +190,8 @@ Disk::Disk(const fs::path& directory) : state_(std::make_unique<State>()) {
     must(::lstat(directory.c_str(), &status) == 0, directory);
     state_->top = state_->add(static_cast<std::int64_t>(status.st_ino), status.st_mode);
     Inode& top = state_->inodes[state_->top];
-    top.marks = top.durable_marks = {status.st_mode, status.st_uid, status.st_gid, status.st_mtim};
+    top.marks = top.durable_marks = {status.st_mode, status.st_uid, status.st_gid, status.st_mtim,
+                                     attributes_of(directory)};
     state_->load(directory, state_->top);
 }
 
@@ -193,7 +225,10 @@ void Disk::apply(const Change& change) {
         inode.marks = {static_cast<mode_t>(number(1)),
                        static_cast<uid_t>(number(2)),
                        static_cast<gid_t>(number(3)),
-                       {number(4), static_cast<long>(number(5))}};
+                       {number(4), static_cast<long>(number(5))},
+                       std::move(inode.marks.attributes)};
+    } else if (change.word == "attributes") {
+        state.inodes[state.find(number(0))].marks.attributes = attributes_from(change.bytes);
     } else if (change.word == "sync") {
         const Number what = state.find(number(0));
         state.inodes[what].sync();
@@ -226,6 +261,8 @@ void Disk::write_to(const fs::path& directory, Remains remains, unsigned seed) c
             must(::chmod(path.c_str(), marks.mode & 07777) == 0, path);
         const struct timespec times[2] = {marks.modified, marks.modified};
         must(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0, path);
+        for (const auto& [name, value] : marks.attributes)
+            must(::lsetxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) == 0, path);
     };
     const auto make = [&](auto&& again, const fs::path& path, Number number) -> void {
         const Inode& inode = state.inodes.at(number);
@@ -238,7 +275,7 @@ void Disk::write_to(const fs::path& directory, Remains remains, unsigned seed) c
         const bool whole = remains == Remains::contents;
         Inode::Marks marks = whole || S_ISLNK(inode.type) ? inode.marks : inode.durable_marks;
         if (marks.mode == 0) // never synced: made by its maker, and no more
-            marks = {S_ISDIR(inode.type) ? mode_t{0700} : mode_t{0600}, ::geteuid(), ::getegid(), {}};
+            marks = {S_ISDIR(inode.type) ? mode_t{0700} : mode_t{0600}, ::geteuid(), ::getegid(), {}, {}};
         if (S_ISDIR(inode.type)) {
             fs::create_directory(path);
             if (const auto inside = names.find(number); inside != names.end())

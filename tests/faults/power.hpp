@@ -1,10 +1,11 @@
 // What a power cut leaves of a directory: the log that shim.c wrote of one command, played up to some point,
 // and then only what was made durable.
 //
-// The model: a write, a new length, owner and mode belong to the file and are durable with fsync of the file.
-// A name (made, renamed, removed) belongs to its directory and is durable with fsync of the directory,
-// together with all earlier changes of the directories concerned: a rename is one change of two directories,
-// as journaling file systems have it. syncfs makes everything durable.
+// The model: a write, a new length, owner, mode and extended attributes belong to the file and are durable
+// with fsync of the file. (pkgjail keeps nothing of its own in attributes; a jail's files have theirs
+// wherever they are copied.) A name (made, renamed, removed) belongs to its directory and is durable with
+// fsync of the directory, together with all earlier changes of the directories concerned: a rename is one
+// change of two directories, as journaling file systems have it. syncfs makes everything durable.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,13 @@ enum class Remains {
 };
 
 struct Change {
-    std::string word; ///< new, link, unlink, rename, write, size, mark, sync, syncall
+    std::string word; ///< new, link, unlink, rename, write, size, mark, attributes, sync, syncall
     std::vector<std::int64_t> numbers;
     std::string bytes;
 };
+/// Extended attributes of a file, directory or link: name → bytes.
+std::map<std::string, std::string> attributes_of(const std::filesystem::path& path);
+
 std::vector<Change> read_log(const std::filesystem::path& file);
 /// Places worth a power cut: before and after each sync and each rename, and the end. Numbers of changes that
 /// have happened by then.

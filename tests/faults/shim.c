@@ -5,6 +5,7 @@
  *
  *     PKGJAIL_SHIM_DIR=STATE        the directory, absolute, as the kernel shows it
  *     PKGJAIL_SHIM_FAULT=KIND:N     the Nth call that KIND can hit; KIND:N+ from the Nth on; count: none
+ *     PKGJAIL_SHIM_CALL="CALL PART" of the calls that KIND can hit only those of this name, on paths with this in them
  *     PKGJAIL_SHIM_TOLD=FILE        what was hit, a line each: "N CALL PATH"; with count, "KIND N" for each kind
  *     PKGJAIL_SHIM_LOG=FILE         every change and every sync, for power.cpp
  *     PKGJAIL_SHIM_CLOCK=SECONDS    added to the wall clock
@@ -41,6 +42,7 @@ static unsigned long target;
 static bool goes_on;
 static atomic_ulong calls[kind_count];
 static char told_path[PATH_MAX];
+static char call_name[40], path_part[PATH_MAX]; /* empty: any */
 static int log_fd = -1;
 static long long clock_shift;
 pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
@@ -100,6 +102,8 @@ begin(void)
         syscall(SYS_close, log_fd);
         log_fd = high;
     }
+    if ((value = getenv("PKGJAIL_SHIM_CALL")) != NULL && sscanf(value, "%39s %4095s", call_name, path_part) != 2)
+        abort();
     if ((value = getenv("PKGJAIL_SHIM_FAULT")) != NULL) {
         counting = strcmp(value, "count") == 0;
         for (int i = 0; i < kind_count; i++) {
@@ -181,6 +185,12 @@ place_at(int fd, const char *name, char *path)
     return is_below(path);
 }
 
+static bool
+is_wanted(const char *call, const char *path)
+{
+    return call_name[0] == '\0' || (strcmp(call, call_name) == 0 && strstr(path, path_part) != NULL);
+}
+
 int
 strike(unsigned what, const char *call, const char *path)
 {
@@ -190,7 +200,7 @@ strike(unsigned what, const char *call, const char *path)
                 atomic_fetch_add(&calls[i], 1);
         return 0;
     }
-    if (chosen == no_kind || (kinds[chosen].hits & what) == 0)
+    if (chosen == no_kind || (kinds[chosen].hits & what) == 0 || !is_wanted(call, path))
         return 0;
     unsigned long number = atomic_fetch_add(&calls[chosen], 1) + 1;
     if (number != target && !(goes_on && number > target))
@@ -275,6 +285,28 @@ note_marks(const char *path)
 }
 
 void
+note_attributes(const char *path)
+{
+    char head[100], names[4096], text[64 << 10];
+    int saved = errno;
+    size_t length = 0;
+    long size = syscall(SYS_llistxattr, path, names, sizeof names);
+
+    for (const char *name = names; size > 0 && name < names + size; name += strlen(name) + 1) {
+        char value[16 << 10];
+        long count = syscall(SYS_lgetxattr, path, name, value, sizeof value);
+        if (count < 0 || length + strlen(name) + 20 + (size_t)count > sizeof text)
+            abort(); /* more than any test has: the log could not say what is there */
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s %ld ", name, count);
+        memcpy(text + length, value, (size_t)count);
+        length += (size_t)count;
+    }
+    snprintf(head, sizeof head, "attributes %llu", inode_of(path));
+    note(head, text, length);
+    errno = saved;
+}
+
+void
 note_new(const char *path)
 {
     struct stat status;
@@ -293,6 +325,7 @@ note_new(const char *path)
     snprintf(head, sizeof head, "new %llu %llu %u", (unsigned long long)status.st_ino, parent, status.st_mode);
     note(head, text, length);
     note_marks(path);
+    note_attributes(path); /* a directory may hand some on */
 }
 
 void

@@ -66,6 +66,8 @@ bool logs(void);
 /* A file, directory or link that was not there before the call. */
 void note_new(const char *path);
 void note_marks(const char *path);
+/* All extended attributes that it has now: "NAME SIZE " and SIZE bytes for each. */
+void note_attributes(const char *path);
 void note_names(const char *word, unsigned long long a, unsigned long long b, const char *first, const char *second);
 void note_inode(const char *word, int fd, long long number);
 void note_write(int fd, const void *bytes, size_t size, long long offset);

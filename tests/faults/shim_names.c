@@ -138,8 +138,10 @@ DEFINE_REMOVE(remove, (const char *name), (name), AT_FDCWD, name)
             FAIL_WITH(error, -1);                                                                            \
         BEGIN_ORDER();                                                                                       \
         int result = next_##symbol forwarded;                                                                \
-        if (logs() && result == 0)                                                                           \
+        if (logs() && result == 0) {                                                                         \
             note_marks(path);                                                                                \
+            note_attributes(path); /* a change of owner takes capabilities, one of the mode changes a list */ \
+        }                                                                                                    \
         END_ORDER();                                                                                         \
         return result;                                                                                       \
     }
@@ -155,6 +157,7 @@ DEFINE_MARK(utimensat, to_mark, (int at, const char *name, const struct timespec
     (at, name, times, flags), place_at(at, name, path))
 DEFINE_MARK(fsetxattr, to_attribute, (int fd, const char *name, const void *value, size_t size, int flags),
     (fd, name, value, size, flags), place_of_fd(fd, path))
+DEFINE_MARK(fremovexattr, to_attribute, (int fd, const char *name), (fd, name), place_of_fd(fd, path))
 
 /* ---- looking ---- */
 

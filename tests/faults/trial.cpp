@@ -38,13 +38,14 @@ std::string difference(const std::string& from, const std::string& to) {
     for (const std::string& line : after)
         if (!before.contains(line))
             text += "+ " + line + "\n";
-    return text.substr(0, 3000);
+    return text.substr(0, 30000);
 }
 
 std::string ill_told(const CommandResult& result, const std::string& verb) {
     // A device that fails, a full one, too many open files: the system's (1), partly done (3), input or
-    // catalog that cannot be read (65).
-    if (result.status != 1 && result.status != 3 && result.status != 65)
+    // catalog that cannot be read (65); where a generation could not be started for it, put back (4).
+    const bool rolled_back = result.status == 4 && result.err.find(" was rolled back: ") != std::string::npos;
+    if (result.status != 1 && result.status != 3 && result.status != 65 && !rolled_back)
         return fmt::format("ends with {}", result.status);
     for (const char* word : {"defect of pkgjail", "std::", "basic_", "Success", "terminate", "nknown error"})
         if (result.err.find(word) != std::string::npos)
@@ -55,11 +56,12 @@ std::string ill_told(const CommandResult& result, const std::string& verb) {
     return "";
 }
 
-Trial::Trial(const Act& act) : act_(act) {
+Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
     furnish(world_);
     act_.prepare(world_);
     command_ = filled_in(world_, act_.command);
     world_.keep("before");
+    set_back();
     counts_ = world_.count(command_, act_.input);
     settle();
     after_ = world_.picture();
@@ -73,10 +75,25 @@ Trial::Trial(const Act& act) : act_(act) {
     set_back();
     settle();
     before_ = world_.picture();
-    if (act_.status != 0) {
+    if (act_.begin && act_.status == 0) {
+        set_back();
+        // The first start's description is not written.
+        const Fault fault{"eio", 1, false, "rename /run/"};
+        if (world_.run_with(fault, command_, act_.input).status == 4) {
+            settle();
+            rolled_back_ = world_.picture();
+        }
+    }
+    if (act_.status != 0 && !act_.repeats) {
         INFO(difference(before_, after_));
         REQUIRE(before_ == after_);
     }
+}
+
+void Trial::set_back() const {
+    world_.set_back("before");
+    if (act_.begin)
+        act_.begin(world_);
 }
 
 void Trial::settle() const {
@@ -93,6 +110,27 @@ std::string Trial::check() const {
     return "";
 }
 
+std::string Trial::attempt(const Fault& fault, bool& hit) const {
+    set_back();
+    const CommandResult result = world_.run_with(fault, command_, act_.input);
+    const auto call = world_.hit();
+    hit = call.has_value();
+    const auto told = [&](const std::string& what) {
+        return what.empty() ? what
+                            : fmt::format("{}\n  hit: {}\n  status {}\n  out: {}  err: {}", what,
+                                          call.value_or("nothing"), result.status, result.out, result.err);
+    };
+    const bool invisible = fault.kind == "eintr" || fault.kind == "short" || !hit;
+    if (invisible && result.status != act_.status)
+        return told("what should not be seen was seen");
+    if (fault.kind == "kill" && hit && result.status != 128 + 9)
+        return told("was not killed");
+    if (fault.kind != "kill" && result.status != 0 && result.status != act_.status)
+        if (const std::string ill = ill_told(result, act_.command.front()); !ill.empty())
+            return told(ill);
+    return told(aftermath(result.status == 0 && act_.status == 0));
+}
+
 std::string Trial::aftermath(bool done) const {
     if (command_[0] == "catalog" && !std::filesystem::exists(world_.state() / "catalog.sqlite"))
         world_.run(command_); // other commands refuse to work then
@@ -102,13 +140,20 @@ std::string Trial::aftermath(bool done) const {
     if (const std::string unsound = check(); !unsound.empty())
         return unsound;
     const std::string picture = world_.picture();
-    if (picture != after_ && (done || (picture != before_ && !act_.in_parts)))
+    const bool rolled_back = !done && !rolled_back_.empty() && picture == rolled_back_;
+    if (picture != after_ && !rolled_back && (done || (picture != before_ && !act_.in_parts)))
         return fmt::format("{} is left: from before\n{}from after\n{}",
                            done ? "something else than was reported done" : "something half done",
                            difference(before_, picture), difference(after_, picture));
     const CommandResult again = world_.run(command_, {}, act_.input);
-    if (again.status != act_.status && !(picture == after_ && act_.again.contains(again.status)))
+    const bool is_left = picture != after_ && !act_.finish.empty();
+    if (again.status != act_.status && !((picture == after_ || is_left) && act_.again.contains(again.status)))
         return "once more fails: " + again.err;
+    if (is_left && again.status != act_.status)
+        if (const CommandResult rest = world_.run(act_.finish); rest.status != 0)
+            return "what was left to do fails: " + rest.err;
+    if (rolled_back) // the next generation has another number
+        return check();
     settle();
     if (!(act_.repeats && picture == after_) && world_.picture() != after_)
         return "once more gives something else: " + difference(after_, world_.picture());

@@ -26,8 +26,11 @@ class Trial {
     const std::vector<std::string>& command() const { return command_; }
     /// How many calls each kind of fault can hit.
     const std::map<std::string, unsigned long>& counts() const { return counts_; }
-    void set_back() const { world_.set_back("before"); }
+    void set_back() const;
 
+    /// Runs the command with this fault, from the beginning: what is wrong then; empty: it was survived.
+    /// `hit`: whether there was such a call.
+    std::string attempt(const Fault& fault, bool& hit) const;
     /// After the command was cut short, or was not (`done`): what is wrong with what the next commands find,
     /// and with the same command once more; empty: nothing.
     std::string aftermath(bool done) const;
@@ -42,6 +45,9 @@ class Trial {
     std::map<std::string, unsigned long> counts_;
     std::string before_;
     std::string after_;
+    /// Where the command's new generation could not be started and the one before was put back; empty: it
+    /// makes none.
+    std::string rolled_back_;
 };
 
 } // namespace pkgjail::test

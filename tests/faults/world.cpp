@@ -3,17 +3,24 @@
 #include <fstream>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <thread>
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "faults/power.hpp"
+#include "faults/processes.hpp"
 #include "flow/flow.hpp"
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/catalog/sqlite.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+#include "pkgjail/supervise/state_file.hpp"
 #include "support/catch.hpp"
 
 namespace pkgjail::test {
@@ -43,7 +50,7 @@ void forget_times(nlohmann::json& json) {
 
 class Picture {
   public:
-    explicit Picture(const fs::path& top) : top_(top) {
+    Picture(const fs::path& top, std::string running) : top_(top), running_(std::move(running)) {
         for (const char* kind : {"jail", "snapshot", "volume"})
             name_all(kind);
     }
@@ -69,7 +76,10 @@ class Picture {
         for (const std::string& line : lines)
             text += line;
         static const std::regex time("[0-9]{8}-[0-9]{6}");
-        return std::regex_replace(renamed(text + catalog()), time, "<time>");
+        // What could not be started tells why it was put back, each time something else.
+        static const std::regex cause("rolled back: [^\"]*");
+        text = std::regex_replace(renamed(text + catalog()), time, "<time>");
+        return std::regex_replace(text, cause, "rolled back") + sorted(renamed(running_));
     }
 
   private:
@@ -89,6 +99,14 @@ class Picture {
         }
     }
 
+    static std::string sorted(const std::string& text) {
+        std::istringstream stream(text);
+        std::multiset<std::string> lines;
+        for (std::string line; std::getline(stream, line);)
+            lines.insert(line + "\n");
+        return fmt::format("{}", fmt::join(lines, ""));
+    }
+
     std::string renamed(std::string text) const {
         for (const auto& [id, name] : names_)
             for (std::size_t at = text.find(id); at != std::string::npos; at = text.find(id, at))
@@ -100,6 +118,8 @@ class Picture {
         struct stat status {};
         REQUIRE(::lstat(path.c_str(), &status) == 0);
         std::string text = fmt::format("{:o} {}:{}", status.st_mode, status.st_uid, status.st_gid);
+        for (const auto& [name, value] : attributes_of(path))
+            text += " " + name + "=" + value;
         if (S_ISLNK(status.st_mode))
             return text + " -> " + fs::read_symlink(path).string();
         if (!S_ISREG(status.st_mode))
@@ -138,24 +158,32 @@ class Picture {
     }
 
     fs::path top_;
+    std::string running_;
     std::map<std::string, std::string> names_;
 };
 
 } // namespace
 
-World::World() : top_(directory_ / "world"), keeping_(directory_ / "kept") {
+World::World(bool with_services)
+    : top_(directory_ / "world"), keeping_(directory_ / "kept"), with_services_(with_services) {
     for (const char* name : {"etc", "out"})
         fs::create_directories(top_ / name);
     fs::create_directories(keeping_);
     write("etc/repositories.conf", "[repository demo]\nurl = file://" + shop().string() + "\ntrust = none\n");
 }
 
+World::~World() {
+    if (with_services_)
+        end_running_on(state());
+}
+
 CommandResult World::run(const std::vector<std::string>& command,
                          const std::map<std::string, std::string>& environment,
                          const std::string& input) const {
     base::Command pkgjail;
-    pkgjail.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail", "--state", state().string(), "--config",
-                    (top_ / "etc").string()};
+    pkgjail.argv = {with_services_ ? PKGJAIL_FAULT_PROGRAMS "/bin/pkgjail"
+                                   : PKGJAIL_BINARY_DIR "/bin/pkgjail",
+                    "--state", state().string(), "--config", (top_ / "etc").string()};
     pkgjail.argv.insert(pkgjail.argv.end(), command.begin(), command.end());
     pkgjail.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
                            "LD_PRELOAD=" PKGJAIL_FAULT_SHIM, "PKGJAIL_SHIM_DIR=" + top_.string()};
@@ -174,9 +202,11 @@ CommandResult World::run(const std::vector<std::string>& command,
 CommandResult World::run_with(const Fault& fault, const std::vector<std::string>& command,
                               const std::string& input) const {
     fs::remove(directory_ / "told");
-    return run(command,
-               {{"PKGJAIL_SHIM_FAULT", fault.text()}, {"PKGJAIL_SHIM_TOLD", (directory_ / "told").string()}},
-               input);
+    std::map<std::string, std::string> environment = {{"PKGJAIL_SHIM_FAULT", fault.text()},
+                                                      {"PKGJAIL_SHIM_TOLD", (directory_ / "told").string()}};
+    if (!fault.on.empty())
+        environment["PKGJAIL_SHIM_CALL"] = fault.on;
+    return run(command, environment, input);
 }
 
 std::optional<std::string> World::hit() const {
@@ -222,12 +252,60 @@ void World::keep(const std::string& name) const {
 }
 
 void World::set_back(const std::string& name) const {
+    if (with_services_)
+        end_running_on(state());
     run_program({"rm", "-rf", top_.string()});
     run_program({"cp", "-a", kept(name).string(), top_.string()});
 }
 
+namespace {
+
+/// Whether a service is on its way up or down, or its supervisor has not said anything yet.
+bool under_way(const fs::path& run, bool supervised) {
+    using supervise::ServiceState;
+    const supervise::ServiceStatus status = supervise::read_status(run);
+    for (const supervise::ServicePart& part : status.further)
+        if (part.state == ServiceState::starting || part.state == ServiceState::stopping)
+            return true;
+    const ServiceState state = status.state;
+    const bool up = state == ServiceState::ready || state == ServiceState::unhealthy;
+    const bool down = state == ServiceState::stopped || state == ServiceState::failed ||
+                      state == ServiceState::unsupervised;
+    return supervised ? !up : !down;
+}
+
+} // namespace
+
+std::string World::running() const {
+    std::string text = running_on(state());
+    for (const auto& entry : fs::directory_iterator(state() / "run")) {
+        if (!entry.is_directory())
+            continue;
+        const std::string id = entry.path().filename().string();
+        const auto status = supervise::read_status(entry.path());
+        text += fmt::format("{} is {}\n", id, supervise::state_name(status.state));
+        if (const auto limits = base::read_file_if_exists(entry.path() / "test.limits"))
+            text += fmt::format("{} has limits {}\n", id, *limits);
+    }
+    return text;
+}
+
 std::string World::picture() const {
-    return Picture(top_).text();
+    if (!with_services_)
+        return Picture(top_, "").text();
+    const auto patience = base::steady_now() + std::chrono::seconds(5);
+    for (std::string before;;) {
+        std::string now = running();
+        bool waits = now != before || now.find("a pkgjail runs") != now.npos;
+        for (const auto& entry : fs::directory_iterator(state() / "run"))
+            waits = waits || (entry.is_directory() &&
+                              under_way(entry.path(), now.find(entry.path().filename().string() +
+                                                               " is supervised") != now.npos));
+        if (!waits || base::steady_now() > patience)
+            return Picture(top_, now).text();
+        before = std::move(now);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
 }
 
 std::string World::names(const fs::path& directory) {
@@ -239,7 +317,8 @@ std::string World::names(const fs::path& directory) {
 
 PackageSpec web_package(const std::string& version) {
     PackageSpec spec = package("web-" + version, {"lib>=1"});
-    spec.files.push_back({"sbin/web", "#!/bin/sh\necho " + version + "\n", 0755});
+    // Whose version is running is seen in its arguments; it would end by itself after a day.
+    spec.files.push_back({"sbin/web", "#!/bin/sh\nexec /bin/sleep " + version + "d\n", 0755});
     spec.files.push_back({"etc/web/web.conf", "one\ntwo\n" + version + "\n", 0640});
     spec.files.push_back({"etc/web/types", "types of " + version + "\n"});
     spec.symlinks.push_back({"share/web/latest", "README"});
@@ -267,7 +346,11 @@ void furnish(const World& world) {
     for (const auto& jail : fs::directory_iterator(world.state() / "jails")) {
         std::ofstream(jail.path() / "config/1/usr/pkg/etc/web/web.conf") << "one\nmine\n1.0\n";
         std::ofstream(jail.path() / "config/1/etc/own") << "mine\n";
-        std::ofstream(jail.path() / "data/var/db/web/rows") << std::string(30'000, 'r');
+        const fs::path rows = jail.path() / "data/var/db/web/rows";
+        std::ofstream(rows) << std::string(30'000, 'r');
+        for (const fs::path& noted : {rows, rows.parent_path()})
+            if (::setxattr(noted.c_str(), "user.note", "mine", 4, 0) != 0)
+                WARN("no extended attributes on this file system: " << noted);
     }
     world.well({"snapshot", "web", "one"});
     world.offer(edition("1.1"));

@@ -18,6 +18,8 @@ struct Fault {
     std::string kind; ///< "enospc"
     unsigned long call = 0;
     bool goes_on = false; ///< every call from there on
+    /// Not empty: of the calls with this name, on paths with this in them: "mkdir /root/srv".
+    std::string on = {};
     std::string text() const { return kind + ":" + std::to_string(call) + (goes_on ? "+" : ""); }
 };
 
@@ -25,7 +27,13 @@ struct Fault {
 /// repository beside it. Commands do not really sync: what that would prove is power.hpp's.
 class World {
   public:
-    World();
+    /// `with_services`: by programs whose jails are ordinary processes (process_driver.cpp); otherwise by
+    /// those that are installed, and no jail is started.
+    explicit World(bool with_services = false);
+    /// Ends what runs.
+    ~World();
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
 
     CommandResult run(const std::vector<std::string>& command,
                       const std::map<std::string, std::string>& environment = {},
@@ -43,13 +51,16 @@ class World {
     void offer(const std::vector<PackageSpec>& packages) const;
     void write(const std::string& path, const std::string& text) const; ///< below the directory
 
-    /// Keeps a copy of everything under this name, and makes everything like it again.
+    /// Keeps a copy of everything under this name; ends what runs, and makes everything like it again.
     void keep(const std::string& name) const;
     void set_back(const std::string& name) const;
 
     /// Everything that a command may change, as text: each file with owner, mode and digest, the records
-    /// without times, jails, volumes and snapshots under their names, and what the catalog alone knows.
+    /// without times, jails, volumes and snapshots under their names, what the catalog alone knows, and what
+    /// runs on this host, known or not. Waits until services are up or down.
     std::string picture() const;
+    /// What runs here: processes.hpp, and for each jail what is told of its service and the limits in force.
+    std::string running() const;
 
     /// Names in a directory, in byte order, a blank between two.
     static std::string names(const std::filesystem::path& directory);
@@ -64,6 +75,7 @@ class World {
     TempDir directory_;
     std::filesystem::path top_;
     std::filesystem::path keeping_;
+    bool with_services_;
 };
 
 /// Jail web of web-1.1 (1.0 before) and lib, with a recipe, a volume, a secret, a snapshot, a hold, changed

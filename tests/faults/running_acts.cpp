@@ -1,0 +1,183 @@
+// Rows of acts.hpp for commands on services that run: jails are ordinary processes there
+// (process_driver.cpp).
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "faults/acts.hpp"
+#include "pkgjail/supervise/service_state.hpp"
+#include "support/catch.hpp"
+
+namespace pkgjail::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string health = "[health]\ncommand = /bin/true\ninterval = 1h\nquiet = 20ms\n";
+
+std::string recipe(const std::string& package, const std::string& more) {
+    return "[recipe]\nsummary = a test\npackage = " + package + "\n" + more + health;
+}
+
+std::string web_recipe(const std::string& more = "") {
+    return recipe("web", "[set]\nport = 8080\n"
+                         "[service]\ncommand = ${prefix}/sbin/web\nreload-signal = CONT\n"
+                         "[data]\npath = /var/db/web\n" +
+                             more + "[file /etc/port.conf]\nsource = port.conf\n");
+}
+
+void web_runs(const World& world) {
+    world.write("etc/recipes.d/web.recipe", web_recipe());
+}
+
+void start_web(const World& world) {
+    world.well({"start", "web"});
+}
+
+/// Jail front requires jail web.
+void two_run(const World& world) {
+    web_runs(world);
+    world.write("etc/recipes.d/front.recipe",
+                recipe("more", "requires = web\n[service]\ncommand = /bin/sleep 2d\n"));
+    world.well({"install", "more", "-j", "front", "--recipe", "front", "--no-start"});
+}
+
+void start_two(const World& world) {
+    world.well({"start", "front"});
+}
+
+/// A second service in jail web.
+void with_worker(const World& world) {
+    world.write("etc/recipes.d/web.recipe",
+                web_recipe("[service worker]\ncommand = /bin/sleep 3d\nrestart = never\n"));
+}
+
+/// Jail web says so before it is copied, and after.
+void asked_for_quiet(const World& world) {
+    world.write("etc/recipes.d/web.recipe", web_recipe("pre-snapshot = /bin/sh -c \": > OUT/quiet\"\n"
+                                                       "post-snapshot = /bin/rm -f OUT/quiet\n"
+                                                       "snapshot-pause = no\n"));
+    const fs::path file = world.top() / "etc/recipes.d/web.recipe";
+    std::ifstream stream(file);
+    std::string text{std::istreambuf_iterator<char>(stream), {}};
+    for (std::size_t at = text.find("OUT/"); at != text.npos; at = text.find("OUT/"))
+        text.replace(at, 4, (world.top() / "out/").string());
+    stream.close();
+    std::ofstream(file) << text;
+}
+
+/// web 1.2 ends as soon as it is started.
+void offer_broken(const World& world) {
+    web_runs(world);
+    std::vector<PackageSpec> packages = edition("1.2");
+    for (PackageSpec& spec : packages)
+        for (PackageFile& file : spec.files)
+            if (file.path == "sbin/web")
+                file.content = "#!/bin/sh\nexit 1\n";
+    world.offer(packages);
+    world.well({"update"});
+}
+
+/// Jail front gets ready and then fails, for good.
+void brief(const World& world) {
+    world.write("etc/recipes.d/front.recipe",
+                recipe("more", "[service]\ncommand = /bin/sh -c \"sleep 0.2; exit 1\"\nrestart = never\n"));
+    world.well({"install", "more", "-j", "front", "--recipe", "front", "--no-start"});
+}
+
+void start_and_fail(const World& world) {
+    world.well({"start", "front"});
+    for (int round = 0; world.running().find(" is failed\n") == std::string::npos; ++round) {
+        REQUIRE(round < 500);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+}
+
+void snapshot_of_before(const World& world) {
+    web_runs(world);
+    for (const auto& jail : fs::directory_iterator(world.state() / "jails"))
+        if (fs::exists(jail.path() / "data/var/db/web/rows"))
+            std::ofstream(jail.path() / "data/var/db/web/rows") << "other rows";
+}
+
+void declare_other_port(const World& world) {
+    web_runs(world);
+    world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = running\n[set]\nport = 8085\n");
+}
+
+std::vector<Act> make_table() {
+    std::vector<Act> table;
+    const auto add = [&](const std::string& name, std::vector<std::string> command,
+                         std::function<void(const World&)> prepare, std::function<void(const World&)> begin,
+                         std::set<int> again = {}) -> Act& {
+        Act act;
+        act.name = name;
+        act.command = std::move(command);
+        act.prepare = std::move(prepare);
+        act.begin = std::move(begin);
+        act.again = std::move(again);
+        table.push_back(std::move(act));
+        return table.back();
+    };
+    const auto nobody = [](const World&) {};
+    // That a jail is to run is written down first, or that it is not: cut afterwards, the kernel has not
+    // followed yet.
+    add("start", {"start", "web"}, web_runs, nobody).in_parts = true;
+    add("start with what is required", {"start", "front"}, two_run, nobody).in_parts = true;
+    add("start of a further service", {"start", "web/worker"}, with_worker, [](const World& world) {
+        start_web(world);
+        world.well({"stop", "web/worker"});
+    });
+    add("stop of a service that runs", {"stop", "web"}, web_runs, start_web).in_parts = true;
+    add("stop with dependents", {"stop", "web", "--dependents"}, two_run, start_two).in_parts = true;
+    add("stop of a further service", {"stop", "web/worker"}, with_worker, start_web);
+    add("restart", {"restart", "web"}, web_runs, start_web);
+    add("restart with dependents", {"restart", "web"}, two_run, start_two);
+    add("reload", {"reload", "web"}, web_runs, start_web);
+    add("reset-failed", {"reset-failed", "front"}, brief, start_and_fail).in_parts = true;
+    add("exec", {"exec", "web", "/bin/true"}, web_runs, start_web);
+    add("exec where nothing runs", {"exec", "web", "/bin/true"}, web_runs, nobody);
+    add("upgrade of a service that runs", {"upgrade", "web"}, web_runs, start_web);
+    add("upgrade with dependents", {"upgrade", "web"}, two_run, start_two);
+    Act& broken = add("upgrade to one that does not run", {"upgrade", "web"}, offer_broken, start_web);
+    broken.status = 4;
+    broken.repeats = true;
+    add("rollback of a service that runs", {"rollback", "web", "1"}, web_runs, start_web);
+    add("install into a jail that runs", {"install", "extra", "-j", "web"}, web_runs, start_web);
+    add("limits of a service that runs", {"limits", "web", "memory=300M"}, web_runs, start_web);
+    add("snapshot of a service that runs", {"snapshot", "web", "two"}, web_runs, start_web, {6});
+    add("snapshot with commands", {"snapshot", "web", "two"}, asked_for_quiet, start_web, {6});
+    add("restore of a service that runs", {"restore", "web", "one", "--yes"}, snapshot_of_before, start_web)
+        .repeats = true;
+    // A jail that is made, and cannot be started, stays.
+    Act& clone = add("clone of a service that runs", {"clone", "web", "twin", "--set", "port=8082"}, web_runs,
+                     start_web, {6});
+    clone.in_parts = true;
+    clone.finish = {"start", "twin"};
+    Act& install = add("install of a service", {"install", "web", "-j", "second", "--set", "port=8084"},
+                       web_runs, start_web);
+    install.in_parts = true;
+    install.finish = {"start", "second"};
+    add("export of a service that runs", {"export", "web", "OUT/web.tar"}, web_runs, start_web, {6});
+    add("volume attach to a service that runs", {"volume", "attach", "web", "spare:/spare"}, web_runs,
+        start_web, {6});
+    add("secret set for a service that runs", {"secret", "set", "web", "tls.key"}, web_runs, start_web)
+        .input = "another secret";
+    // One change after the other, each of them whole: packages, mounts, settings.
+    add("apply to a service that runs", {"apply"}, declare_other_port, start_web).in_parts = true;
+    add("destroy of a service that runs", {"destroy", "web", "--with-data", "--yes"}, web_runs, start_web,
+        {5})
+        .in_parts = true;
+    add("catalog rebuild while a service runs", {"catalog", "rebuild"}, web_runs, start_web);
+    return table;
+}
+
+} // namespace
+
+const std::vector<Act>& running_acts() {
+    static const std::vector<Act> table = make_table();
+    return table;
+}
+
+} // namespace pkgjail::test
