@@ -17,9 +17,11 @@ class EqualFiles {
     explicit EqualFiles(Session& session) : session_(session), images_(session.catalog()) {}
     /// nullopt: no image has such a file.
     std::optional<base::HostPath> find(const jail::ManifestEntry& entry) {
-        if (!looking_)
+        if (!looking_) {
             looking_.emplace(session_.catalog().database());
-        const auto known = images_.find_equal(entry);
+            none_ = images_.build_keys().empty();
+        }
+        const auto known = none_ ? std::nullopt : images_.find_equal(entry);
         if (!known)
             return std::nullopt;
         return session_.context().layout.image(known->image_id) /
@@ -30,6 +32,7 @@ class EqualFiles {
     Session& session_;
     catalog::Images images_;
     std::optional<catalog::ReadTransaction> looking_;
+    bool none_ = false; ///< no image at all, so that there is no need to ask for every file
 };
 
 } // namespace pkgjail::ops

@@ -42,6 +42,8 @@ std::optional<std::vector<FoundScript>> find_scripts(const Context& context, cat
             std::vector<FoundScript> found;
             const base::Tree tree = base::Tree::open(context.layout.image_tree(image.id));
             const RootPath directory = RootPath::parse("/tree/share/examples/rc.d");
+            if (!tree.exists(directory.below(RootPath::parse("/tree")))) // a large manifest takes its time
+                return found;
             for (const jail::ManifestEntry& entry : images.manifest(image.id).entries)
                 if (entry.package == one.pkgname && entry.type == jail::EntryType::file &&
                     entry.path.is_within(directory)) {
