@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/pattern_beginning.hpp"
 
 namespace pkgjail::solve {
 
 KnownPattern::KnownPattern(const std::string& text)
-    : text_(text), beginning_(std::min(text.find_first_of("{}<>=!*?[]\\"), text.size())) {
+    : text_(text), beginning_(format::beginning_of(text).size()) {
     try {
         pattern_ = format::Pattern::parse(text_);
         bases_ = pattern_->bases();

@@ -1,11 +1,13 @@
 #include "pkgjail/store/pkgdb.hpp"
 
+#include <algorithm>
 #include <map>
-#include <set>
+#include <string_view>
 
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/pattern.hpp"
+#include "pkgjail/format/pattern_beginning.hpp"
 #include "pkgjail/store/owner.hpp"
 
 namespace pkgjail::store {
@@ -66,24 +68,36 @@ std::map<std::string, std::string> pkgdb_digests(const std::string& pkgname,
 }
 
 void write_required_by(const Tree& tree, const std::vector<PkgdbPackage>& packages) {
-    std::map<std::string, std::set<std::string>> required_by;
+    std::vector<const std::string*> by_name;
+    for (const PkgdbPackage& package : packages)
+        by_name.push_back(&package.pkgname);
+    std::sort(by_name.begin(), by_name.end(),
+              [](const std::string* a, const std::string* b) { return *a < *b; });
+    // pkgname → who needs it, in installation order, as pkg_add appends
+    std::map<std::string, std::vector<const std::string*>> required_by;
     for (const PkgdbPackage& package : packages)
         for (const std::string& text : package.depends) {
             const format::Pattern pattern = format::Pattern::parse(text);
+            const std::string_view beginning = format::beginning_of(text);
             const std::string* best = nullptr;
-            for (const PkgdbPackage& candidate : packages)
-                if (pattern.matches(candidate.pkgname) &&
+            for (auto candidate = std::lower_bound(
+                     by_name.begin(), by_name.end(), beginning,
+                     [](const std::string*name, std::string_view first) { return *name < first; });
+                 candidate != by_name.end() && (*candidate)->starts_with(beginning); ++candidate)
+                if (pattern.matches(**candidate) &&
                     (best == nullptr ||
-                     format::choose_better(pattern, *best, candidate.pkgname) == format::Choice::second))
-                    best = &candidate.pkgname;
-            if (best != nullptr)
-                required_by[*best].insert(package.pkgname);
+                     format::choose_better(pattern, *best, **candidate) == format::Choice::second))
+                    best = *candidate;
+            if (best == nullptr)
+                continue;
+            std::vector<const std::string*>& dependents = required_by[*best];
+            if (dependents.empty() || dependents.back() != &package.pkgname)
+                dependents.push_back(&package.pkgname);
         }
     for (const auto& [pkgname, dependents] : required_by) {
         std::string text;
-        for (const PkgdbPackage& package : packages) // in installation order, as pkg_add appends
-            if (dependents.contains(package.pkgname))
-                text += package.pkgname + "\n";
+        for (const std::string* dependent : dependents)
+            text += *dependent + "\n";
         tree.write(pkgdb_directory(pkgname) / "+REQUIRED_BY", text, metadata_mode("+REQUIRED_BY"),
                    permitted_owner());
     }
