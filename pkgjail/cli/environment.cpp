@@ -95,6 +95,8 @@ const ops::Context& Environment::context() {
 void Environment::print_json(Json document) {
     report_.clear();
     Json all = {{"schema", "pkgjail." + verb_ + "/1"}};
+    // Where an object has to grow, its members are copied with all that is in them.
+    all.get_ref<Json::object_t&>().reserve(document.size() + 2);
     for (auto& member : document.items())
         all[member.key()] = std::move(member.value());
     all["warnings"] = report_.warnings();

@@ -201,6 +201,27 @@ Json mounts_json(const std::vector<catalog::HostMountRow>& mounts) {
     return list;
 }
 
+namespace {
+
+Json packages_json(const ops::JailView& view) {
+    Json packages = Json::array();
+    if (!view.image)
+        return packages;
+    packages.get_ref<Json::array_t&>().reserve(view.image->packages.size());
+    for (const catalog::ImagePackage& package : view.image->packages) {
+        // Member by member and with room for them, because there are many: a braced list is copied, and so
+        // are members when their object grows.
+        Json& json = packages.emplace_back(Json::object());
+        json.get_ref<Json::object_t&>().reserve(3);
+        json["pkgname"] = package.pkgname;
+        json["automatic"] = package.automatic;
+        json["repository"] = package.repository;
+    }
+    return packages;
+}
+
+} // namespace
+
 Json jail_json(const ops::JailView& view) {
     Json ports = Json::array();
     for (const catalog::PortClaimRow& claim : view.jail.claims)
@@ -218,15 +239,6 @@ Json jail_json(const ops::JailView& view) {
                              {"address", port.address},
                              {"port", port.host_port},
                              {"jail_port", port.jail_port}});
-    Json packages = Json::array();
-    if (view.image)
-        for (const catalog::ImagePackage& package : view.image->packages) {
-            // Member by member, because there are many: a braced list is copied.
-            Json& json = packages.emplace_back(Json::object());
-            json["pkgname"] = package.pkgname;
-            json["automatic"] = package.automatic;
-            json["repository"] = package.repository;
-        }
     Json conflicts = Json::array();
     for (const catalog::ConfigConflict& conflict : view.generation.conflicts)
         if (conflict.is_open())
@@ -248,7 +260,7 @@ Json jail_json(const ops::JailView& view) {
                  {"generation", view.generation.number},
                  {"image", view.generation.image_id},
                  {"conflicts", conflicts},
-                 {"packages", std::move(packages)},
+                 {"packages", nullptr},
                  {"vulnerable_packages", or_null(view.vulnerable)},
                  {"holds", holds_json(view.jail.holds)},
                  {"volumes", volumes_json(view)},
@@ -259,6 +271,7 @@ Json jail_json(const ops::JailView& view) {
                  {"log", view.log.string()},
                  {"usage", usage_json(view.usage)}};
     json.update(status_json(view.status));
+    json["packages"] = packages_json(view); // when the object grows no more, for which members are copied
     return json;
 }
 

@@ -105,46 +105,52 @@ class Du {
 
     /// A jail's or snapshot's directory. Its data may be a file system's own unit (a subvolume), which a walk
     /// from above does not enter.
-    static void add_whole(DiskUsage& sum, const base::HostPath& directory) {
+    void add_whole(DiskUsage& sum, const base::HostPath& directory) {
         sum.merge(DiskUsage::of_entry(directory));
         std::error_code error;
         if (!std::filesystem::is_directory(std::filesystem::symlink_status(directory, error)))
             return;
         for (const std::string& name : base::Tree::open(directory).list(base::RootPath()))
-            sum.merge(DiskUsage::of(directory / name, true));
+            sum.merge(part(directory / name));
+    }
+
+    /// What is below a jail's or snapshot's directory counts for it and for the whole, and is walked once.
+    const DiskUsage& part(const base::HostPath& path) {
+        const auto known = parts_.find(path);
+        return known != parts_.end() ? known->second
+                                     : parts_.emplace(path, DiskUsage::of(path, true)).first->second;
     }
 
     JailUsage look_at(const catalog::Jail& jail) {
         JailUsage usage;
         usage.jail = jail.name;
         const Needs& needs = needs_.at(jail.name);
-        usage.config = size_of(DiskUsage::of(layout_.jail_configs(jail.id), true));
-        usage.data = size_of(DiskUsage::of(layout_.jail_data(jail.id), true));
+        usage.config = size_of(part(layout_.jail_configs(jail.id)));
+        usage.data = size_of(part(layout_.jail_data(jail.id)));
         DiskUsage frozen;
         for (const std::string& id : needs.snapshots)
             add_whole(frozen, layout_.snapshot(id));
         usage.snapshots = size_of(frozen);
         DiskUsage own = frozen;
         add_whole(own, layout_.jail(jail.id));
-        DiskUsage images;
-        DiskUsage only_ours; // images that no other jail refers to
+        std::vector<std::string> images;
+        std::vector<std::string> only_ours; // images that no other jail refers to
         std::set<std::string> with;
         for (const std::string& id : needs.images) {
-            const auto found = images_.find(id);
-            if (found == images_.end())
+            if (!images_.contains(id))
                 continue;
-            images.merge(found->second);
-            ImageShare share = share_of(id, found->second);
+            const ImageShare& share = share_of(id);
+            images.push_back(id);
             if (share.jails.size() == 1)
-                only_ours.merge(found->second);
+                only_ours.push_back(id);
             for (const std::vector<std::string>* list : {&share.jails, &share.linked_jails})
                 with.insert(list->begin(), list->end());
-            usage.shares.push_back(std::move(share));
+            usage.shares.push_back(share);
         }
         with.erase(jail.name);
         usage.shared_with.assign(with.begin(), with.end());
-        usage.images = size_of(images);
-        usage.images.exclusive = only_ours.exclusive_bytes();
+        usage.images = sum_of(images);
+        usage.images.exclusive = sum_of(only_ours).exclusive;
         usage.total = size_of(own);
         usage.total.apparent += usage.images.apparent;
         usage.total.disk += usage.images.disk;
@@ -152,8 +158,25 @@ class Du {
         return usage;
     }
 
-    ImageShare share_of(const std::string& id, const DiskUsage& usage) const {
-        ImageShare share;
+    // Jails often have the same images, so what is found of images is found once.
+
+    const Size& sum_of(const std::vector<std::string>& images) {
+        const auto [place, is_new] = sums_.try_emplace(images);
+        if (is_new) {
+            DiskUsage sum;
+            for (const std::string& id : images)
+                sum.merge(images_.at(id));
+            place->second = size_of(sum);
+        }
+        return place->second;
+    }
+
+    const ImageShare& share_of(const std::string& id) {
+        const auto [place, is_new] = shares_.try_emplace(id);
+        if (!is_new)
+            return place->second;
+        const DiskUsage& usage = images_.at(id);
+        ImageShare& share = place->second;
         share.image_id = id;
         share.size = size_of(usage);
         for (const auto& [name, needs] : needs_) {
@@ -176,6 +199,9 @@ class Du {
     std::vector<catalog::Jail> all_;
     std::map<std::string, Needs> needs_;      ///< by jail's name
     std::map<std::string, DiskUsage> images_; ///< by id
+    std::map<base::HostPath, DiskUsage> parts_;
+    std::map<std::vector<std::string>, Size> sums_;
+    std::map<std::string, ImageShare> shares_;
 };
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
+#include "pkgjail/supervise/state_file.hpp"
 
 namespace pkgjail::ops {
 
@@ -24,7 +25,7 @@ void add_recipe(const Context& context, const jail::RenderedRecipe& recipe, Jail
 }
 
 JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages& images,
-                 VulnerabilityCheck& check, const catalog::Jail& jail) {
+                 KnownRecipes& recipes, VulnerabilityCheck& check, const catalog::Jail& jail) {
     JailView view;
     view.jail = jail;
     view.generation =
@@ -32,7 +33,7 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages&
     view.image = images.find(view.generation.image_id);
     if (view.image && check.list())
         view.vulnerable = check.count(*view.image);
-    view.status = supervise::read_status(context.layout.run(jail.id));
+    view.status = supervise::read_status(context.layout.run(jail.id), view.state);
     view.log = context.layout.log(jail.name);
     for (const catalog::VolumeUseRow& use : jail.volumes)
         for (const catalog::VolumeUser& user : catalog::Volumes(catalog).users(use.volume_id)) {
@@ -41,7 +42,7 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages&
                 others.push_back(user.jail);
         }
     try {
-        const auto recipe = rendered_recipe(context, jail);
+        const auto recipe = rendered_recipe(context, jail, recipes);
         view.addresses = addresses(recipe, jail.address);
         if (recipe)
             add_recipe(context, *recipe, view);
@@ -57,12 +58,13 @@ std::vector<JailView> views_of(const Context& context, catalog::Catalog& catalog
     const catalog::ReadTransaction one_state(catalog.database());
     VulnerabilityCheck check(context.config.vulnerabilities, catalog);
     KnownImages images(catalog);
+    KnownRecipes recipes(context);
     std::vector<JailView> views;
     if (names.empty())
         for (const catalog::Jail& jail : catalog::Jails(catalog).all())
-            views.push_back(view_of(context, catalog, images, check, jail));
+            views.push_back(view_of(context, catalog, images, recipes, check, jail));
     for (const std::string& name : names)
-        views.push_back(view_of(context, catalog, images, check, require_jail(catalog, name)));
+        views.push_back(view_of(context, catalog, images, recipes, check, require_jail(catalog, name)));
     return views;
 }
 

@@ -14,6 +14,10 @@
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
+namespace pkgjail::supervise {
+struct StateFile;
+}
+
 namespace pkgjail::ops {
 
 /// Everything about one jail.
@@ -22,8 +26,9 @@ struct JailView {
     catalog::Generation generation;
     std::shared_ptr<const catalog::Image> image; ///< jails on the same one share it; null: there is none
     supervise::ServiceStatus status;
-    confine::Usage usage;                       ///< filled in while it runs
-    std::optional<confine::PortsReading> ports; ///< the same, in network mode host
+    std::shared_ptr<const supervise::StateFile> state; ///< what the status was judged by; null: nothing
+    confine::Usage usage;                              ///< filled in while it runs
+    std::optional<confine::PortsReading> ports;        ///< the same, in network mode host
     std::vector<std::string> addresses;
     std::vector<jail::PublishedPort> publish; ///< from its private network
     bool nat = false;

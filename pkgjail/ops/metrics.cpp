@@ -15,6 +15,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/upgradable.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
+#include "pkgjail/supervise/state_file.hpp"
 
 namespace pkgjail::ops {
 
@@ -327,7 +328,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
         jail.add_state(service_package(view));
         jail.add_further();
         std::string failure;
-        jail.add_usage(supervise::read_counters(run, [&] {
+        jail.add_usage(supervise::read_counters(run, view.state, [&] {
             try {
                 if (!driver)
                     driver = confine::open_driver(context.layout.state(), context.config.runtime);

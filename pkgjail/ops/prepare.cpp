@@ -311,16 +311,21 @@ void prepare_jail(const Context& context, const catalog::Jail& jail,
     base::step("prepare.done");
 }
 
-void undo_dead_preparations(Session& session) {
+void undo_dead_preparations(Session& session, const std::vector<catalog::Jail>& jails) {
     const Context& context = session.context();
-    for (const catalog::Jail& jail : catalog::Jails(session.catalog()).all()) {
+    for (const catalog::Jail& seen_jail : jails) {
         try {
-            const auto seen = read_note(context, jail);
+            const auto seen = read_note(context, seen_jail);
             if (!seen || !seen->begun)
                 continue;
-            const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name),
-                                                   base::LockMode::exclusive, "recover " + jail.name);
-            const auto note = lock ? read_note(context, jail) : std::nullopt;
+            const auto lock = base::Lock::try_take(context.layout.jail_lock(seen_jail.name),
+                                                   base::LockMode::exclusive, "recover " + seen_jail.name);
+            const auto found =
+                lock ? catalog::Jails(session.catalog()).find_by_id(seen_jail.id) : std::nullopt;
+            if (!found || found->name != seen_jail.name)
+                continue; // gone, or under another lock: its command is at work
+            const catalog::Jail& jail = *found;
+            const auto note = read_note(context, jail);
             if (!note || !note->begun)
                 continue;
             context.reporter.warn(
@@ -333,7 +338,7 @@ void undo_dead_preparations(Session& session) {
                  jail_spec(context, jail, generation->image_id, rendered_recipe(context, jail)), *note);
         } catch (const Error& error) {
             context.reporter.warn(
-                fmt::format("jail {}: {}; the next command tries again", jail.name, error.what()));
+                fmt::format("jail {}: {}; the next command tries again", seen_jail.name, error.what()));
         }
     }
 }

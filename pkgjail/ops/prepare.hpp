@@ -7,6 +7,8 @@
 // now is never filled again unasked: data are missing, and a fresh database would hide it.
 #pragma once
 
+#include <vector>
+
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -18,8 +20,8 @@ namespace pkgjail::ops {
 void prepare_jail(const Context& context, const catalog::Jail& jail,
                   const supervise::SupervisedService& service);
 
-/// Undoes preparations whose command has died, of jails that nobody has locked.
-void undo_dead_preparations(Session& session);
+/// Undoes preparations whose command has died, of those `jails` that nobody has locked.
+void undo_dead_preparations(Session& session, const std::vector<catalog::Jail>& jails);
 
 /// The next start prepares anew if the directory is empty. The caller holds the jail's lock.
 void forget_preparation(const Context& context, const catalog::Jail& jail);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include <fmt/core.h>
 
@@ -64,12 +65,12 @@ void put_in_place(Session& session, const catalog::Jail& jail) {
         undo_rename(session, jail, *new_name);
 }
 
-/// Those with a note, each after the jails that it requires, since it cannot be started before them.
-std::vector<catalog::Jail> noted_jails(Session& session) {
+/// Of `jails` those with a note, each after the jails that it requires, since it cannot be started before
+/// them.
+std::vector<catalog::Jail> noted_jails(Session& session, const std::vector<catalog::Jail>& jails) {
     std::vector<catalog::Jail> noted;
-    for (catalog::Jail& jail : catalog::Jails(session.catalog()).all())
-        if (jail.operation)
-            noted.push_back(std::move(jail));
+    std::copy_if(jails.begin(), jails.end(), std::back_inserter(noted),
+                 [](const catalog::Jail& jail) { return jail.operation.has_value(); });
     if (noted.size() < 2)
         return noted;
     std::vector<std::string> names;
@@ -102,8 +103,8 @@ void finish_destruction(Session& session, const catalog::Jail& jail) {
                                       jail.name, context.layout.jail_data(jail.id).string()));
 }
 
-void finish_destructions(Session& session) {
-    for (const catalog::Jail& jail : catalog::Jails(session.catalog()).all())
+void finish_destructions(Session& session, const std::vector<catalog::Jail>& jails) {
+    for (const catalog::Jail& jail : jails)
         try {
             finish_destruction(session, jail);
         } catch (const base::Error& error) {
@@ -119,9 +120,11 @@ void finish_destructions(Session& session) {
 void recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
-    finish_destructions(session);
-    undo_dead_preparations(session); // before a jail is started on what they left
-    for (const catalog::Jail& noted : noted_jails(session)) {
+    // Read once; who has to be helped is looked up again when his lock is held.
+    const std::vector<catalog::Jail> all = jails.all();
+    finish_destructions(session, all);
+    undo_dead_preparations(session, all); // before a jail is started on what they left
+    for (const catalog::Jail& noted : noted_jails(session, all)) {
         const auto lock = base::Lock::try_take(context.layout.jail_lock(noted.name),
                                                base::LockMode::exclusive, "recover " + noted.name);
         if (!lock)

@@ -79,6 +79,21 @@ void add_declared(const jail::Declaration& declaration, jail::RenderedRecipe& re
             recipe.services.front().secrets.push_back(secret);
 }
 
+jail::RenderedRecipe render(const Context& context, const jail::Recipe& recipe, const std::string& jail,
+                            const std::map<std::string, std::string>& set) {
+    jail::RenderContext values;
+    values.jail = jail;
+    values.prefix = context.config.prefix;
+    values.host = jail::host_values();
+    values.set = set;
+    jail::RenderedRecipe rendered = jail::render(recipe, values);
+    if (!context.config.etc.empty())
+        if (const auto declaration =
+                jail::find_declaration(jail::declaration_directory(context.config.etc), jail))
+            add_declared(*declaration, rendered);
+    return rendered;
+}
+
 void check_service(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe) {
     if (!recipe || recipe->services.empty())
         throw Error(ErrorKind::configuration, jail.name,
@@ -92,26 +107,28 @@ std::string jail_handle(const catalog::Jail& jail) {
     return "pkgjail-" + jail.id;
 }
 
+const jail::Recipe& KnownRecipes::find(const std::string& name) {
+    const auto known = known_.find(name);
+    if (known != known_.end())
+        return known->second;
+    return known_.emplace(name, jail::load_recipe(context_.config.recipe_directories, name)).first->second;
+}
+
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
                                    const std::map<std::string, std::string>& set) {
-    jail::RenderContext values;
-    values.jail = jail;
-    values.prefix = context.config.prefix;
-    values.host = jail::host_values();
-    values.set = set;
-    jail::RenderedRecipe rendered =
-        jail::render(jail::load_recipe(context.config.recipe_directories, recipe), values);
-    if (!context.config.etc.empty())
-        if (const auto declaration =
-                jail::find_declaration(jail::declaration_directory(context.config.etc), jail))
-            add_declared(*declaration, rendered);
-    return rendered;
+    return render(context, jail::load_recipe(context.config.recipe_directories, recipe), jail, set);
 }
 
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail) {
+    KnownRecipes recipes(context);
+    return rendered_recipe(context, jail, recipes);
+}
+
+std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail,
+                                                    KnownRecipes& recipes) {
     if (jail.recipe.empty())
         return std::nullopt;
-    jail::RenderedRecipe recipe = render_recipe(context, jail.recipe, jail.name, jail.settings);
+    jail::RenderedRecipe recipe = render(context, recipes.find(jail.recipe), jail.name, jail.settings);
     jail::choose_network(recipe, jail.network_choice, jail.name);
     return recipe;
 }

@@ -2,6 +2,7 @@
 // carries out.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,19 @@ namespace pkgjail::ops {
 /// The jail's recipe with its settings put in; nullopt for a jail without one. Read from the recipe
 /// directories each time, so that an edited recipe takes effect at the next start.
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail);
+/// Recipes by their names, each read once: for one look at many jails.
+class KnownRecipes {
+  public:
+    explicit KnownRecipes(const Context& context) : context_(context) {}
+    /// What jail::load_recipe throws.
+    const jail::Recipe& find(const std::string& name);
+
+  private:
+    const Context& context_;
+    std::map<std::string, jail::Recipe> known_;
+};
+std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail,
+                                                    KnownRecipes& recipes);
 /// Before there is a jail: the same from its parts. What the jail's declaration (jails.d) requires is
 /// required as well, and its secrets are the first service's.
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,

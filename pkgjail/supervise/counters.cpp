@@ -28,6 +28,15 @@ bool is_open(const ServiceStatus& status) {
     return status.service && status.sums.counted != status.service;
 }
 
+/// Null: missing or damaged.
+std::shared_ptr<const StateFile> read_state_file(const base::HostPath& run_directory) {
+    std::optional<std::string> text = read_state_text(run_directory);
+    std::optional<RecordedStatus> recorded = recorded_in(text);
+    if (!recorded)
+        return nullptr;
+    return std::make_shared<const StateFile>(StateFile{std::move(*text), std::move(*recorded)});
+}
+
 Counters all_of(const ServiceStatus& status) {
     Counters counters = status.sums.ended;
     counters.restarts += status.restarts;
@@ -83,16 +92,22 @@ Counters carried_over(const base::HostPath& run_directory) {
 }
 
 Counters read_counters(const base::HostPath& run_directory, const std::function<confine::Usage()>& usage) {
+    return read_counters(run_directory, nullptr, usage);
+}
+
+Counters read_counters(const base::HostPath& run_directory, std::shared_ptr<const StateFile> found,
+                       const std::function<confine::Usage()>& usage) {
     constexpr int looks = 5;
     for (int count = 1;; ++count) {
-        const std::optional<std::string> text = read_state_text(run_directory);
-        const std::optional<RecordedStatus> recorded = recorded_in(text);
-        if (!recorded)
+        if (!found)
+            found = read_state_file(run_directory);
+        if (!found)
             return {};
-        Counters counters = all_of(recorded->status);
-        if (!is_open(recorded->status))
+        const RecordedStatus& recorded = found->recorded;
+        Counters counters = all_of(recorded.status);
+        if (!is_open(recorded.status))
             return counters;
-        bool known = !recorded->status.sums.closing && recorded->boot == base::boot_id();
+        bool known = !recorded.status.sums.closing && recorded.boot == base::boot_id();
         if (known) {
             try {
                 counters.add(usage());
@@ -101,17 +116,18 @@ Counters read_counters(const base::HostPath& run_directory, const std::function<
             }
             // What was read belongs to this run only if the run was neither closed nor followed meanwhile.
             const std::optional<std::string> text_again = read_state_text(run_directory);
-            bool same = text_again == text;
+            bool same = text_again == found->text;
             if (const auto again = same ? std::nullopt : recorded_in(text_again))
-                same = again->status.service == recorded->status.service && is_open(again->status) &&
+                same = again->status.service == recorded.status.service && is_open(again->status) &&
                        !again->status.sums.closing;
             if (known && same)
                 return counters;
         }
-        if (count == looks || recorded->boot != base::boot_id()) {
+        if (count == looks || recorded.boot != base::boot_id()) {
             counters.forget_usage();
             return counters;
         }
+        found.reset();
     }
 }
 

@@ -137,7 +137,8 @@ Sums sums_from(const Json& json) {
 
 /// One look at file and kernel. The lock is looked at before: a supervisor writes its last state before it
 /// lets go, so after a free lock the file is final.
-ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
+ServiceStatus look(const base::HostPath& run_directory, bool lock_held,
+                   std::shared_ptr<const StateFile>* found = nullptr) {
     RecordedStatus recorded;
     KernelView kernel;
     kernel.lock_held = lock_held;
@@ -146,6 +147,8 @@ ServiceStatus look(const base::HostPath& run_directory, bool lock_held) {
                 base::read_file_if_exists(state_file(run_directory), longest_file)) {
             recorded = status_from_json(*text);
             kernel.file_readable = true;
+            if (found != nullptr)
+                *found = std::make_shared<const StateFile>(StateFile{std::move(*text), recorded});
         }
     } catch (const Error& error) {
         recorded = {};
@@ -304,10 +307,16 @@ ServiceStatus read_unsupervised(const base::HostPath& run_directory) {
 }
 
 ServiceStatus read_status(const base::HostPath& run_directory) {
+    std::shared_ptr<const StateFile> unused;
+    return read_status(run_directory, unused);
+}
+
+ServiceStatus read_status(const base::HostPath& run_directory, std::shared_ptr<const StateFile>& found) {
     constexpr int looks = 20;
     constexpr std::chrono::milliseconds between(5);
     for (int count = 1;; ++count) {
-        ServiceStatus status = look(run_directory, supervisor_lock_is_held(run_directory));
+        found.reset();
+        ServiceStatus status = look(run_directory, supervisor_lock_is_held(run_directory), &found);
         if (count == looks || !is_in_between(status))
             return status;
         std::this_thread::sleep_for(between);

@@ -1,11 +1,14 @@
 // RUN/state.json: the supervisor's view of its service, written at every change; and who may be believed.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/supervise/counters.hpp"
 #include "pkgjail/supervise/service_state.hpp"
 
 namespace pkgjail::supervise {
@@ -47,6 +50,16 @@ std::optional<RecordedStatus> read_recorded(const base::HostPath& run_directory)
 std::optional<std::string> read_state_text(const base::HostPath& run_directory);
 /// nullopt for none and for a damaged one.
 std::optional<RecordedStatus> recorded_in(const std::optional<std::string>& state_text);
+/// A state file as it was found.
+struct StateFile {
+    std::string text;
+    RecordedStatus recorded;
+};
+/// As read_status(), and gives what the file said; null where it is missing or damaged.
+ServiceStatus read_status(const base::HostPath& run_directory, std::shared_ptr<const StateFile>& found);
+/// As read_counters() for who has looked already: the file is read in again only if it has changed since.
+Counters read_counters(const base::HostPath& run_directory, std::shared_ptr<const StateFile> found,
+                       const std::function<confine::Usage()>& usage);
 /// read_status() for a caller who holds the supervisor's lock, so that there is no supervisor.
 ServiceStatus read_unsupervised(const base::HostPath& run_directory);
 
