@@ -4,14 +4,22 @@ find_package(Threads REQUIRED)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 find_package(LibArchive REQUIRED)
 find_package(CURL REQUIRED)
-# repo/fetch_library loads it by its name, "libcurl.so.4".
-get_target_property(PKGJAIL_LIBCURL_FILE CURL::libcurl IMPORTED_LOCATION)
-execute_process(COMMAND ${CMAKE_READELF} -d ${PKGJAIL_LIBCURL_FILE} OUTPUT_VARIABLE curl_dynamic COMMAND_ERROR_IS_FATAL ANY)
-if(NOT curl_dynamic MATCHES "SONAME[^\n]*\\[([^]]+)\\]")
-    message(FATAL_ERROR "${PKGJAIL_LIBCURL_FILE} has no SONAME by which it could be loaded")
-endif()
-set(PKGJAIL_LIBCURL ${CMAKE_MATCH_1})
-set(PKGJAIL_LIBCURL_FILE ${PKGJAIL_LIBCURL_FILE} CACHE INTERNAL "What tools/debian-package has to depend on besides what is linked")
+
+# Two libraries are not linked: format/archive_library and repo/fetch_library load them when they are needed, by the name
+# that a linked program would ask for, "libcurl.so.4".
+set(PKGJAIL_LOADED_LIBRARIES "" CACHE INTERNAL "What tools/debian-package has to depend on besides what is linked")
+function(pkgjail_loaded_library target soname_variable)
+    get_target_property(file ${target} IMPORTED_LOCATION)
+    execute_process(COMMAND ${CMAKE_READELF} -d ${file} OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT dynamic MATCHES "SONAME[^\n]*\\[([^]]+)\\]")
+        message(FATAL_ERROR "${file} has no SONAME by which it could be loaded")
+    endif()
+    set(${soname_variable} ${CMAKE_MATCH_1} PARENT_SCOPE)
+    set_property(CACHE PKGJAIL_LOADED_LIBRARIES APPEND PROPERTY VALUE ${file})
+endfunction()
+pkgjail_loaded_library(LibArchive::LibArchive PKGJAIL_LIBARCHIVE)
+pkgjail_loaded_library(CURL::libcurl PKGJAIL_LIBCURL)
+
 find_package(SQLite3 3.37 REQUIRED)          # 3.37: STRICT tables
 find_package(Boost REQUIRED COMPONENTS program_options)
 find_package(fmt REQUIRED)

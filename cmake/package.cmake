@@ -19,11 +19,14 @@ services: with limits, a way back from an upgrade that fails, snapshots and
 clones. There is no central daemon, and the host's own files stay as they are.")
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
-# dpkg-shlibdeps sees what programs are linked to; libcurl is loaded later.
-get_filename_component(libcurl ${PKGJAIL_LIBCURL_FILE} REALPATH)
-execute_process(COMMAND dpkg-query -S ${libcurl} OUTPUT_VARIABLE libcurl_owner COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX REPLACE ":.*" "" libcurl_owner ${libcurl_owner})
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "runc | crun, ${libcurl_owner}")
+# dpkg-shlibdeps sees what programs are linked to; others are loaded later.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "runc | crun")
+foreach(library ${PKGJAIL_LOADED_LIBRARIES})
+    get_filename_component(library ${library} REALPATH)
+    execute_process(COMMAND dpkg-query -S ${library} OUTPUT_VARIABLE owner COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX REPLACE ":.*" "" owner ${owner})
+    string(APPEND CPACK_DEBIAN_PACKAGE_DEPENDS ", ${owner}")
+endforeach()
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, gpgv, nftables")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/tools/debian/conffiles

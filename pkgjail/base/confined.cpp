@@ -212,7 +212,7 @@ bool receive(int socket, ConfinedWork& work, int& stream) {
     ::_exit(0);
 }
 
-[[noreturn]] void run_helper(int end) {
+[[noreturn]] void run_helper(int end, ConfinedPreparation preparation) {
     const int socket = ::fcntl(end, F_DUPFD, 3); // 0 to 2 will be /dev/null
     if (socket < 0)
         ::_exit(1);
@@ -224,6 +224,8 @@ bool receive(int socket, ConfinedWork& work, int& stream) {
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (preparation != nullptr)
+        preparation();
     Report report;
     confine(socket, report);
     if (::send(socket, &report, sizeof report, 0) != static_cast<ssize_t>(sizeof report) || report.error != 0)
@@ -252,16 +254,17 @@ class Helper {
   public:
     ~Helper() { end(); }
 
-    /// Starts it where there is none, or where ours is that of the process that we were forked from.
-    void begin() {
-        if (socket_ && owner_ == ::getpid())
+    /// Starts it where there is none with that preparation, or where ours is that of the process that we were
+    /// forked from.
+    void begin(ConfinedPreparation preparation) {
+        if (socket_ && owner_ == ::getpid() && (preparation == nullptr || preparation == preparation_))
             return;
-        socket_.reset();
-        start();
+        end();
+        start(preparation);
     }
     /// The same, and waits until it is confined.
-    void require() {
-        begin();
+    void require(ConfinedPreparation preparation) {
+        begin(preparation);
         if (!reported_)
             await_report();
     }
@@ -278,7 +281,7 @@ class Helper {
     const Report& report() const { return report_; }
 
   private:
-    void start() {
+    void start(ConfinedPreparation preparation) {
         sha256(""); // what libraries open once they open now
         int ends[2];
         if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -289,11 +292,12 @@ class Helper {
         if (pid < 0)
             throw system_error(errno, object, "fork");
         if (pid == 0)
-            run_helper(theirs.get());
+            run_helper(theirs.get(), preparation);
         theirs.reset();
         socket_ = std::move(ours);
         pid_ = pid;
         owner_ = ::getpid();
+        preparation_ = preparation;
         reported_ = false;
     }
     void await_report() {
@@ -315,6 +319,7 @@ class Helper {
     Fd socket_;
     pid_t pid_ = -1;
     pid_t owner_ = -1;
+    ConfinedPreparation preparation_ = nullptr;
     bool reported_ = false;
     Report report_;
 };
@@ -377,11 +382,11 @@ void widen(const Fd& stream) {
 
 } // namespace
 
-Fd start_confined(ConfinedWork work) {
+Fd start_confined(ConfinedWork work, ConfinedPreparation preparation) {
     const std::lock_guard<std::mutex> hold(helper_lock);
     Helper& helper = the_helper();
     for (bool again = false;; again = true) {
-        helper.require();
+        helper.require(preparation);
         int ends[2];
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
             throw system_error(errno, object, "socketpair");
@@ -398,10 +403,10 @@ Fd start_confined(ConfinedWork work) {
     }
 }
 
-void prepare_confined() noexcept {
+void prepare_confined(ConfinedPreparation preparation) noexcept {
     try {
         const std::lock_guard<std::mutex> hold(helper_lock);
-        the_helper().begin();
+        the_helper().begin(preparation);
     } catch (...) {
         return; // start_confined() finds the same, and says it
     }
@@ -409,7 +414,7 @@ void prepare_confined() noexcept {
 
 Confinement confinement() {
     const std::lock_guard<std::mutex> hold(helper_lock);
-    the_helper().require();
+    the_helper().require(nullptr);
     const Report& report = the_helper().report();
     const bool root = ::geteuid() == 0;
     Confinement result;

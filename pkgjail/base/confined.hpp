@@ -20,16 +20,21 @@ namespace pkgjail::base {
 /// /dev/null, and ends with its process when it returns. It must not throw.
 using ConfinedWork = void (*)(int stream);
 
-/// Starts the work and returns our end, a stream socket that is closed on exec. The process is gone soon
-/// after we close that, or when it next uses the stream; at the latest when we end ourselves, however that
-/// is. Throws when a process cannot be made or cannot be confined.
-Fd start_confined(ConfinedWork work);
+/// What the helper process does before it confines itself, such as loading a library that could not be loaded
+/// any more later; nullptr for nothing.
+using ConfinedPreparation = void (*)() noexcept;
 
-/// Makes the helper process from which all of them are forked, one for the whole command, unless it is there.
+/// Starts the work, for which `preparation` was made, and returns our end, a stream socket that is closed on
+/// exec. The process is gone soon after we close that, or when it next uses the stream; at the latest when we
+/// end ourselves, however that is. Throws when a process cannot be made or cannot be confined.
+Fd start_confined(ConfinedWork work, ConfinedPreparation preparation = nullptr);
+
+/// Makes the helper process from which all of them are forked, one for the whole command, unless it is there;
+/// another takes its place where it was made without `preparation`, which ends what the other works on.
 /// The first start_confined() does it too, but it is best made early: it is a copy of this process, and has
 /// no use for threads, secrets and shared memory. It confines itself while its maker goes on. A failure is
 /// left to start_confined() to tell.
-void prepare_confined() noexcept;
+void prepare_confined(ConfinedPreparation preparation = nullptr) noexcept;
 
 /// What holds for confined processes of this process. Asks the helper, which is made if need be.
 struct Confinement {

@@ -5,8 +5,7 @@
 #include <tuple>
 #include <vector>
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "pkgjail/format/archive_library.hpp"
 
 namespace pkgjail::format {
 
@@ -48,10 +47,10 @@ void append(std::string& bytes, std::uint32_t number, std::size_t width) {
 /// The entries of one type; nullopt-like empty text in `value` when there are none.
 std::string take(struct archive_entry* entry, int type, std::string& value, unsigned& mask) {
     std::vector<std::tuple<unsigned, std::uint32_t, unsigned>> found; // in the kernel's order
-    archive_entry_acl_reset(entry, type);
+    libarchive().entry_acl_reset(entry, type);
     int entry_type = 0, permissions = 0, tag = 0, number = 0;
     const char* name = nullptr;
-    while (archive_entry_acl_next(entry, type, &entry_type, &permissions, &tag, &number, &name) ==
+    while (libarchive().entry_acl_next(entry, type, &entry_type, &permissions, &tag, &number, &name) ==
            ARCHIVE_OK) {
         const auto* known = std::find_if(std::begin(tags), std::end(tags),
                                          [&](const Tag& one) { return one.archive == tag; });
@@ -93,19 +92,19 @@ bool add_access_list(struct archive_entry* entry, std::string_view attribute, st
         if (known == std::end(tags))
             return false;
         const int number = known->has_number ? static_cast<int>(number_at(value, at + 4, 4)) : -1;
-        if (archive_entry_acl_add_entry(entry, type, static_cast<int>(number_at(value, at + 2, 2)),
-                                        known->archive, number, nullptr) != ARCHIVE_OK)
+        if (libarchive().entry_acl_add_entry(entry, type, static_cast<int>(number_at(value, at + 2, 2)),
+                                             known->archive, number, nullptr) != ARCHIVE_OK)
             return false;
     }
     return true;
 }
 
 std::string take_access_lists(struct archive_entry* entry, TreeMember& member) {
-    if (archive_entry_acl_count(entry, ARCHIVE_ENTRY_ACL_TYPE_NFS4) > 0)
+    if (libarchive().entry_acl_count(entry, ARCHIVE_ENTRY_ACL_TYPE_NFS4) > 0)
         return "an NFSv4 access list, which is not supported";
     for (const auto& [type, name] : {std::pair(ARCHIVE_ENTRY_ACL_TYPE_ACCESS, access_name),
                                      std::pair(ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, default_name)}) {
-        if (archive_entry_acl_count(entry, type) == 0)
+        if (libarchive().entry_acl_count(entry, type) == 0)
             continue;
         std::string value;
         unsigned mask = 8;

@@ -2,19 +2,17 @@
 
 #include <memory>
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/archive_library.hpp"
 
 namespace pkgjail::format {
 namespace {
 
 struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_write_free(archive); }
+    void operator()(struct archive* archive) const { libarchive().write_free(archive); }
 };
 struct EntryFree {
-    void operator()(struct archive_entry* entry) const { archive_entry_free(entry); }
+    void operator()(struct archive_entry* entry) const { libarchive().entry_free(entry); }
 };
 
 la_ssize_t append(struct archive*, void* place, const void* buffer, std::size_t length) {
@@ -26,28 +24,28 @@ class Compressor {
   public:
     std::string run(std::string_view text, TextCompression compression) {
         std::string result;
-        check(archive_write_set_format_raw(archive_.get()));
+        check(libarchive().write_set_format_raw(archive_.get()));
         add_filter(compression);
-        check(archive_write_set_bytes_per_block(archive_.get(), 64 << 10));
-        check(archive_write_set_bytes_in_last_block(archive_.get(), 1));
-        check(archive_write_open(archive_.get(), &result, nullptr, append, nullptr));
-        const std::unique_ptr<struct archive_entry, EntryFree> entry(archive_entry_new());
-        archive_entry_set_pathname(entry.get(), "text");
-        archive_entry_set_filetype(entry.get(), AE_IFREG);
-        check(archive_write_header(archive_.get(), entry.get()));
+        check(libarchive().write_set_bytes_per_block(archive_.get(), 64 << 10));
+        check(libarchive().write_set_bytes_in_last_block(archive_.get(), 1));
+        check(libarchive().write_open(archive_.get(), &result, nullptr, append, nullptr));
+        const std::unique_ptr<struct archive_entry, EntryFree> entry(libarchive().entry_new());
+        libarchive().entry_set_pathname(entry.get(), "text");
+        libarchive().entry_set_filetype(entry.get(), AE_IFREG);
+        check(libarchive().write_header(archive_.get(), entry.get()));
         while (!text.empty()) {
-            const la_ssize_t count = archive_write_data(archive_.get(), text.data(), text.size());
+            const la_ssize_t count = libarchive().write_data(archive_.get(), text.data(), text.size());
             if (count <= 0)
                 fail();
             text.remove_prefix(static_cast<std::size_t>(count));
         }
-        check(archive_write_close(archive_.get()));
+        check(libarchive().write_close(archive_.get()));
         return result;
     }
 
   private:
     [[noreturn]] void fail() const {
-        const char* said = archive_error_string(archive_.get());
+        const char* said = libarchive().error_string(archive_.get());
         throw base::Error(base::ErrorKind::system, "compression",
                           said != nullptr ? said : "libarchive cannot do it");
     }
@@ -59,22 +57,24 @@ class Compressor {
     void add_filter(TextCompression compression) {
         switch (compression) {
         case TextCompression::none:
-            return check(archive_write_add_filter_none(archive_.get()));
+            return check(libarchive().write_add_filter_none(archive_.get()));
         case TextCompression::gzip:
-            check(archive_write_add_filter_gzip(archive_.get()));
-            check(archive_write_set_filter_option(archive_.get(), "gzip", "timestamp", nullptr));
-            return check(archive_write_set_filter_option(archive_.get(), "gzip", "compression-level", "9"));
+            check(libarchive().write_add_filter_gzip(archive_.get()));
+            check(libarchive().write_set_filter_option(archive_.get(), "gzip", "timestamp", nullptr));
+            return check(
+                libarchive().write_set_filter_option(archive_.get(), "gzip", "compression-level", "9"));
         case TextCompression::bzip2:
-            return check(archive_write_add_filter_bzip2(archive_.get()));
+            return check(libarchive().write_add_filter_bzip2(archive_.get()));
         case TextCompression::xz:
-            return check(archive_write_add_filter_xz(archive_.get()));
+            return check(libarchive().write_add_filter_xz(archive_.get()));
         case TextCompression::zstd:
-            check(archive_write_add_filter_zstd(archive_.get()));
-            return check(archive_write_set_filter_option(archive_.get(), "zstd", "compression-level", "19"));
+            check(libarchive().write_add_filter_zstd(archive_.get()));
+            return check(
+                libarchive().write_set_filter_option(archive_.get(), "zstd", "compression-level", "19"));
         }
     }
 
-    std::unique_ptr<struct archive, ArchiveFree> archive_{archive_write_new()};
+    std::unique_ptr<struct archive, ArchiveFree> archive_{libarchive().write_new()};
 };
 
 } // namespace

@@ -4,33 +4,33 @@
 #include <exception>
 #include <utility>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/format/archive_library.hpp"
 #include "pkgjail/format/gzip_check.hpp"
 
 namespace pkgjail::format {
 namespace {
 
 struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_read_free(archive); }
+    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
 };
 using Archive = std::unique_ptr<struct archive, ArchiveFree>;
 
-using EnableFilter = int (*)(struct archive*);
-constexpr EnableFilter filters[] = {
-    archive_read_support_filter_gzip, archive_read_support_filter_bzip2,    archive_read_support_filter_xz,
-    archive_read_support_filter_zstd, archive_read_support_filter_lzma,     archive_read_support_filter_lzip,
-    archive_read_support_filter_lz4,  archive_read_support_filter_compress,
+using Filter = decltype(&ArchiveLibrary::read_support_filter_gzip);
+constexpr Filter filters[] = {
+    &ArchiveLibrary::read_support_filter_gzip, &ArchiveLibrary::read_support_filter_bzip2,
+    &ArchiveLibrary::read_support_filter_xz,   &ArchiveLibrary::read_support_filter_zstd,
+    &ArchiveLibrary::read_support_filter_lzma, &ArchiveLibrary::read_support_filter_lzip,
+    &ArchiveLibrary::read_support_filter_lz4,  &ArchiveLibrary::read_support_filter_compress,
 };
 
 // A libarchive built without a compressor's library would run the host's program of that name instead; it
 // says so by a warning.
-bool is_built_in(EnableFilter filter) {
-    const Archive probe(archive_read_new());
-    return filter(probe.get()) == ARCHIVE_OK;
+bool is_built_in(Filter filter) {
+    const Archive probe(libarchive().read_new());
+    return (libarchive().*filter)(probe.get()) == ARCHIVE_OK;
 }
 
 } // namespace
@@ -43,7 +43,7 @@ struct ArchiveDecoder::State {
     const std::string name;
     const std::uint64_t max_bytes;
     std::uint64_t bytes = 0; ///< of output so far
-    Archive archive{archive_read_new()};
+    Archive archive{libarchive().read_new()};
     std::exception_ptr failure; ///< from `input`: exceptions must not pass through libarchive
     GzipCheck gzip;
     bool is_gzip = false;
@@ -60,7 +60,7 @@ struct ArchiveDecoder::State {
     }
     [[noreturn]] void fail_reading() {
         check_input();
-        const char* said = archive_error_string(archive.get());
+        const char* said = libarchive().error_string(archive.get());
         fail(fmt::format("cannot be decompressed: {}",
                          said != nullptr ? said : "the compressed data is damaged"));
     }
@@ -74,22 +74,22 @@ struct ArchiveDecoder::State {
             return static_cast<la_ssize_t>(piece.size());
         } catch (...) {
             state.failure = std::current_exception();
-            archive_set_error(archive, EIO, "input failed");
+            libarchive().set_error(archive, EIO, "input failed");
             return ARCHIVE_FATAL;
         }
     }
 
     void open() {
         opened = true;
-        for (const EnableFilter filter : filters)
+        for (const Filter filter : filters)
             if (is_built_in(filter))
-                filter(archive.get());
-        archive_read_support_format_raw(archive.get());
-        archive_read_support_format_empty(archive.get());
-        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
+                (libarchive().*filter)(archive.get());
+        libarchive().read_support_format_raw(archive.get());
+        libarchive().read_support_format_empty(archive.get());
+        if (libarchive().read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
             fail_reading();
         struct archive_entry* entry = nullptr;
-        const int status = archive_read_next_header(archive.get(), &entry);
+        const int status = libarchive().read_next_header(archive.get(), &entry);
         check_input();
         if (status == ARCHIVE_EOF) {
             ended = true; // not a byte of input, or of output
@@ -98,9 +98,9 @@ struct ArchiveDecoder::State {
         if (status != ARCHIVE_OK)
             fail_reading();
         // The input itself counts as one.
-        if (archive_filter_count(archive.get()) > 2)
+        if (libarchive().filter_count(archive.get()) > 2)
             fail("compressed more than once");
-        is_gzip = archive_filter_code(archive.get(), 0) == ARCHIVE_FILTER_GZIP;
+        is_gzip = libarchive().filter_code(archive.get(), 0) == ARCHIVE_FILTER_GZIP;
     }
 
     // libarchive may stop before the last byte, but the input has checks of its own at its end.
@@ -126,7 +126,7 @@ std::string_view ArchiveDecoder::next() {
         const void* buffer = nullptr;
         std::size_t size = 0;
         la_int64_t offset = 0;
-        const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
+        const int status = libarchive().read_data_block(state.archive.get(), &buffer, &size, &offset);
         state.check_input();
         if (status == ARCHIVE_EOF) {
             state.finish();

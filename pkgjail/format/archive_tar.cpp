@@ -5,12 +5,11 @@
 #include <exception>
 #include <utility>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/archive_header.hpp"
+#include "pkgjail/format/archive_library.hpp"
 
 namespace pkgjail::format {
 namespace {
@@ -19,7 +18,7 @@ constexpr std::size_t block_size = 512;
 constexpr std::size_t max_header_bytes = 2u << 20; ///< of one member, with its extension headers
 
 struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_read_free(archive); }
+    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
 };
 
 std::string text_or_empty(const char* text) {
@@ -60,8 +59,8 @@ std::string fault_of_path(std::string_view path) {
 bool has_extended_attributes(struct archive_entry* entry) {
     constexpr int every_acl =
         ARCHIVE_ENTRY_ACL_TYPE_ACCESS | ARCHIVE_ENTRY_ACL_TYPE_DEFAULT | ARCHIVE_ENTRY_ACL_TYPE_NFS4;
-    return archive_entry_xattr_count(entry) > 0 || archive_entry_acl_count(entry, every_acl) > 0 ||
-           archive_entry_fflags_text(entry) != nullptr;
+    return libarchive().entry_xattr_count(entry) > 0 || libarchive().entry_acl_count(entry, every_acl) > 0 ||
+           libarchive().entry_fflags_text(entry) != nullptr;
 }
 
 } // namespace
@@ -73,7 +72,7 @@ struct TarReader::State {
     ByteSource& input;
     const std::string name;
     const std::uint64_t max_members;
-    std::unique_ptr<struct archive, ArchiveFree> archive{archive_read_new()};
+    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().read_new()};
     std::exception_ptr
         failure; ///< from our side of the callback: exceptions must not pass through libarchive
     bool opened = false;
@@ -99,7 +98,7 @@ struct TarReader::State {
     [[noreturn]] void fail_reading() {
         check_input();
         fail(fmt::format("not the tar archive of a package, or a damaged one: {}",
-                         text_or_empty(archive_error_string(archive.get()))));
+                         text_or_empty(libarchive().error_string(archive.get()))));
     }
 
     // One block while a header is read, so that nothing behind it is touched; otherwise as much content as
@@ -130,16 +129,16 @@ struct TarReader::State {
             return static_cast<la_ssize_t>(piece.size());
         } catch (...) {
             state.failure = std::current_exception();
-            archive_set_error(archive, EIO, "input failed");
+            libarchive().set_error(archive, EIO, "input failed");
             return ARCHIVE_FATAL;
         }
     }
 
     void open() {
         opened = true;
-        archive_read_support_filter_none(archive.get());
-        archive_read_support_format_tar(archive.get());
-        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
+        libarchive().read_support_filter_none(archive.get());
+        libarchive().read_support_format_tar(archive.get());
+        if (libarchive().read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
             fail_reading();
     }
 
@@ -165,27 +164,27 @@ struct TarReader::State {
         const auto prefer = [](std::string& bytes, const char* otherwise) {
             return bytes.empty() ? text_or_empty(otherwise) : std::move(bytes);
         };
-        result.path = prefer(extended.path, archive_entry_pathname(entry));
+        result.path = prefer(extended.path, libarchive().entry_pathname(entry));
         member = result.path.substr(0, 200);
         if (!header_fault.empty())
             fail_member(header_fault);
         if (const std::string fault = fault_of_path(result.path); !fault.empty())
             fail_member(fault);
-        if (const char* target = archive_entry_hardlink(entry)) {
+        if (const char* target = libarchive().entry_hardlink(entry)) {
             result.type = MemberType::hard_link;
             result.link_target = prefer(extended.link_target, target);
-        } else if (archive_entry_filetype(entry) == AE_IFLNK) {
+        } else if (libarchive().entry_filetype(entry) == AE_IFLNK) {
             result.type = MemberType::symlink;
-            result.link_target = prefer(extended.link_target, archive_entry_symlink(entry));
-        } else if (archive_entry_filetype(entry) != AE_IFREG) {
-            fail_member(
-                fmt::format("{}; only files and links are allowed", kind_of(archive_entry_filetype(entry))));
+            result.link_target = prefer(extended.link_target, libarchive().entry_symlink(entry));
+        } else if (libarchive().entry_filetype(entry) != AE_IFREG) {
+            fail_member(fmt::format("{}; only files and links are allowed",
+                                    kind_of(libarchive().entry_filetype(entry))));
         }
-        if (archive_entry_sparse_count(entry) > 0)
+        if (libarchive().entry_sparse_count(entry) > 0)
             fail_member("a sparse file");
-        const la_int64_t size = archive_entry_size(entry);
-        const la_int64_t uid = archive_entry_uid(entry);
-        const la_int64_t gid = archive_entry_gid(entry);
+        const la_int64_t size = libarchive().entry_size(entry);
+        const la_int64_t uid = libarchive().entry_uid(entry);
+        const la_int64_t gid = libarchive().entry_gid(entry);
         if (size < 0 || uid < 0 || gid < 0)
             fail_member("a negative size or owner");
         result.size = static_cast<std::uint64_t>(size);
@@ -193,11 +192,11 @@ struct TarReader::State {
         result.gid = static_cast<std::uint64_t>(gid);
         if (result.type != MemberType::file && result.size != 0)
             fail_member("a link with content");
-        result.mode = archive_entry_perm(entry) & 07777u;
-        result.user = prefer(extended.user, archive_entry_uname(entry));
-        result.group = prefer(extended.group, archive_entry_gname(entry));
-        result.modified.tv_sec = archive_entry_mtime(entry);
-        result.modified.tv_nsec = archive_entry_mtime_nsec(entry);
+        result.mode = libarchive().entry_perm(entry) & 07777u;
+        result.user = prefer(extended.user, libarchive().entry_uname(entry));
+        result.group = prefer(extended.group, libarchive().entry_gname(entry));
+        result.modified.tv_sec = libarchive().entry_mtime(entry);
+        result.modified.tv_nsec = libarchive().entry_mtime_nsec(entry);
         result.has_extended_attributes = has_extended_attributes(entry);
         return result;
     }
@@ -215,7 +214,7 @@ std::optional<ArchiveMember> TarReader::next() {
     else
         state.header.clear();
     struct archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(state.archive.get(), &entry);
+    const int status = libarchive().read_next_header(state.archive.get(), &entry);
     state.check_input();
     if (status == ARCHIVE_EOF) {
         state.check_end();
@@ -236,7 +235,7 @@ std::size_t TarReader::read(char* buffer, std::size_t capacity) {
     State& state = *state_;
     if (state.content_expected == 0)
         return 0;
-    const la_ssize_t got = archive_read_data(state.archive.get(), buffer, capacity);
+    const la_ssize_t got = libarchive().read_data(state.archive.get(), buffer, capacity);
     state.check_input();
     if (got < 0)
         state.fail_reading();

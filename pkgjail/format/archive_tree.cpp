@@ -5,14 +5,13 @@
 #include <limits>
 #include <utility>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/format/archive_acl.hpp"
 #include "pkgjail/format/archive_decoder.hpp"
+#include "pkgjail/format/archive_library.hpp"
 #include "pkgjail/format/wire_values.hpp"
 
 namespace pkgjail::format {
@@ -20,7 +19,7 @@ namespace pkgjail::format {
 namespace {
 
 struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_read_free(archive); }
+    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
 };
 
 std::string text_or_empty(const char* text) {
@@ -55,7 +54,7 @@ struct TreeReader::State {
     const std::string name;
     const std::function<void(std::uint64_t)> tell_reached;
     ArchiveDecoder decoder;
-    std::unique_ptr<struct archive, ArchiveFree> archive{archive_read_new()};
+    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().read_new()};
     std::exception_ptr failure;
     bool opened = false;
     bool has_data = false; ///< the present member's is not read to its end
@@ -78,7 +77,7 @@ struct TreeReader::State {
     [[noreturn]] void fail_reading() {
         check_input();
         fail(fmt::format("not a tar archive, or a damaged one: {}",
-                         text_or_empty(archive_error_string(archive.get()))));
+                         text_or_empty(libarchive().error_string(archive.get()))));
     }
 
     static la_ssize_t read(struct archive* archive, void* self, const void** buffer) {
@@ -91,59 +90,59 @@ struct TreeReader::State {
             return static_cast<la_ssize_t>(piece.size());
         } catch (...) {
             state.failure = std::current_exception();
-            archive_set_error(archive, EIO, "input failed");
+            libarchive().set_error(archive, EIO, "input failed");
             return ARCHIVE_FATAL;
         }
     }
 
     void open() {
         opened = true;
-        archive_read_support_filter_none(archive.get());
-        archive_read_support_format_tar(archive.get());
+        libarchive().read_support_filter_none(archive.get());
+        libarchive().read_support_format_tar(archive.get());
         // Whatever follows the end mark is looked at too, and found to be too much.
-        archive_read_set_option(archive.get(), "tar", "read_concatenated_archives", "1");
-        if (archive_read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
+        libarchive().read_set_option(archive.get(), "tar", "read_concatenated_archives", "1");
+        if (libarchive().read_open(archive.get(), this, nullptr, read, nullptr) != ARCHIVE_OK)
             fail_reading();
     }
 
     TreeMember member_of(struct archive_entry* entry) {
         TreeMember result;
-        result.path = text_or_empty(archive_entry_pathname(entry));
-        if (result.path.ends_with('/') && archive_entry_filetype(entry) == AE_IFDIR)
+        result.path = text_or_empty(libarchive().entry_pathname(entry));
+        if (result.path.ends_with('/') && libarchive().entry_filetype(entry) == AE_IFDIR)
             result.path.pop_back(); // as tar writes directories
         member = result.path.substr(0, 200);
         if (const std::string fault = fault_of_tree_path(result.path); !fault.empty())
             fail_member(fault);
-        result.mode = archive_entry_perm(entry) & 07777u;
+        result.mode = libarchive().entry_perm(entry) & 07777u;
         take_type(entry, result);
-        const la_int64_t size = archive_entry_size(entry);
-        if (size < 0 || !is_owner(archive_entry_uid(entry)) || !is_owner(archive_entry_gid(entry)))
+        const la_int64_t size = libarchive().entry_size(entry);
+        if (size < 0 || !is_owner(libarchive().entry_uid(entry)) || !is_owner(libarchive().entry_gid(entry)))
             fail_member("a size or an owner that no file can have");
         if (result.type == TreeMemberType::file)
             result.size = static_cast<std::uint64_t>(size);
         else if (size != 0)
             fail_member("no regular file, and it has content");
-        result.uid = static_cast<std::uint32_t>(archive_entry_uid(entry));
-        result.gid = static_cast<std::uint32_t>(archive_entry_gid(entry));
-        result.user = text_or_empty(archive_entry_uname(entry));
-        result.group = text_or_empty(archive_entry_gname(entry));
-        result.modified.tv_sec = archive_entry_mtime(entry);
-        result.modified.tv_nsec = archive_entry_mtime_nsec(entry);
-        result.sparse = archive_entry_sparse_count(entry) > 0;
+        result.uid = static_cast<std::uint32_t>(libarchive().entry_uid(entry));
+        result.gid = static_cast<std::uint32_t>(libarchive().entry_gid(entry));
+        result.user = text_or_empty(libarchive().entry_uname(entry));
+        result.group = text_or_empty(libarchive().entry_gname(entry));
+        result.modified.tv_sec = libarchive().entry_mtime(entry);
+        result.modified.tv_nsec = libarchive().entry_mtime_nsec(entry);
+        result.sparse = libarchive().entry_sparse_count(entry) > 0;
         take_attributes(entry, result);
         return result;
     }
 
     void take_type(struct archive_entry* entry, TreeMember& result) {
-        const unsigned type = archive_entry_filetype(entry);
-        if (const char* target = archive_entry_hardlink(entry)) {
+        const unsigned type = libarchive().entry_filetype(entry);
+        if (const char* target = libarchive().entry_hardlink(entry)) {
             result.type = TreeMemberType::hard_link;
             result.link_target = target;
             if (const std::string fault = fault_of_tree_path(result.link_target); !fault.empty())
                 fail_member("a hard link to " + fault);
         } else if (type == AE_IFLNK) {
             result.type = TreeMemberType::symlink;
-            result.link_target = text_or_empty(archive_entry_symlink(entry));
+            result.link_target = text_or_empty(libarchive().entry_symlink(entry));
             result.mode = 0777;
             if (result.link_target.empty() || result.link_target.size() > base::RootPath::max_length)
                 fail_member("a symbolic link to nothing, or to a name that is too long");
@@ -158,11 +157,11 @@ struct TreeReader::State {
     }
 
     void take_attributes(struct archive_entry* entry, TreeMember& result) {
-        archive_entry_xattr_reset(entry);
+        libarchive().entry_xattr_reset(entry);
         const char* attribute = nullptr;
         const void* value = nullptr;
         std::size_t size = 0;
-        while (archive_entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK)
+        while (libarchive().entry_xattr_next(entry, &attribute, &value, &size) == ARCHIVE_OK)
             if (!result.attributes.emplace(attribute, std::string(static_cast<const char*>(value), size))
                      .second)
                 fail_member(fmt::format("the extended attribute {} twice", attribute));
@@ -186,7 +185,7 @@ std::optional<TreeMember> TreeReader::next() {
     while (read()) {
     }
     struct archive_entry* entry = nullptr;
-    const int status = archive_read_next_header(state.archive.get(), &entry);
+    const int status = libarchive().read_next_header(state.archive.get(), &entry);
     state.check_input();
     if (status == ARCHIVE_EOF) {
         if (state.members == 0)
@@ -210,7 +209,7 @@ std::optional<TreeArchiveReader::Piece> TreeReader::read() {
         const void* buffer = nullptr;
         std::size_t size = 0;
         la_int64_t offset = 0;
-        const int status = archive_read_data_block(state.archive.get(), &buffer, &size, &offset);
+        const int status = libarchive().read_data_block(state.archive.get(), &buffer, &size, &offset);
         state.check_input();
         if (status == ARCHIVE_EOF) {
             state.has_data = false;

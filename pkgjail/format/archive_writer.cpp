@@ -7,23 +7,22 @@
 
 #include <sys/stat.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/format/archive_acl.hpp"
+#include "pkgjail/format/archive_library.hpp"
 
 namespace pkgjail::format {
 
 namespace {
 
 struct ArchiveFree {
-    void operator()(struct archive* archive) const { archive_write_free(archive); }
+    void operator()(struct archive* archive) const { libarchive().write_free(archive); }
 };
 struct EntryFree {
-    void operator()(struct archive_entry* entry) const { archive_entry_free(entry); }
+    void operator()(struct archive_entry* entry) const { libarchive().entry_free(entry); }
 };
 
 constexpr std::size_t piece_size = std::size_t{256} << 10;
@@ -60,8 +59,8 @@ struct TreeArchiveWriter::State {
     base::Digest digest{base::DigestAlgorithm::sha256};
     std::uint64_t bytes = 0;
     std::exception_ptr failure; ///< from our side of the callback
-    std::unique_ptr<struct archive, ArchiveFree> archive{archive_write_new()};
-    std::unique_ptr<struct archive_entry, EntryFree> entry{archive_entry_new()};
+    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().write_new()};
+    std::unique_ptr<struct archive_entry, EntryFree> entry{libarchive().entry_new()};
     std::string zeroes = std::string(zeroes_size, '\0');
     std::string member; ///< the present one's path, for messages
     std::uint64_t position = 0;
@@ -76,7 +75,7 @@ struct TreeArchiveWriter::State {
             return static_cast<la_ssize_t>(length);
         } catch (...) {
             state.failure = std::current_exception();
-            archive_set_error(archive, EIO, "output failed");
+            libarchive().set_error(archive, EIO, "output failed");
             return -1;
         }
     }
@@ -87,51 +86,51 @@ struct TreeArchiveWriter::State {
             std::rethrow_exception(std::exchange(failure, nullptr));
         if (status >= tolerated)
             return;
-        const char* said = archive_error_string(archive.get());
+        const char* said = libarchive().error_string(archive.get());
         throw base::Error(base::ErrorKind::system, name,
                           fmt::format("{}{}", member.empty() ? "" : "member " + member + ": ",
                                       said != nullptr ? said : "libarchive cannot write it"));
     }
 
     void open(TarForm form) {
-        check(form == TarForm::exported ? archive_write_set_format_pax(archive.get())
-                                        : archive_write_set_format_pax_restricted(archive.get()));
+        check(form == TarForm::exported ? libarchive().write_set_format_pax(archive.get())
+                                        : libarchive().write_set_format_pax_restricted(archive.get()));
         // Both forms of the same attributes would be twice the size; GNU tar knows this one.
-        check(archive_write_set_format_option(archive.get(), "pax", "xattrheader", "SCHILY"));
+        check(libarchive().write_set_format_option(archive.get(), "pax", "xattrheader", "SCHILY"));
         if (form == TarForm::exported) {
-            check(archive_write_add_filter_zstd(archive.get()));
-            check(archive_write_set_filter_option(archive.get(), "zstd", "compression-level", "3"));
+            check(libarchive().write_add_filter_zstd(archive.get()));
+            check(libarchive().write_set_filter_option(archive.get(), "zstd", "compression-level", "3"));
         } else {
-            check(archive_write_add_filter_none(archive.get()));
+            check(libarchive().write_add_filter_none(archive.get()));
         }
-        check(archive_write_set_bytes_per_block(archive.get(), static_cast<int>(piece_size)));
-        check(archive_write_set_bytes_in_last_block(archive.get(), 1));
-        check(archive_write_open(archive.get(), this, nullptr, write, nullptr));
+        check(libarchive().write_set_bytes_per_block(archive.get(), static_cast<int>(piece_size)));
+        check(libarchive().write_set_bytes_in_last_block(archive.get(), 1));
+        check(libarchive().write_open(archive.get(), this, nullptr, write, nullptr));
     }
 
     void describe(const TreeMember& m) {
-        struct archive_entry* e = archive_entry_clear(entry.get());
-        archive_entry_copy_pathname(e, m.path.c_str());
-        archive_entry_set_filetype(e, file_type(m.type));
-        archive_entry_set_perm(e, m.mode);
-        archive_entry_set_uid(e, m.uid);
-        archive_entry_set_gid(e, m.gid);
+        struct archive_entry* e = libarchive().entry_clear(entry.get());
+        libarchive().entry_copy_pathname(e, m.path.c_str());
+        libarchive().entry_set_filetype(e, file_type(m.type));
+        libarchive().entry_set_perm(e, m.mode);
+        libarchive().entry_set_uid(e, m.uid);
+        libarchive().entry_set_gid(e, m.gid);
         if (!m.user.empty())
-            archive_entry_copy_uname(e, m.user.c_str());
+            libarchive().entry_copy_uname(e, m.user.c_str());
         if (!m.group.empty())
-            archive_entry_copy_gname(e, m.group.c_str());
-        archive_entry_set_mtime(e, m.modified.tv_sec, m.modified.tv_nsec);
-        archive_entry_set_size(e, m.type == TreeMemberType::file ? static_cast<la_int64_t>(m.size) : 0);
+            libarchive().entry_copy_gname(e, m.group.c_str());
+        libarchive().entry_set_mtime(e, m.modified.tv_sec, m.modified.tv_nsec);
+        libarchive().entry_set_size(e, m.type == TreeMemberType::file ? static_cast<la_int64_t>(m.size) : 0);
         if (m.type == TreeMemberType::hard_link)
-            archive_entry_copy_hardlink(e, m.link_target.c_str());
+            libarchive().entry_copy_hardlink(e, m.link_target.c_str());
         else if (m.type == TreeMemberType::symlink)
-            archive_entry_copy_symlink(e, m.link_target.c_str());
+            libarchive().entry_copy_symlink(e, m.link_target.c_str());
         if (m.sparse) {
             for (const base::Extent& extent : m.extents)
-                archive_entry_sparse_add_entry(e, static_cast<la_int64_t>(extent.offset),
-                                               static_cast<la_int64_t>(extent.length));
+                libarchive().entry_sparse_add_entry(e, static_cast<la_int64_t>(extent.offset),
+                                                    static_cast<la_int64_t>(extent.length));
             if (m.extents.empty())
-                archive_entry_sparse_add_entry(e, 0, 0);
+                libarchive().entry_sparse_add_entry(e, 0, 0);
         }
         add_attributes(m);
     }
@@ -146,7 +145,8 @@ struct TreeArchiveWriter::State {
                                               "archive cannot hold",
                                               max_attribute_bytes));
             if (!is_access_list(attribute))
-                archive_entry_xattr_add_entry(entry.get(), attribute.c_str(), value.data(), value.size());
+                libarchive().entry_xattr_add_entry(entry.get(), attribute.c_str(), value.data(),
+                                                   value.size());
             else if (!add_access_list(entry.get(), attribute, value))
                 throw base::Error(base::ErrorKind::conflict, m.path,
                                   "has an access list of a form that an archive cannot hold");
@@ -169,7 +169,7 @@ void TreeArchiveWriter::begin(const TreeMember& member) {
     // A name that is no text of the C locale is written as the bytes it is, with a warning.
     const bool plain = is_ascii(member.path) && is_ascii(member.link_target) && is_ascii(member.user) &&
                        is_ascii(member.group);
-    state.check(archive_write_header(state.archive.get(), state.entry.get()),
+    state.check(libarchive().write_header(state.archive.get(), state.entry.get()),
                 plain ? ARCHIVE_OK : ARCHIVE_WARN);
     // libarchive writes the table of extents before the first byte that it is given, also when that lies in a
     // hole, and not at all without one.
@@ -181,7 +181,7 @@ void TreeArchiveWriter::begin(const TreeMember& member) {
 void TreeArchiveWriter::write(std::uint64_t offset, std::string_view bytes) {
     State& state = *state_;
     const auto put = [&](std::string_view piece) {
-        const la_ssize_t written = archive_write_data(state.archive.get(), piece.data(), piece.size());
+        const la_ssize_t written = libarchive().write_data(state.archive.get(), piece.data(), piece.size());
         state.check(written < 0 ? ARCHIVE_FATAL : ARCHIVE_OK);
         if (static_cast<std::size_t>(written) != piece.size())
             throw base::Error(base::ErrorKind::system, state.name,
@@ -199,7 +199,7 @@ void TreeArchiveWriter::write(std::uint64_t offset, std::string_view bytes) {
 WrittenArchive TreeArchiveWriter::finish() {
     State& state = *state_;
     state.member.clear();
-    state.check(archive_write_close(state.archive.get()));
+    state.check(libarchive().write_close(state.archive.get()));
     return {state.digest.finish(), state.bytes};
 }
 

@@ -5,8 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/archive_decoder.hpp"
+#include "pkgjail/format/archive_library.hpp"
 #include "pkgjail/format/archive_tar.hpp"
 #include "pkgjail/format/confined_stream.hpp"
 #include "pkgjail/format/reading_server.hpp"
@@ -149,6 +151,10 @@ std::optional<PackageLists> ConfinedTarReader::take_lists() {
     if (!state_->lists)
         state_->stream.refuse();
     return std::exchange(state_->lists, std::nullopt);
+}
+
+void prepare_reading() noexcept {
+    base::prepare_confined(load_libarchive);
 }
 
 void read_records(ByteSource& input, const std::string& name, std::uint64_t max_bytes,

@@ -85,6 +85,9 @@ std::unique_ptr<TreeSource> open_tree_source(ByteSource& input, const std::strin
 /// +CONTENTS that lies in a directory which a stranger may have shaped. Fails as Plist::parse does.
 Plist read_packing_list(std::string_view text, const std::string& name);
 
+/// Begins to make the helper of which readers are made (base::prepare_confined), with what they need.
+void prepare_reading() noexcept;
+
 /// The records of an index.
 void read_records(ByteSource& input, const std::string& name, std::uint64_t max_bytes,
                   const std::function<void(SummaryRecord&&)>& take);

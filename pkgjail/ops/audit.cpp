@@ -173,7 +173,7 @@ VulnerabilityUpdate fetch_vulnerabilities(const Context& context) {
     update.url = config.url;
     if (context.dry_run)
         return update;
-    Session session(context, "audit", "");
+    Session session(context, "audit", "", Session::Reads::foreign);
     catalog::Vulnerabilities vulnerabilities(session.catalog());
     const auto have = vulnerabilities.list();
     context.reporter.doing("ask for the list of known vulnerabilities");

@@ -44,7 +44,8 @@ constexpr std::size_t max_manifest = std::size_t{1} << 30;
 class Import {
   public:
     Import(const Context& context, const ImportRequest& request)
-        : context_(context), request_(checked(request)), session_(context, "import", request.jail),
+        : context_(context), request_(checked(request)),
+          session_(context, "import", request.jail, Session::Reads::foreign),
           lock_(session_.lock_jail(request.jail)), source_(request.archive, request.name),
           reader_(source_, request.name) {}
 

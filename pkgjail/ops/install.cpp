@@ -6,10 +6,10 @@
 #include <fmt/ranges.h>
 
 #include "pkgjail/base/clock.hpp"
-#include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
@@ -144,7 +144,8 @@ class Install {
         : context_(context), locked_(lock_of(context, request)), request_(completed(request, locked_)),
           asked_(request), secrets_(read_secret_files(request.secrets)),
           subject_(locked_ ? subject_of(*locked_, request_) : subject_of(context, request_)),
-          session_(context, "install", subject_.jail_name), lock_(session_.lock_jail(subject_.jail_name)) {}
+          session_(context, "install", subject_.jail_name, Session::Reads::foreign),
+          lock_(session_.lock_jail(subject_.jail_name)) {}
 
     InstallResult run() {
         // Archives that the operator named need no repository, but may take their dependencies from one.
@@ -459,7 +460,7 @@ InstallResult install(const Context& context, const InstallRequest& request) {
     if (!request.locked.empty() && (!request.packages.empty() || !request.recipe.empty()))
         throw Error(ErrorKind::usage, "--locked", "packages and recipe are the lock's, no others are taken",
                     "pkgjail install --locked FILE [-j JAIL]");
-    base::prepare_confined(); // before secrets are read
+    format::prepare_reading(); // before secrets are read
     Install install(context, request);
     return install.run();
 }

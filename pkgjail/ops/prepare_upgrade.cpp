@@ -22,7 +22,8 @@ std::string base_of(const std::string& pkgname) {
 } // namespace
 
 PreparedUpgrade::PreparedUpgrade(const Context& context, const UpgradeRequest& request)
-    : context_(context), request_(request), session_(context, "upgrade", request.jail),
+    : context_(context), request_(request),
+      session_(context, "upgrade", request.jail, Session::Reads::foreign),
       lock_(session_.lock_jail(request.jail)), before_(installed_in(session_.catalog(), request.jail)) {
     refresh_if_never_done(session_);
 }

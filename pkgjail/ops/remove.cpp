@@ -53,7 +53,7 @@ void refuse_held(const Installed& installed, const std::vector<std::string>& wor
 
 InstallResult take_out(const Context& context, const char* verb, const RemoveRequest& request,
                        bool unneeded) {
-    Session session(context, verb, request.jail);
+    Session session(context, verb, request.jail, Session::Reads::foreign);
     const auto lock = session.lock_jail(request.jail);
     const Installed before = installed_in(session.catalog(), request.jail);
     refuse_held(before, request.packages);

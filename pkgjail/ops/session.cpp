@@ -18,6 +18,7 @@
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/confine/driver.hpp"
+#include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/recover.hpp"
@@ -57,7 +58,7 @@ std::chrono::milliseconds patience_of(const Context& context) {
 } // namespace
 
 void prepare_readers(const Context& context) {
-    base::prepare_confined();
+    format::prepare_reading();
     try {
         if (base::confinement().is_weak)
             context.reporter.warn(
@@ -68,12 +69,14 @@ void prepare_readers(const Context& context) {
     }
 }
 
-Session::Session(const Context& context, std::string verb, std::string target)
+Session::Session(const Context& context, std::string verb, std::string target, Reads reads)
     : context_(context), verb_(std::move(verb)) {
-    base::prepare_confined(); // it confines itself while we go on
+    if (reads == Reads::foreign)
+        format::prepare_reading(); // it confines itself while we go on
     if (context_.dry_run) {
         open_unchanged();
-        prepare_readers(context_);
+        if (reads == Reads::foreign)
+            prepare_readers(context_);
         return;
     }
     if (!*context_.swept) {
@@ -96,7 +99,8 @@ Session::Session(const Context& context, std::string verb, std::string target)
     action.target = std::move(target);
     action.command_line = context_.command_line;
     action_ = catalog::Actions(*catalog_).begin(action);
-    prepare_readers(context_);
+    if (reads == Reads::foreign)
+        prepare_readers(context_);
     recover_jails(*this);
 }
 

@@ -20,7 +20,10 @@ namespace pkgjail::ops {
 /// and does nothing of all that.
 class Session {
   public:
-    Session(const Context& context, std::string verb, std::string target);
+    /// Whether what strangers packed is going to be read: packages, indexes, archives of jails.
+    enum class Reads { own, foreign };
+
+    Session(const Context& context, std::string verb, std::string target, Reads reads = Reads::own);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session();
@@ -64,7 +67,7 @@ catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name);
 
 /// Makes the processes that read foreign bytes ready, which begin as copies of this one: before there is a
 /// catalog, whose memory is shared with other commands', before there are threads, and before secrets are
-/// read. Each Session does it.
+/// read. Each Session that Reads::foreign does it.
 void prepare_readers(const Context& context);
 
 } // namespace pkgjail::ops

@@ -210,7 +210,7 @@ std::vector<RepositoryUpdate> update(const Context& context, bool allow_older) {
         }
         return unasked;
     }
-    Session session(context, "update", "");
+    Session session(context, "update", "", Session::Reads::foreign);
     auto updates = refresh_repositories(session, allow_older);
     session.finish();
     return updates;

@@ -432,6 +432,20 @@ TEST_CASE("one helper makes all confined processes, and they end when nobody lis
     CHECK(ended);
 }
 
+TEST_CASE("work finds what its preparation made, also where the helper was there without it",
+          "[format][confined]") {
+    static int prepared = 0;
+    const base::ConfinedWork tell = [](int stream) { give(stream, std::to_string(prepared)); };
+    const base::ConfinedPreparation prepare = []() noexcept { prepared = 42; };
+
+    CHECK(elsewhere([&] {
+              std::string told = all_of(base::start_confined(tell));
+              told += " " + all_of(base::start_confined(tell, prepare));
+              return told + " " + all_of(base::start_confined(tell));
+          }) == "0 42 42");
+    CHECK(prepared == 0); // it is the helper that is prepared, and not we
+}
+
 TEST_CASE("a helper that was killed is made again", "[format][confined]") {
     const auto maker = [] {
         const base::Fd stream = base::start_confined(wait_for_end);
