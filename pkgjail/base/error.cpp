@@ -38,6 +38,8 @@ Error system_error(int error_number, std::string object, std::string_view call) 
         hint = "make room on the file system that holds " + object;
     else if (error_number == EDQUOT)
         hint = "raise the quota, or make room, on the file system that holds " + object;
+    else if (error_number == EROFS)
+        hint = "mount the file system that holds it for writing";
     return Error(kind, std::move(object), std::move(cause), std::move(hint));
 }
 

@@ -74,13 +74,12 @@ std::string read_regular(const Fd& fd, const HostPath& path, std::size_t max_byt
 class TemporaryFile {
   public:
     TemporaryFile(const HostPath& target, unsigned mode)
-        : path_(directory_of(target) / (".pkgjail-" + random_hex(12))),
-          fd_(open_file(path_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600)) {
+        : path_(directory_of(target) / (".pkgjail-" + random_hex(12))), fd_(create_beside(target, path_)) {
         // The umask must not decide who may read it.
         if (::fchmod(fd_.get(), static_cast<mode_t>(mode)) != 0) {
             int error = errno;
             ::unlink(path_.c_str());
-            throw system_error(error, path_.string(), "fchmod");
+            throw system_error(error, target.string(), "fchmod");
         }
     }
     TemporaryFile(const TemporaryFile&) = delete;
@@ -120,6 +119,24 @@ Fd open_file(const HostPath& path, int flags, unsigned mode) {
     if (number < 0)
         throw system_error(errno, path.string(), "open");
     return Fd(number);
+}
+
+Fd create_beside(const HostPath& target, const HostPath& temporary, unsigned mode) {
+    const int number = open_retrying(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    if (number >= 0)
+        return Fd(number);
+    const int reason = errno;
+    if (reason == ENOENT)
+        require_directory_of(target);
+    throw system_error(reason, target.string(), "open");
+}
+
+void require_directory_of(const HostPath& file) {
+    const HostPath directory = directory_of(file);
+    struct stat status {};
+    if (::stat(directory.c_str(), &status) != 0 && errno == ENOENT)
+        throw Error(ErrorKind::not_found, file.string(), "its directory is not there",
+                    "make " + directory.string() + " first, or name a file in another directory");
 }
 
 std::optional<Fd> open_file_if_exists(const HostPath& path, int flags) {

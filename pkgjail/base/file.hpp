@@ -16,6 +16,13 @@ namespace pkgjail::base {
 
 /// Opens with O_CLOEXEC. Throws system_error with the path as object.
 Fd open_file(const HostPath& path, int flags, unsigned mode = 0600);
+
+/// Makes the new file `temporary`, beside `target`, whose name it will have; whoever reads a failure knows
+/// that name only, so it is the object.
+Fd create_beside(const HostPath& target, const HostPath& temporary, unsigned mode = 0600);
+
+/// Error{not_found} about `file` when the directory that it is to be made in is not there.
+void require_directory_of(const HostPath& file);
 std::optional<Fd> open_file_if_exists(const HostPath& path, int flags);
 
 /// Whole file. Throws Error{corrupt} when it is longer than `max_bytes`, or is not a regular file.

@@ -8,9 +8,11 @@
 #include <sstream>
 #include <thread>
 
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/format/version.hpp"
 
 namespace pkgjail::confine {
 namespace {
@@ -183,6 +185,36 @@ Error explain_runtime_failure(const OciRuntime& runtime, std::string_view action
         return Error(ErrorKind::denied, program, "cannot be executed in jail " + jail);
     return Error(ErrorKind::system, runtime.name(),
                  std::string(action) + ": " + without_preamble(outcome.message));
+}
+
+std::optional<std::string> known_hole(std::string_view runtime_version) {
+    struct Repair {
+        std::string_view runtime;
+        std::string_view since; ///< the first version of the series that this is about
+        std::string_view version;
+        std::string_view hole;
+    };
+    // From the projects' own advisories. A later row is of a later series.
+    static constexpr Repair repairs[] = {
+        {"runc", "0", "1.2.8", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
+        {"runc", "1.3", "1.3.3", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
+        {"crun", "0", "1.4.4", "CVE-2022-27650"},
+    };
+    const std::size_t blank = runtime_version.find(' ');
+    if (blank == std::string_view::npos)
+        return std::nullopt;
+    const std::string_view runtime = runtime_version.substr(0, blank);
+    std::string_view version = runtime_version.substr(blank + 1);
+    version = version.substr(0, version.find_first_of("+-~,")); // "1.1.5+ds1", "1.3.0-rc.1"
+    const Repair* repair = nullptr;
+    for (const Repair& one : repairs)
+        if (one.runtime == runtime && format::compare_versions(version, one.since) >= 0)
+            repair = &one;
+    if (repair == nullptr || format::compare_versions(version, repair->version) >= 0)
+        return std::nullopt;
+    return fmt::format("{} is older than {}, which repaired {}; whether the distribution's package has the "
+                       "repair, its changelog tells",
+                       runtime_version, repair->version, repair->hole);
 }
 
 } // namespace pkgjail::confine

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,5 +59,9 @@ std::string last_error_of_log(std::string_view log);
 base::Error explain_runtime_failure(const OciRuntime& runtime, std::string_view action,
                                     const OciRuntime::Outcome& outcome, const std::string& jail,
                                     const std::string& program, const std::string& working_directory);
+
+/// What is known to be wrong with a runtime of this version, as OciRuntime::version() tells it; nothing where
+/// it is no older than its repair. Distributions repair older ones, so this can only be a note.
+std::optional<std::string> known_hole(std::string_view runtime_version);
 
 } // namespace pkgjail::confine

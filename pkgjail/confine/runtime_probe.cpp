@@ -254,15 +254,15 @@ class Probe {
                 if (!hold_ports)
                     host.port_guard = {{}, ports_failure, false};
                 try {
+                    const std::string version = OciRuntime(program, {}).version();
                     const std::string detail =
-                        OciRuntime(program, {}).version() + ", " +
-                        (host.one_user ? "as user " + std::to_string(host.uid) + ", " : "") +
+                        version + ", " + (host.one_user ? "as user " + std::to_string(host.uid) + ", " : "") +
                         describe_cgroups(hierarchies_);
                     TinyJail tiny(state_);
                     tiny.run_with(*make(program, host, {"oci", detail, {}}), hold_ports);
-                    auto driver =
-                        make(program, host,
-                             {"oci", hold_ports ? detail + ", Landlock" : detail, notes_on(host, tried)});
+                    auto driver = make(
+                        program, host,
+                        {"oci", hold_ports ? detail + ", Landlock" : detail, notes_on(host, version, tried)});
                     remember(*driver, program, configured, host);
                     return driver;
                 } catch (const Error& error) {
@@ -294,7 +294,10 @@ class Probe {
                                            std::move(info));
     }
 
-    std::vector<std::string> notes_on(const OciHost& host, std::vector<std::string> notes) const {
+    std::vector<std::string> notes_on(const OciHost& host, const std::string& version,
+                                      std::vector<std::string> notes) const {
+        if (auto hole = known_hole(version))
+            notes.push_back(std::move(*hole));
         if (!host.hide_processes)
             notes.push_back(
                 "/proc cannot be mounted with hidepid: users in a jail see each other's processes");

@@ -64,7 +64,7 @@ Limits load_limits(const std::vector<base::HostPath>& directories, const std::st
     const std::optional<base::HostPath> file = find_named(directories, name, suffix);
     if (!file)
         throw base::Error(base::ErrorKind::not_found, name,
-                          "no such limit template, there are: " + templates_there_are(directories),
+                          no_such("limit template", list_limits(directories), directories),
                           did_you_mean(name, list_limits(directories)));
     return load_file(directories, *file, {name}, host);
 }

@@ -127,7 +127,7 @@ Recipe load_recipe(const std::vector<base::HostPath>& directories, const std::st
     const std::optional<base::HostPath> file = find_named(directories, name, suffix);
     if (!file) {
         const std::vector<std::string> names = list_recipes(directories);
-        throw base::Error(base::ErrorKind::not_found, name, "no such recipe, there are: " + enumerate(names),
+        throw base::Error(base::ErrorKind::not_found, name, no_such("recipe", names, directories),
                           did_you_mean(name, names));
     }
     return parse_recipe(read_configuration(*file).value_or(""), *file, file->parent_path());

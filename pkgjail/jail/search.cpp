@@ -2,8 +2,11 @@
 
 #include <set>
 
+#include <fmt/ranges.h>
+
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/suggest.hpp"
 
 namespace pkgjail::jail {
 
@@ -40,6 +43,16 @@ std::vector<std::string> list_named(const std::vector<base::HostPath>& directori
             throw base::system_error(error.value(), directory.string(), "readdir");
     }
     return {names.begin(), names.end()};
+}
+
+std::string no_such(std::string_view kind, const std::vector<std::string>& names,
+                    const std::vector<base::HostPath>& directories) {
+    if (!names.empty())
+        return fmt::format("no such {}, there are: {}", kind, enumerate(names));
+    std::vector<std::string> looked_in;
+    for (const base::HostPath& directory : directories)
+        looked_in.push_back(directory.string());
+    return fmt::format("no such {}, and there is none at all in {}", kind, fmt::join(looked_in, ", "));
 }
 
 } // namespace pkgjail::jail

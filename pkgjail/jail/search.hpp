@@ -18,4 +18,8 @@ std::optional<base::HostPath> find_named(const std::vector<base::HostPath>& dire
 /// that cannot be read.
 std::vector<std::string> list_named(const std::vector<base::HostPath>& directories, std::string_view suffix);
 
+/// Why a name was not found: "no such KIND, there are: a, b", or where none were looked for in vain.
+std::string no_such(std::string_view kind, const std::vector<std::string>& names,
+                    const std::vector<base::HostPath>& directories);
+
 } // namespace pkgjail::jail

@@ -70,7 +70,7 @@ void UpgradeCheck::open(const std::string& jail) {
         return;
     }
     try {
-        Session session(context_, "upgrade", jail);
+        Session session(context_, "upgrade", jail, Session::Reads::foreign);
         refresh_if_never_done(session);
         session.finish();
     } catch (const Error& error) {

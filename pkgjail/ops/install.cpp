@@ -13,6 +13,7 @@
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/name.hpp"
+#include "pkgjail/jail/search.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/installed.hpp"
@@ -166,6 +167,12 @@ class Install {
     }
 
   private:
+    std::string which_recipe() const {
+        const auto names = jail::list_recipes(context_.config.recipe_directories);
+        return names.empty() ? jail::no_such("recipe", names, context_.config.recipe_directories)
+                             : "name one with --recipe: " + jail::enumerate(names);
+    }
+
     void create() {
         if (!subject_.recipe.empty()) {
             recipe_ = render_recipe(context_, subject_.recipe, subject_.jail_name, request_.set);
@@ -173,13 +180,10 @@ class Install {
         } else if (!request_.network.is_empty())
             throw Error(ErrorKind::usage, subject_.jail_name,
                         "a network is chosen for a service, and there is no recipe for this package",
-                        "name one with --recipe: " +
-                            jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
+                        which_recipe());
         else if (!request_.set.empty())
             throw Error(ErrorKind::usage, subject_.jail_name,
-                        "--set needs a recipe, and there is none for this package",
-                        "name one with --recipe: " +
-                            jail::enumerate(jail::list_recipes(context_.config.recipe_directories)));
+                        "--set needs a recipe, and there is none for this package", which_recipe());
         result_.recipe = subject_.recipe;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);

@@ -316,7 +316,8 @@ base::HostPath file_of(const Context& context, const std::string& name_or_file) 
     if (const auto file = jail::find_named(context.config.recipe_directories, name_or_file, ".recipe"))
         return *file;
     const auto names = jail::list_recipes(context.config.recipe_directories);
-    throw Error(ErrorKind::not_found, name_or_file, "no such recipe, there are: " + jail::enumerate(names),
+    throw Error(ErrorKind::not_found, name_or_file,
+                jail::no_such("recipe", names, context.config.recipe_directories),
                 jail::did_you_mean(name_or_file, names));
 }
 

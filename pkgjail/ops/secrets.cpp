@@ -59,7 +59,8 @@ void check_secret(const std::string& name, std::string_view value) {
         throw Error(ErrorKind::usage, name,
                     fmt::format("is no name of a secret, allowed: {}", jail::secret_rule));
     if (value.empty())
-        throw Error(ErrorKind::usage, name, "the secret is empty");
+        throw Error(ErrorKind::usage, name, "the secret is empty",
+                    "give a file, or a standard input, that holds it");
     if (value.size() > confine::most_secret_bytes)
         throw Error(
             ErrorKind::usage, name,

@@ -124,8 +124,9 @@ OciLayout::OciLayout(HostPath path, bool replace)
         if (!std::filesystem::is_regular_file(path_ / "oci-layout"))
             throw Error(ErrorKind::conflict, path_.string(), "is no OCI image layout, and is not replaced");
     }
+    base::require_directory_of(path_);
     if (::mkdir(staging_.c_str(), 0755) != 0)
-        throw base::system_error(errno, staging_.string(), "mkdir");
+        throw base::system_error(errno, path_.string(), "mkdir");
     try {
         base::make_directories(staging_ / "blobs/sha256", 0755);
     } catch (...) {

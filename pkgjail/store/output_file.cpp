@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,7 +42,7 @@ HostPath OutputFile::beside(const HostPath& path) {
 OutputFile::OutputFile(HostPath path, bool replace)
     : path_(std::move(path)), temporary_(beside(path_)), replace_(replace) {
     check(path_, replace_);
-    fd_ = base::open_file(temporary_, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    fd_ = base::create_beside(path_, temporary_);
 }
 
 OutputFile::~OutputFile() {

@@ -138,3 +138,16 @@ TEST_CASE("clients of one jail are ended, those of others and of exec are left",
     CHECK_FALSE(exec.wait_for(std::chrono::milliseconds(0)).has_value());
 }
 #endif
+
+TEST_CASE("a runtime older than the repair of a known hole is told of", "[confine][runtime][attack]") {
+    const auto told = [](const char* version) { return confine::known_hole(version).value_or("nothing"); };
+
+    CHECK(told("runc 1.1.5+ds1") ==
+          "runc 1.1.5+ds1 is older than 1.2.8, which repaired CVE-2025-31133, CVE-2025-52565 and "
+          "CVE-2025-52881; whether the distribution's package has the repair, its changelog tells");
+    CHECK_THAT(told("runc 1.3.2"), Catch::Matchers::StartsWith("runc 1.3.2 is older than 1.3.3, "));
+    CHECK_THAT(told("crun 1.4.3"), Catch::Matchers::StartsWith("crun 1.4.3 is older than 1.4.4, "));
+    for (const char* well : {"runc 1.2.8", "runc 1.2.10", "runc 1.3.3-rc.1", "runc 1.4.0", "crun 1.8.1",
+                             "crun 1.14", "youki 0.3.0", "runc", ""})
+        CHECK(told(well) == "nothing");
+}

@@ -83,6 +83,20 @@ TEST_CASE("a catalog that another process writes to, or has alone, is busy", "[f
         CHECK_THAT(result.err, ContainsSubstring("catalog.sqlite: another pkgjail is writing to it: "));
         CHECK_THAT(result.err, ContainsSubstring("hint: try again"));
     }
+    SECTION("alone, as whoever writes on a disk with little room has it, it keeps readers waiting as well") {
+        holder.execute("PRAGMA locking_mode = EXCLUSIVE");
+        holder.execute("BEGIN EXCLUSIVE");
+        for (const std::vector<std::string>& verb :
+             {std::vector<std::string>{"list"}, {"hold", "web", "-j", "web"}}) {
+            const CommandResult result = world.run(verb);
+            INFO(verb.front() << ": " << result.err);
+            CHECK(result.status == 75);
+            CHECK_THAT(result.err, ContainsSubstring("catalog.sqlite: another pkgjail is writing to it: "));
+        }
+        holder.execute("ROLLBACK");
+        holder.execute("PRAGMA locking_mode = NORMAL");
+        holder.execute("SELECT count(*) FROM jail"); // which lets go
+    }
     CHECK(world.run({"hold", "web", "-j", "web"}).status == 0);
     CHECK(world.run({"catalog", "check"}).status == 0);
 }

@@ -249,3 +249,35 @@ TEST_CASE("who is not root is told so", "[flow][state]") {
     CHECK_THAT(nowhere.err, ContainsSubstring("hint: run pkgjail as root"));
     CHECK(as_nobody("help").status == 0);
 }
+
+TEST_CASE("on a file system that is mounted read-only, readers read and changers say what is wrong",
+          "[flow][state]") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root mounts");
+        return;
+    }
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    REQUIRE(host.run({"install", "web", "--no-start"}).status == 0);
+    const auto read_only = [&](const std::string& arguments) {
+        return test::run_in_shell(host, "unshare --mount sh -c 'mount --bind \"$1\" \"$1\" && mount -o "
+                                        "remount,bind,ro \"$1\" && state=$1 etc=$2 program=$3 && shift 3 && "
+                                        "exec \"$program\" --state \"$state\" --config \"$etc\" \"$@\"' "
+                                        "sh \"$STATE\" \"$ETC\" \"$PKGJAIL\" " +
+                                            arguments);
+    };
+
+    for (const char* verb : {"list", "status", "files web", "verify", "catalog check"}) {
+        const CommandResult result = read_only(verb);
+        INFO(verb << ": " << result.err);
+        CHECK(result.status == 0);
+    }
+    for (const char* verb : {"hold web -j web", "destroy web --yes", "install web -j other", "gc"}) {
+        const CommandResult result = read_only(verb);
+        INFO(verb << ": " << result.err);
+        CHECK(result.status == 1);
+        CHECK_THAT(result.err, ContainsSubstring("Read-only file system\n"));
+        CHECK_THAT(result.err, ContainsSubstring("hint: mount the file system that holds it for writing"));
+    }
+    CHECK_THAT(host.run({"list"}).out, ContainsSubstring("web"));
+}

@@ -306,6 +306,9 @@ std::string complaint(const CommandResult& result, const std::string& verb, bool
     if (result.out.find("defect of pkgjail") != std::string::npos ||
         result.err.find("defect of pkgjail") != std::string::npos)
         return "it calls itself defective";
+    for (const char* own : {".pkgjail-", ".new-"})
+        if (result.err.find(own) != std::string::npos)
+            return "it names a file that only it knows: " + result.err;
     if (result.err.size() > 16'384)
         return fmt::format("it says {} bytes", result.err.size());
     if (json) {
