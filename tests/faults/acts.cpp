@@ -3,6 +3,8 @@
 #include <fstream>
 
 #include "flow/flow.hpp"
+#include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/digest.hpp"
 
 namespace pkgjail::test {
 
@@ -27,6 +29,19 @@ void declare(const World& world) {
     world.write("etc/jails.d/fleet.jail", "[jail]\npackage = more\n");
 }
 
+/// A list of vulnerabilities that concerns nothing here, written just now.
+void publish_list(const World& world) {
+    const std::string stamp = base::format_time(base::wall_now()); // 2026-11-21T23:40:00Z
+    const std::string counted = "#FORMAT 1.1.0\nnowhere<2\teol\thttps://example.org/eol\n"
+                                "web<1\tdenial-of-service\thttps://example.org/1\n";
+    std::ofstream(world.shop() / "pkg-vulnerabilities")
+        << "# $NetBSD: pkg-vulnerabilities,v 1.7 " << stamp.substr(0, 4) << '/' << stamp.substr(5, 2) << '/'
+        << stamp.substr(8, 2) << ' ' << stamp.substr(11, 8) << " x Exp $\n"
+        << counted << "#CHECKSUM SHA512 " << base::digest_of(base::DigestAlgorithm::sha512, counted) << '\n';
+    world.write("etc/pkgjail.conf",
+                "[vulnerabilities]\nurl = file://" + (world.shop() / "pkg-vulnerabilities").string() + "\n");
+}
+
 /// A jail with snapshots cannot go without its data.
 void drop_snapshot(const World& world) {
     world.well({"drop", "web", "one", "--yes"});
@@ -37,6 +52,7 @@ void drop_snapshot(const World& world) {
 const std::vector<Act>& resting_acts() {
     static const std::vector<Act> table = {
         {"update", {"update"}, [](const World& world) { world.offer(edition("1.3")); }, {}, {}},
+        {"audit --fetch", {"audit", "--fetch"}, publish_list, {}, {}},
         {"update on an empty host",
          {"update"},
          [](const World& world) { fs::remove_all(world.state()); },
@@ -183,9 +199,7 @@ const std::set<std::string>& verbs_left_out() {
                                                 "sbom", "learned", "ps", "top", "serve", "du", "recipe",
                                                 "doctor", "complete", "help", "version",
                                                 // It is exec, with a terminal:
-                                                "shell",
-                                                // Of a list that flow/audit_test serves:
-                                                "audit"};
+                                                "shell"};
     return verbs;
 }
 

@@ -34,7 +34,7 @@ struct Act {
 const std::vector<Act>& acts();
 const std::vector<Act>& resting_acts();
 const std::vector<Act>& running_acts();
-/// Verbs that change nothing, and two with a reason beside them.
+/// Verbs that change nothing, and one with a reason beside it.
 const std::set<std::string>& verbs_left_out();
 
 } // namespace pkgjail::test

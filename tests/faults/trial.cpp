@@ -41,11 +41,15 @@ std::string difference(const std::string& from, const std::string& to) {
     return text.substr(0, 30000);
 }
 
+bool says_rolled_back(const CommandResult& result) {
+    return result.err.find(" was rolled back: ") != std::string::npos;
+}
+
 std::string ill_told(const CommandResult& result, const std::string& verb) {
     // A device that fails, a full one, too many open files: the system's (1), partly done (3), input or
     // catalog that cannot be read (65); where a generation could not be started for it, put back (4).
-    const bool rolled_back = result.status == 4 && result.err.find(" was rolled back: ") != std::string::npos;
-    if (result.status != 1 && result.status != 3 && result.status != 65 && !rolled_back)
+    const bool put_back = result.status == 4 && says_rolled_back(result);
+    if (result.status != 1 && result.status != 3 && result.status != 65 && !put_back)
         return fmt::format("ends with {}", result.status);
     for (const char* word : {"defect of pkgjail", "std::", "basic_", "Success", "terminate", "nknown error"})
         if (result.err.find(word) != std::string::npos)
@@ -128,10 +132,10 @@ std::string Trial::attempt(const Fault& fault, bool& hit) const {
     if (fault.kind != "kill" && result.status != 0 && result.status != act_.status)
         if (const std::string ill = ill_told(result, act_.command.front()); !ill.empty())
             return told(ill);
-    return told(aftermath(result.status == 0 && act_.status == 0));
+    return told(aftermath(result.status == 0 && act_.status == 0, says_rolled_back(result)));
 }
 
-std::string Trial::aftermath(bool done) const {
+std::string Trial::aftermath(bool done, bool told_rolled_back) const {
     if (command_[0] == "catalog" && !std::filesystem::exists(world_.state() / "catalog.sqlite"))
         world_.run(command_); // other commands refuse to work then
     const CommandResult next = world_.run({"gc", "-q"});
@@ -140,7 +144,8 @@ std::string Trial::aftermath(bool done) const {
     if (const std::string unsound = check(); !unsound.empty())
         return unsound;
     const std::string picture = world_.picture();
-    const bool rolled_back = !done && !rolled_back_.empty() && picture == rolled_back_;
+    const bool rolled_back =
+        !done && ((!rolled_back_.empty() && picture == rolled_back_) || (told_rolled_back && act_.in_parts));
     if (picture != after_ && !rolled_back && (done || (picture != before_ && !act_.in_parts)))
         return fmt::format("{} is left: from before\n{}from after\n{}",
                            done ? "something else than was reported done" : "something half done",

@@ -13,6 +13,7 @@ namespace pkgjail::test {
 /// Lines that only one of two pictures has.
 std::string difference(const std::string& from, const std::string& to);
 
+bool says_rolled_back(const CommandResult& result);
 /// What is wrong with how a command of `verb` tells that the system failed it; empty: nothing.
 std::string ill_told(const CommandResult& result, const std::string& verb);
 
@@ -33,7 +34,8 @@ class Trial {
     std::string attempt(const Fault& fault, bool& hit) const;
     /// After the command was cut short, or was not (`done`): what is wrong with what the next commands find,
     /// and with the same command once more; empty: nothing.
-    std::string aftermath(bool done) const;
+    /// `told_rolled_back`: it said so of a new generation.
+    std::string aftermath(bool done, bool told_rolled_back = false) const;
 
   private:
     void settle() const;
