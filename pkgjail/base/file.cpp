@@ -15,6 +15,7 @@
 #endif
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file_set.hpp"
 
 namespace pkgjail::base {
 
@@ -89,17 +90,19 @@ class TemporaryFile {
             ::unlink(path_.c_str());
     }
     int fd() const { return fd_.get(); }
-    void commit_as(const HostPath& target) {
+    void sync(const HostPath& target) const {
         if (::fsync(fd_.get()) != 0)
             throw system_error(errno, target.string(), "fsync");
+    }
+    void commit_as(const HostPath& target) {
+        sync(target);
         if (::rename(path_.c_str(), target.c_str()) != 0)
             throw system_error(errno, target.string(), "rename");
         fd_.reset();
     }
     /// As `target`, where there is nothing; the destructor removes the other name.
     void commit_as_new(const HostPath& target) {
-        if (::fsync(fd_.get()) != 0)
-            throw system_error(errno, target.string(), "fsync");
+        sync(target);
         if (::link(path_.c_str(), target.c_str()) == 0)
             return;
         if (errno == EEXIST)
@@ -197,6 +200,22 @@ void write_file_atomically(const HostPath& path, std::string_view bytes, unsigne
     write_all(file.fd(), bytes, path.string());
     file.commit_as(path);
     sync_directory(directory_of(path));
+}
+
+void write_files_atomically(const std::vector<NewContent>& files, unsigned mode,
+                            const std::function<void()>& placed) {
+    std::vector<std::unique_ptr<TemporaryFile>> staged;
+    for (const NewContent& file : files) {
+        staged.push_back(std::make_unique<TemporaryFile>(file.path, mode));
+        write_all(staged.back()->fd(), file.bytes, file.path.string());
+        staged.back()->sync(file.path);
+    }
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        staged[i]->commit_as(files[i].path);
+        placed();
+    }
+    if (!files.empty())
+        sync_directory(directory_of(files.front().path));
 }
 
 void write_new_file_atomically(const HostPath& path, std::string_view bytes, unsigned mode) {

@@ -8,6 +8,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/file_set.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/archive_compress.hpp"
@@ -80,12 +81,13 @@ class Indexing {
             return std::move(result_);
         // The signature last: until it is there, a reader sees that index and signature do not fit and asks
         // again, and takes nothing.
-        for (std::size_t i = 0; i < contents_.size(); ++i) {
-            base::write_file_atomically(request_.directory / result_.files[i].name, contents_[i], 0644);
-            base::step("index.file_written");
-        }
+        std::vector<base::NewContent> files;
+        for (std::size_t i = 0; i < contents_.size(); ++i)
+            files.push_back({request_.directory / result_.files[i].name, contents_[i]});
+        const std::string signature = request_.sign ? index_.text() : "";
         if (request_.sign)
-            base::write_file_atomically(signature_, index_.text(), 0644);
+            files.push_back({signature_, signature});
+        base::write_files_atomically(files, 0644, [] { base::step("index.file_written"); });
         base::step("index.written");
         return std::move(result_);
     }

@@ -91,10 +91,18 @@ std::optional<std::string> resolve_label(const base::HostPath& directory, const 
     if (!fd)
         return std::nullopt;
     std::string text(66, '\0');
-    const ssize_t count = ::read(fd->get(), text.data(), text.size());
-    if (count < 0)
-        throw base::system_error(errno, path.string(), "read");
-    text.resize(static_cast<std::size_t>(count));
+    std::size_t have = 0;
+    while (have < text.size()) {
+        const ssize_t count = ::read(fd->get(), text.data() + have, text.size() - have);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            throw base::system_error(errno, path.string(), "read");
+        if (count == 0)
+            break;
+        have += static_cast<std::size_t>(count);
+    }
+    text.resize(have);
     if (text.size() == 65 && text.back() == '\n' && is_hex(std::string_view(text).substr(0, 64), 64))
         return text.substr(0, 64);
     remove_any(path);

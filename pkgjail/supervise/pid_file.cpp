@@ -9,6 +9,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/printable.hpp"
+#include "pkgjail/base/retry.hpp"
 
 namespace pkgjail::supervise {
 
@@ -44,7 +45,7 @@ PidFileAnswer look(const confine::Driver& driver, const std::string& handle,
     if (change_time(status) + tick < started)
         return refuse("was written before the service was started");
     char buffer[longest + 1];
-    const ssize_t count = ::read(fd.get(), buffer, sizeof buffer);
+    const ssize_t count = base::retrying([&] { return ::read(fd.get(), buffer, sizeof buffer); });
     if (count < 0)
         throw base::system_error(errno, path, "read");
     const PidFileNumber number = parse_pid_file({buffer, static_cast<std::size_t>(count)});

@@ -177,8 +177,12 @@ const std::vector<Act>& resting_acts() {
              fs::remove(world.top() / "out/All/pkg_summary.gz");
          },
          {},
-         {}},
-        {"generate", {"generate", "systemd", "--output", "OUT/units"}, nothing, {}, {}},
+         {},
+         0,
+         false,
+         true}, // several files, each of them whole
+        // A directory, and files in it, each of them whole.
+        {"generate", {"generate", "systemd", "--output", "OUT/units"}, nothing, {}, {}, 0, false, true},
         {"metrics --textfile", {"metrics", "--textfile", "OUT/pkgjail.prom"}, nothing, {}, {}},
     };
     return table;

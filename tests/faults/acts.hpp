@@ -22,7 +22,7 @@ struct Act {
     int status = 0;
     /// Done again, it is done once more: another generation, another snapshot.
     bool repeats = false;
-    /// Of several jails: some may be done and some not.
+    /// Of several jails, or files: some may be done and some not.
     bool in_parts = false;
     /// What is left to do where the command, once more, says that it has been done already.
     std::vector<std::string> finish = {};
@@ -34,6 +34,8 @@ struct Act {
 const std::vector<Act>& acts();
 const std::vector<Act>& resting_acts();
 const std::vector<Act>& running_acts();
+/// Gives the service of a furnished world a probe that ends at once.
+void let_web_run(const World& world);
 /// Verbs that change nothing, and one with a reason beside it.
 const std::set<std::string>& verbs_left_out();
 

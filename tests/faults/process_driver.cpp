@@ -6,8 +6,11 @@
 // the jail's run directory in its environment, under the name that processes.hpp tells.
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 #include "faults/processes.hpp"
 #include "pkgjail/base/error.hpp"
@@ -159,6 +162,21 @@ class ProcessDriver final : public confine::Driver {
 
     FakeDriver fake_; ///< of what this process has made
 };
+
+/// A supervisor begins once more, with the environment that a test has for it.
+[[gnu::constructor]] void take_environment(int count, char** arguments) {
+    if (count != 2 || std::getenv("LD_PRELOAD") != nullptr)
+        return;
+    const HostPath top = HostPath(arguments[1]).parent_path().parent_path().parent_path();
+    std::ifstream file(top.parent_path() / supervisor_environment);
+    bool any = false;
+    for (std::string line; std::getline(file, line); any = true) {
+        const std::size_t at = line.find('=');
+        ::setenv(line.substr(0, at).c_str(), line.substr(at + 1).c_str(), 1);
+    }
+    if (any)
+        ::execv(base::own_program().c_str(), arguments);
+}
 
 } // namespace
 } // namespace pkgjail::test

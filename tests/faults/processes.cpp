@@ -4,9 +4,12 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
-#include <fstream>
-#include <iterator>
 #include <thread>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "pkgjail/base/fd.hpp"
 
 namespace pkgjail::test {
 
@@ -14,9 +17,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Empty where the process has gone meanwhile.
 std::string text_of(const fs::path& file) {
-    std::ifstream stream(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), {}};
+    std::string text;
+    const base::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    char buffer[4096];
+    for (ssize_t count = 0; fd && (count = ::read(fd.get(), buffer, sizeof buffer)) > 0;)
+        text.append(buffer, static_cast<std::size_t>(count));
+    return text;
 }
 
 /// Words that end with a zero byte, as the kernel shows arguments and environment.

@@ -12,6 +12,9 @@ namespace pkgjail::test {
 
 /// In the environment of whatever runs in a jail: the jail's run directory.
 constexpr const char* run_variable = "PKGJAIL_TEST_RUN";
+/// Beside the state directory's parent: a supervisor's environment, NAME=VALUE in each line. Its launcher
+/// gives it none but its own.
+constexpr const char* supervisor_environment = "supervisor.env";
 
 std::vector<base::ProcessId> processes_of_run(const std::filesystem::path& run_directory);
 

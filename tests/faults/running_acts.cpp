@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string health = "[health]\ncommand = /bin/true\ninterval = 1h\nquiet = 20ms\n";
+const std::string health = "[health]\ncommand = /bin/true\ninterval = 1h\ngrace = 1s\nquiet = 20ms\n";
 
 std::string recipe(const std::string& package, const std::string& more) {
     return "[recipe]\nsummary = a test\npackage = " + package + "\n" + more + health;
@@ -28,7 +28,7 @@ std::string web_recipe(const std::string& more = "") {
 }
 
 void web_runs(const World& world) {
-    world.write("etc/recipes.d/web.recipe", web_recipe());
+    let_web_run(world);
 }
 
 void start_web(const World& world) {
@@ -174,6 +174,10 @@ std::vector<Act> make_table() {
 }
 
 } // namespace
+
+void let_web_run(const World& world) {
+    world.write("etc/recipes.d/web.recipe", web_recipe());
+}
 
 const std::vector<Act>& running_acts() {
     static const std::vector<Act> table = make_table();

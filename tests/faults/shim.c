@@ -10,6 +10,8 @@
  *     PKGJAIL_SHIM_LOG=FILE         every change and every sync, for power.cpp
  *     PKGJAIL_SHIM_CLOCK=SECONDS    added to the wall clock
  *
+ *     PKGJAIL_SHIM_PROGRAM=NAME     looked at in place of pkgjail
+ *
  * Only the process called pkgjail is looked at, not what it runs. Calls are counted process by process.
  *
  * Here is what is hit and what is written down; shim_content.c has the calls on what is in files, shim_names.c those
@@ -90,7 +92,9 @@ begin(void)
 
     if (value != NULL)
         clock_shift = atoll(value);
-    if ((value = getenv("PKGJAIL_SHIM_DIR")) == NULL || strcmp(program_invocation_short_name, "pkgjail") != 0)
+    const char *program = getenv("PKGJAIL_SHIM_PROGRAM");
+    if ((value = getenv("PKGJAIL_SHIM_DIR")) == NULL ||
+        strcmp(program_invocation_short_name, program != NULL ? program : "pkgjail") != 0)
         return;
     snprintf(directory, sizeof directory, "%s", value);
     if ((value = getenv("PKGJAIL_SHIM_TOLD")) != NULL)

@@ -60,6 +60,17 @@ std::string ill_told(const CommandResult& result, const std::string& verb) {
     return "";
 }
 
+std::vector<Fault> faults_of(const std::map<std::string, unsigned long>& counts) {
+    std::vector<Fault> all;
+    for (const auto& [kind, number] : counts)
+        for (unsigned long call = 1; call <= number; ++call) {
+            all.push_back({kind, call, false, ""});
+            if (kind == "enospc" || kind == "eio") // a full disk stays full
+                all.push_back({kind, call, true, ""});
+        }
+    return all;
+}
+
 Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
     furnish(world_);
     act_.prepare(world_);

@@ -17,6 +17,9 @@ bool says_rolled_back(const CommandResult& result);
 /// What is wrong with how a command of `verb` tells that the system failed it; empty: nothing.
 std::string ill_told(const CommandResult& result, const std::string& verb);
 
+/// All faults of a command in an order that is the same each time, the kinds mixed.
+std::vector<Fault> faults_of(const std::map<std::string, unsigned long>& counts);
+
 class Trial {
   public:
     /// Runs the command without a fault, twice, to know what it does.

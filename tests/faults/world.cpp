@@ -222,6 +222,22 @@ std::map<std::string, unsigned long> World::count(const std::vector<std::string>
     fs::remove(directory_ / "told");
     run(command, {{"PKGJAIL_SHIM_FAULT", "count"}, {"PKGJAIL_SHIM_TOLD", (directory_ / "told").string()}},
         input);
+    return counted();
+}
+
+void World::haunt_supervisors(const std::optional<Fault>& fault) const {
+    fs::remove(directory_ / supervisor_environment);
+    if (!fault)
+        return;
+    fs::remove(directory_ / "told");
+    std::ofstream(directory_ / supervisor_environment)
+        << "LD_PRELOAD=" PKGJAIL_FAULT_SHIM "\nPKGJAIL_SHIM_DIR=" << top_.string()
+        << "\nPKGJAIL_SHIM_PROGRAM=pkgjail-supervisor\nPKGJAIL_SHIM_FAULT="
+        << (fault->kind == "count" ? fault->kind : fault->text())
+        << "\nPKGJAIL_SHIM_TOLD=" << (directory_ / "told").string() << '\n';
+}
+
+std::map<std::string, unsigned long> World::counted() const {
     std::map<std::string, unsigned long> counts;
     std::ifstream file(directory_ / "told");
     std::string kind;

@@ -43,6 +43,11 @@ class World {
     /// How many calls each kind of fault could hit in this command.
     std::map<std::string, unsigned long> count(const std::vector<std::string>& command,
                                                const std::string& input = {}) const;
+    /// The same for every supervisor that is launched from now on, until it is told to do nothing any more
+    /// (nullopt); kind "count" counts. hit() and counted() tell.
+    void haunt_supervisors(const std::optional<Fault>& fault) const;
+    /// What "count" has told.
+    std::map<std::string, unsigned long> counted() const;
     /// What the last run_with() hit: "17 rename PATH"; nullopt: the command made fewer calls.
     std::optional<std::string> hit() const;
 
