@@ -155,6 +155,10 @@ class Indexing {
         for (const auto& [pkgname, record] : records)
             text += record;
         result_.packages = records.size();
+        if (records.empty())
+            context_.reporter.warn(
+                fmt::format("{}: has no packages (FILE.tgz and the like), so its index is empty",
+                            request_.directory.string()));
         return text;
     }
 
