@@ -115,6 +115,10 @@ TEST_CASE("what is no package stops an index, and nothing is written", "[flow][r
 
     CHECK_FALSE(std::filesystem::exists(archives.path() / "pkg_summary.gz"));
     CHECK(host.run({"repo", "index", "/nowhere"}).status == 5);
+    const test::TempDir nothing;
+    const CommandResult empty = host.run({"repo", "index", nothing.path().string()});
+    CHECK(empty.status == 0);
+    CHECK_THAT(empty.err, ContainsSubstring(nothing.path().string() + ": has no packages"));
 }
 
 TEST_CASE("a dry run indexes and makes nothing", "[flow][repo]") {
