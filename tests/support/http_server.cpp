@@ -225,6 +225,8 @@ bool HttpServer::answer(int socket, Request request, const std::string& method) 
             stop_after = ours.drop_after.front();
             ours.drop_after.erase(ours.drop_after.begin());
         }
+        if (!ours.first_bodies.empty())
+            ours.first_bodies.erase(ours.first_bodies.begin());
         record = requests_.size();
         requests_.push_back(request);
     }
@@ -268,6 +270,8 @@ bool HttpServer::answer(int socket, Request request, const std::string& method) 
         return respond(method == "GET" ? 404 : 405, "", "");
     std::ifstream file(path, std::ios::binary);
     std::string body{std::istreambuf_iterator<char>(file), {}};
+    if (!behaviour.first_bodies.empty())
+        body = behaviour.first_bodies.front();
 
     std::string etag =
         behaviour.etag.empty() ? "\"" + base::sha256(body).substr(0, 16) + "\"" : behaviour.etag;

@@ -23,6 +23,7 @@ struct Behaviour {
     int status = 0;                                 ///< every request gets this one; 0: what is right
     std::string redirect_to = {};                   ///< 302 to this URL
     std::string user_and_password = {};             ///< 401 unless Basic authorization is for "USER:PASSWORD"
+    std::vector<std::string> first_bodies = {};     ///< the first responses have these instead of the file
     std::vector<std::uint64_t> drop_after = {};     ///< the first responses end after so many bytes of body
     std::optional<std::uint64_t> silent_after = {}; ///< says nothing more after so many bytes of body
     bool silent = false;                            ///< takes the request and says nothing at all
