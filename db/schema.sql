@@ -25,7 +25,8 @@ CREATE TABLE repository (
     packages      INTEGER NOT NULL,           -- rows of available_package
     priority      INTEGER NOT NULL,           -- lower is asked first
     position      INTEGER NOT NULL,           -- order in the configuration, among equal priorities
-    trust         TEXT NOT NULL DEFAULT ''    -- policy under which this index was taken: "index-signed"; empty: not known
+    trust         TEXT NOT NULL DEFAULT '',   -- policy under which this index was taken: "index-signed"; empty: not known
+    newest_build  INTEGER                     -- newest BUILD_DATE in it; null: no record has one, or nobody looked
 ) STRICT;
 
 -- What is remembered of a repository's signatures, so that an older or another index is recognised. Stays when the
@@ -40,6 +41,23 @@ CREATE TABLE repository_trust (
     signers           TEXT NOT NULL,          -- list of ids of the keys whose signatures on it were good
     revoked           TEXT NOT NULL,          -- list of ids of keys that a signed index has taken back
     package_signed_at INTEGER                 -- when a package with a good signature was last taken; null: never
+) STRICT, WITHOUT ROWID;
+
+-- What is remembered of a repository whose index nobody has signed, so that an old copy is recognised. Stays when the
+-- repository leaves the configuration, begins anew with another url, and is kept nowhere else.
+CREATE TABLE repository_memory (
+    name         TEXT PRIMARY KEY,            -- as in repositories.conf
+    url          TEXT NOT NULL,               -- where these indexes came from
+    newest_build INTEGER                      -- newest BUILD_DATE that one had and that was not in the future; null: none
+) STRICT, WITHOUT ROWID;
+
+-- What such a repository has offered and offers no more, neither this nor a newer one: the best of each base.
+CREATE TABLE repository_missed (
+    name       TEXT NOT NULL REFERENCES repository_memory ON DELETE CASCADE, -- of the repository
+    pkgbase    TEXT NOT NULL,                 -- "nginx"
+    pkgname    TEXT NOT NULL,                 -- "nginx-1.26.1nb2"
+    build_date TEXT NOT NULL,                 -- as the index had it
+    PRIMARY KEY (name, pkgbase)
 ) STRICT, WITHOUT ROWID;
 
 -- A record of a repository's index (pkg_summary(5)).

@@ -4,6 +4,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/text_list.hpp"
+#include "pkgjail/format/build_info.hpp"
 #include "pkgjail/format/pattern.hpp"
 
 // The columns of one record, in the order of read_record.
@@ -13,7 +14,8 @@
     " pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name, file_size, cksum_algorithm, cksum"
 
 #define REPOSITORY_COLUMNS                                                                                   \
-    "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages, trust"
+    "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages, trust, "        \
+    "newest_build"
 
 namespace pkgjail::catalog {
 namespace {
@@ -65,6 +67,7 @@ RepositoryState read_repository(const Statement::Use& row) {
     state.refreshed_at = row.integer(7);
     state.packages = row.integer(8);
     state.trust = row.text(9);
+    state.newest_build = row.optional_integer(10);
     return state;
 }
 
@@ -163,13 +166,15 @@ std::int64_t Packages::replace_index(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (pkgbase, repository_id, pkgname) DO NOTHING");
     std::int64_t count = 0;
+    std::optional<std::int64_t> newest;
     produce([&](format::SummaryRecord&& record) {
+        newest = std::max(newest, format::parse_build_date(record.build_date));
         insert_record(insert, repository, record);
         count += database.changes();
     });
 
-    Statement(database, "UPDATE repository SET packages = ? WHERE repository_id = ?")
-        .use()(count)(repository)
+    Statement(database, "UPDATE repository SET packages = ?, newest_build = ? WHERE repository_id = ?")
+        .use()(count)(newest)(repository)
         .execute();
     transaction.commit();
     return count;
@@ -190,6 +195,17 @@ void Packages::keep_only(const std::vector<std::pair<std::string, int>>& names_a
     for (const auto& [name, priority] : names_and_priorities)
         order.use()(std::int64_t{priority})(++position)(name).execute();
     transaction.commit();
+}
+
+void Packages::each_build(const std::string& repository,
+                          const std::function<void(const std::string&, const std::string&)>& take) {
+    Statement statement(catalog_.database(),
+                        "SELECT pkgname, build_date FROM available_package WHERE repository_id ="
+                        " (SELECT repository_id FROM repository WHERE name = ?)");
+    auto row = statement.use();
+    row(repository);
+    while (row.next())
+        take(row.text(0), row.text(1));
 }
 
 std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {

@@ -19,11 +19,12 @@ struct RepositoryState {
     std::string index_file; ///< "pkg_summary.zst": which one was taken
     std::string etag;       ///< validators for the next conditional refresh; may be empty
     std::string last_modified;
-    std::string sha256;            ///< of the compressed index
-    std::int64_t checked_at = 0;   ///< last time it was asked, Unix seconds
-    std::int64_t refreshed_at = 0; ///< last time a new index was taken
-    std::int64_t packages = 0;     ///< counted by replace_index
-    std::string trust;             ///< policy under which this index was taken; empty: not known
+    std::string sha256;                       ///< of the compressed index
+    std::int64_t checked_at = 0;              ///< last time it was asked, Unix seconds
+    std::int64_t refreshed_at = 0;            ///< last time a new index was taken
+    std::int64_t packages = 0;                ///< counted by replace_index
+    std::string trust;                        ///< policy under which this index was taken; empty: not known
+    std::optional<std::int64_t> newest_build; ///< newest BUILD_DATE in it; found by replace_index
 };
 
 struct AvailablePackage {
@@ -61,6 +62,10 @@ class Packages {
                   const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce);
     /// Forgets repositories that are not in `names` and sets order and priority of those that are.
     void keep_only(const std::vector<std::pair<std::string, int>>& names_and_priorities);
+
+    /// Hands pkgname and BUILD_DATE of each record of a repository to `take`, in no order.
+    void each_build(const std::string& repository,
+                    const std::function<void(const std::string&, const std::string&)>& take);
 
     /// Everything needed for solving (description left empty), for one base; best repository first, then as
     /// in the index.

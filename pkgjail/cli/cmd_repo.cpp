@@ -47,6 +47,9 @@ std::string argument(const std::vector<std::string>& words, std::size_t place, c
 
 Json repository_json(const ops::ListedRepository& listed) {
     const bool is_signed = listed.trust && !listed.trust->identity.empty();
+    Json went_back = Json::array();
+    for (const catalog::SeenPackage& package : listed.went_back)
+        went_back.push_back(package.pkgname);
     return {{"name", listed.config.name},
             {"url", listed.config.url},
             {"trust", jail::trust_name(listed.config.trust)},
@@ -60,6 +63,10 @@ Json repository_json(const ops::ListedRepository& listed) {
             {"expires_at", is_signed ? Json(time_of(listed.trust->expires_at)) : Json(nullptr)},
             {"keys", is_signed ? Json(listed.trust->signers) : Json::array()},
             {"revoked_keys", is_signed ? Json(listed.trust->revoked) : Json::array()},
+            {"newest_build_at", listed.state && listed.state->newest_build
+                                    ? Json(time_of(*listed.state->newest_build))
+                                    : Json(nullptr)},
+            {"went_back", went_back},
             {"proof", listed.proof},
             {"problem", listed.problem}};
 }
@@ -88,6 +95,10 @@ int list(Environment& environment) {
     }
     Table table({"NAME", "TRUST", "PACKAGES", "SERIAL", "EXPIRES", "REFRESHED"}, 0);
     std::string problems;
+    const auto add_line = [&](const ops::ListedRepository& listed, const std::string& words) {
+        problems +=
+            folded(fmt::format("{}: {}", listed.config.name, printable(words)), 0, output_screen()) + "\n";
+    };
     for (const ops::ListedRepository& listed : repositories) {
         const bool is_signed = listed.config.trust == jail::Trust::index_signed && listed.trust &&
                                !listed.trust->identity.empty();
@@ -98,10 +109,12 @@ int list(Environment& environment) {
                    {is_signed ? std::to_string(listed.trust->serial) : "-"},
                    {short_time(is_signed, is_signed ? listed.trust->expires_at : 0)},
                    {short_time(listed.state.has_value(), listed.state ? listed.state->refreshed_at : 0)}});
+        if (const std::string age = ops::age_text(listed); !age.empty() && !is_signed)
+            add_line(listed, age);
+        if (const std::string back = ops::went_back_text(listed); !back.empty())
+            add_line(listed, back);
         if (!listed.problem.empty())
-            problems += folded(fmt::format("{}: {}", listed.config.name, printable(listed.problem)), 0,
-                               output_screen()) +
-                        "\n";
+            add_line(listed, listed.problem);
     }
     environment.say(table.render(output_screen()) + problems);
     return exit_done;

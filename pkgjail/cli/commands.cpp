@@ -156,7 +156,7 @@ void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
 void update_options(po::options_description& options) {
-    options.add_options()("allow-older", "take a signed index that is older than one that was seen");
+    options.add_options()("allow-older", "take an index that is older than one that was seen");
 }
 void repo_options(po::options_description& options) {
     options.add_options()("sign", "sign the index")(

@@ -1,7 +1,10 @@
 #include "pkgjail/format/build_info.hpp"
 
+#include <array>
+
 #include <fmt/core.h>
 
+#include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/text_lines.hpp"
 
@@ -56,6 +59,26 @@ std::vector<std::string> BuildInfo::all(const std::string& key) const {
     for (auto value = begin; value != end; ++value)
         values.push_back(value->second);
     return values;
+}
+
+std::optional<std::int64_t> parse_build_date(std::string_view text) {
+    constexpr std::string_view shape = "2026-10-01 12:34:56 +0000";
+    if (text.size() != shape.size() || text[10] != ' ' || text[19] != ' ')
+        return std::nullopt;
+    std::array<char, 20> digits{}; // an index has a date for each of its ten thousands of packages
+    text.copy(digits.data(), 19);
+    digits[10] = 'T';
+    digits[19] = 'Z';
+    const auto time = base::parse_time({digits.data(), digits.size()});
+    const std::string_view zone = text.substr(20);
+    if (!time || (zone[0] != '+' && zone[0] != '-') ||
+        zone.find_first_not_of("0123456789", 1) != std::string_view::npos)
+        return std::nullopt;
+    const auto two = [&](std::size_t at) { return (zone[at] - '0') * 10 + (zone[at + 1] - '0'); };
+    const std::int64_t ahead = two(1) * 3600 + two(3) * 60;
+    const std::int64_t built = base::to_unix(*time) - (zone[0] == '-' ? -ahead : ahead);
+    constexpr std::int64_t year_10000 = 253402300800;
+    return built < 0 || built >= year_10000 ? std::nullopt : std::optional(built);
 }
 
 PlatformCheck check_platform(const BuildInfo& info, std::string_view opsys, std::string_view os_version,

@@ -1,6 +1,7 @@
 // +BUILD_INFO: VARIABLE=value lines.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -25,6 +26,10 @@ class BuildInfo {
   private:
     std::multimap<std::string, std::string> values_;
 };
+
+/// BUILD_DATE as pkgsrc writes it, "2026-10-01 12:34:56 +0000", in Unix seconds; nullopt for anything else,
+/// and before 1970.
+std::optional<std::int64_t> parse_build_date(std::string_view text);
 
 /// Whether a package built for this platform runs here: OPSYS and MACHINE_ARCH must be equal. OS_VERSION is
 /// advice.

@@ -17,6 +17,7 @@
 #include "pkgjail/catalog/accounts.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/repository_memory.hpp"
 #include "pkgjail/catalog/repository_trust.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/catalog/volumes.hpp"
@@ -250,9 +251,9 @@ class Rebuild {
                 refuse(layout_.jail(id), "its data are not there");
     }
 
-    /// What stands nowhere else: what was accepted from signed repositories, and how far a killed command
-    /// was. A rebuild that was cut between taking the old one away and placing the new one has left the new
-    /// one whole.
+    /// What stands nowhere else: what was accepted from signed repositories and seen of others, and how far
+    /// a killed command was. A rebuild that was cut between taking the old one away and placing the new one
+    /// has left the new one whole.
     void read_old_catalog() {
         const bool was_cut = !base::exists(layout_.catalog()) && base::exists(layout_.catalog_staging());
         try {
@@ -263,6 +264,7 @@ class Rebuild {
                 throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
             continues_ = was_cut;
             trusts_ = catalog::RepositoryTrusts(old).all();
+            memories_ = catalog::RepositoryMemories(old).all();
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);
                 if (found != jails_.end() && !found->second.jail.operation &&
@@ -273,8 +275,9 @@ class Rebuild {
             if (error.kind() == ErrorKind::configuration && !was_cut)
                 throw; // of another schema, and readable: its own hint says what to do first
             note(fmt::format("forgotten with the old catalog ({}): which signed indexes and keys were taken "
-                             "back, so that the next update takes any that is signed now; and what a killed "
-                             "command had not finished",
+                             "back, so that the next update takes any that is signed now; how new unsigned "
+                             "indexes were, so that it takes an old copy as well; and what a killed command "
+                             "had not finished",
                              error.cause()));
         }
     }
@@ -298,6 +301,8 @@ class Rebuild {
         add_accounts(made);
         for (const catalog::RepositoryTrust& trust : trusts_)
             catalog::RepositoryTrusts(made).remember(trust);
+        for (const catalog::RepositoryMemory& memory : memories_)
+            catalog::RepositoryMemories(made).remember(memory);
         transaction.commit();
         base::step("rebuild.committed");
 
@@ -388,6 +393,7 @@ class Rebuild {
     std::map<std::string, JailRecord> jails_;
     std::vector<catalog::Snapshot> snapshots_;
     std::vector<catalog::RepositoryTrust> trusts_;
+    std::vector<catalog::RepositoryMemory> memories_;
     bool continues_ = false; ///< a rebuild that was cut before it had placed the new catalog
     RebuildResult result_;
 };

@@ -13,6 +13,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/repositories.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -116,6 +117,24 @@ void look_at_readers(std::vector<Finding>& findings) {
                                           : ""});
 }
 
+/// Where nothing says when an index ends, somebody has to look whether it has stood still.
+void look_at_age(std::vector<Finding>& findings, const ListedRepository& listed) {
+    if (!compares_indexes(listed.config))
+        return;
+    constexpr std::int64_t long_ago = std::int64_t{120} * 86400; // pkgsrc has a branch every quarter
+    if (const std::string age = age_text(listed); !age.empty()) {
+        const bool is_old = *listed.state->newest_build < base::to_unix(base::wall_now()) - long_ago;
+        findings.push_back({is_old ? Verdict::note : Verdict::good, "repositories",
+                            fmt::format("{}: {}", listed.config.name, age),
+                            is_old ? "is it still filled? Look at it by another way; somebody between could "
+                                     "keep newer indexes from you"
+                                   : ""});
+    }
+    if (const std::string back = went_back_text(listed); !back.empty())
+        findings.push_back({Verdict::note, "repositories", fmt::format("{}: {}", listed.config.name, back),
+                            "if its owner took these back, `pkgjail update --allow-older` forgets them"});
+}
+
 } // namespace
 
 std::vector<Finding> doctor(const Context& context) {
@@ -166,12 +185,14 @@ std::vector<Finding> doctor(const Context& context) {
                  fmt::format("{}: packages are not authenticated (trust = none)", repository.name), ""});
     if (state)
         look(findings, "repositories", [&] {
-            for (const ListedRepository& listed : list_repositories(context))
+            for (const ListedRepository& listed : list_repositories(context)) {
                 if (!listed.problem.empty())
                     findings.push_back({Verdict::note, "repositories",
                                         fmt::format("{}: no package can be taken from it: {}",
                                                     listed.config.name, listed.problem),
                                         "pkgjail update, then pkgjail repo list"});
+                look_at_age(findings, listed);
+            }
         });
     if (state)
         look(findings, "catalog", [&] {

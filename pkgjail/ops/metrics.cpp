@@ -270,6 +270,10 @@ void add_repositories(Families& families, catalog::Catalog& catalog) {
         families.add("pkgjail_repository_refreshed_timestamp_seconds", Kind::gauge,
                      "When the repository last had a new index, in Unix time.", labels,
                      std::to_string(repository.refreshed_at));
+        if (repository.newest_build)
+            families.add("pkgjail_repository_newest_build_timestamp_seconds", Kind::gauge,
+                         "When the newest package of the repository was built, in Unix time.", labels,
+                         std::to_string(*repository.newest_build));
     }
 }
 

@@ -65,6 +65,19 @@ void check_against_promise(const solve::Offer& offer,
     compare("OPSYS", "system", available->record.opsys);
 }
 
+/// By the dates of an index that nobody has signed an old copy is recognised: none may make an older build of
+/// one version look newer than it is.
+void check_build_date(const catalog::AvailablePackage& available, const format::PackageMetadata& metadata) {
+    const std::string found = metadata.build_info.get("BUILD_DATE").value_or("");
+    const auto built = format::parse_build_date(found);
+    const auto promised = format::parse_build_date(available.record.build_date);
+    if (built && promised && *built < *promised)
+        refuse_difference(
+            available.record.pkgname,
+            fmt::format("was built at {} according to the archive, but {} according to the index", found,
+                        available.record.build_date));
+}
+
 void check_host(const Context& context, const std::string& pkgname, const format::PackageMetadata& metadata) {
     const format::PlatformCheck check = format::check_platform(
         metadata.build_info, base::host_opsys(), base::host_os_version(), base::host_machine_arch());
@@ -267,6 +280,10 @@ class Obtaining {
                Archives& result) const {
         base::while_doing("check " + offer.pkgname, [&] {
             check_against_promise(offer, origin.available, metadata, digests_);
+            if (origin.available && digests_ != Digests::exact &&
+                find_repository(context_.config, origin.available->repository)->trust ==
+                    jail::Trust::package_signed)
+                check_build_date(*origin.available, metadata);
             check_host(context_, offer.pkgname, metadata);
         });
         result.repositories.push_back(origin.available ? origin.available->repository : std::string());

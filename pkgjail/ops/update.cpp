@@ -10,7 +10,9 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/packages.hpp"
+#include "pkgjail/catalog/repository_memory.hpp"
 #include "pkgjail/format/summary.hpp"
+#include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/index_trust.hpp"
 #include "pkgjail/repo/index_parts.hpp"
 #include "pkgjail/repo/proved_index.hpp"
@@ -35,7 +37,7 @@ class Refresh {
   public:
     Refresh(Session& session, const jail::RepositoryConfig& repository, bool allow_older)
         : session_(session), context_(session.context()), repository_(repository), allow_older_(allow_older),
-          packages_(session.catalog()), trusts_(session.catalog()) {}
+          packages_(session.catalog()), trusts_(session.catalog()), memories_(session.catalog()) {}
 
     RepositoryUpdate run() {
         RepositoryUpdate update;
@@ -76,6 +78,8 @@ class Refresh {
             update.changed = true;
         } else {
             packages_.mark_checked(repository_.name, now, trust);
+            if (allow_older_)
+                begin_anew(now);
         }
         transaction.commit();
         return true;
@@ -132,10 +136,76 @@ class Refresh {
         state.refreshed_at = now;
         state.trust = trust;
         base::step("update.fetched");
+        IndexComparison comparison(repository_, memories_.find(repository_.name), now);
+        const bool compares = compares_indexes(repository_);
+        if (compares && before_ && before_->url == repository_.url)
+            packages_.each_build(repository_.name,
+                                 [&](const auto& name, const auto& built) { comparison.had(name, built); });
+        const bool compares_packages = compares && comparison.knows_packages();
         packages_.replace_index(state, repository_.priority, [&](const auto& add) {
             const base::Fd fd = base::open_file(fresh.file, O_RDONLY);
-            format::read_summary(fd, repository_.name + "/" + fresh.state.file, add);
+            format::read_summary(fd, repository_.name + "/" + fresh.state.file,
+                                 [&](format::SummaryRecord&& record) {
+                                     if (compares_packages)
+                                         comparison.offers(record.pkgname, record.build_date);
+                                     add(std::move(record));
+                                 });
         });
+        if (!compares)
+            return;
+        if (!compares_packages)
+            say_dates(comparison, now);
+        take_or_refuse(comparison);
+    }
+
+    /// Of an index whose packages there is nothing to compare with; most are a repository's first.
+    void say_dates(IndexComparison& comparison, std::int64_t now) {
+        const auto newest = packages_.repository(repository_.name)->newest_build;
+        if (newest && *newest <= now)
+            comparison.offers_until(*newest);
+        else
+            packages_.each_build(repository_.name, [&](const auto& name, const auto& built) {
+                comparison.offers(name, built);
+            });
+    }
+
+    /// Throws Error{trust} for an old copy, and the caller's transaction is undone.
+    void take_or_refuse(const IndexComparison& comparison) {
+        const bool proves_packages = repository_.trust == jail::Trust::package_signed;
+        const ComparedIndex compared = comparison.result(allow_older_ || !proves_packages);
+        const auto time = [](std::int64_t seconds) { return base::format_time(base::from_unix(seconds)); };
+        const std::string gone_back = went_back_text(compared.went_back);
+        std::string words;
+        if (compared.older) {
+            words = fmt::format("its newest package was built at {}, and one built at {} was seen before{}{}",
+                                time(*compared.newest), time(*compared.newest_before),
+                                gone_back.empty() ? "" : "; ", gone_back);
+            if (proves_packages && !allow_older_)
+                throw Error(ErrorKind::trust, repo::shown_repository(repository_),
+                            "its index is an old copy, replayed or of a mirror that is behind: " + words,
+                            "try again later or another mirror; if its owner took the newest package back, "
+                            "`pkgjail update --allow-older` takes it all the same");
+            words = fmt::format("an older index is taken, {}: {}",
+                                allow_older_ ? "as --allow-older says" : "as trust = none does", words);
+        } else if (!gone_back.empty()) {
+            words =
+                gone_back + "; its owner took newer ones back, or somebody puts old packages among new ones";
+        } else if (compared.dateless) {
+            words = "its index no longer says when packages were built, so an old copy of it will not be "
+                    "recognised";
+        }
+        if (!words.empty())
+            context_.reporter.warn(fmt::format("repository {}: {}", repository_.name, words));
+        memories_.remember(compared.memory);
+    }
+
+    /// The operator has let pass what there is.
+    void begin_anew(std::int64_t now) {
+        if (!compares_indexes(repository_))
+            return;
+        IndexComparison comparison(repository_, std::nullopt, now);
+        say_dates(comparison, now);
+        memories_.remember(comparison.result(true).memory);
     }
 
     Session& session_;
@@ -144,6 +214,7 @@ class Refresh {
     bool allow_older_;
     catalog::Packages packages_;
     catalog::RepositoryTrusts trusts_;
+    catalog::RepositoryMemories memories_;
     std::optional<catalog::RepositoryState> before_;
     std::optional<catalog::RepositoryTrust> seen_;
     repo::IndexState known_;

@@ -19,7 +19,8 @@ struct RepositoryUpdate {
 };
 
 /// Each repository is tried and told of. Error{configuration} when none is configured. `allow_older`: a
-/// signed index with a lower serial than one that was seen is taken.
+/// signed index with a lower serial than one that was seen is taken, and of an unsigned one an old copy; what
+/// was seen before is then forgotten.
 std::vector<RepositoryUpdate> update(const Context& context, bool allow_older = false);
 
 /// The part of `update` for other operations: within a session.

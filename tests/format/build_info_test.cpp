@@ -55,3 +55,19 @@ TEST_CASE("a package runs where it was built for", "[format][build_info]") {
     CHECK(verdict("", "6.1.0", "x86_64") == "no");
     CHECK(verdict("Linux", "", "x86_64") == "no");
 }
+
+TEST_CASE("a build date is what pkgsrc writes, in any zone, and nothing else", "[format][build_info]") {
+    CHECK(parse_build_date("1970-01-01 00:00:00 +0000") == 0);
+    CHECK(parse_build_date("2026-10-01 12:34:56 +0000") == 1790858096);
+    CHECK(parse_build_date("2026-10-01 14:34:56 +0200") == 1790858096);
+    CHECK(parse_build_date("2026-10-01 03:04:56 -0930") == 1790858096);
+    CHECK(parse_build_date("9999-12-31 23:59:59 +0000") == 253402300799);
+    for (const char* const text :
+         {"", "2026-10-01", "2026-10-01 12:34:56", "2026-10-01T12:34:56 +0000", "2026-10-01 12:34:56 UTC00",
+          "2026-10-01 12:34:56 +00:0", "2026-02-30 12:34:56 +0000", "2026-10-01 24:00:00 +0000",
+          "2026-10-01 12:34:60 +0000", "-026-10-01 12:34:56 +0000", "1969-12-31 23:59:59 +0000",
+          "1970-01-01 00:00:00 +0001", "9999-12-31 23:59:59 -0001", "2026-10-01 12:34:56 +0000 "}) {
+        INFO(text);
+        CHECK_FALSE(parse_build_date(text));
+    }
+}
