@@ -5,6 +5,7 @@
 
 using namespace pkgjail;
 using format::BuildInfo;
+using format::parse_build_date;
 using Strings = std::vector<std::string>;
 
 namespace {
