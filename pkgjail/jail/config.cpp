@@ -158,6 +158,8 @@ void read_network(const Section& section, NetworkConfig& network) {
     reader.finish();
 }
 
+} // namespace
+
 void parse_config(std::string_view text, std::string_view file, Config& config) {
     const std::vector<Section> sections = parse_sections(text, file);
     for (const Section& section : sections)
@@ -187,8 +189,6 @@ void parse_config(std::string_view text, std::string_view file, Config& config) 
             read_network(section, config.network);
     }
 }
-
-} // namespace
 
 bool is_possible_prefix(const base::RootPath& path) {
     if (path.is_root() || path.str() == "/usr" || path.str() == "/opt")

@@ -108,6 +108,9 @@ struct Config {
 /// Error{configuration}.
 Config load_config(const base::HostPath& etc, const base::HostPath& shipped);
 
+/// What a text in the form of pkgjail.conf sets is changed in `config`; `file` is for messages.
+void parse_config(std::string_view text, std::string_view file, Config& config);
+
 /// The repositories of a text in the form of repositories.conf, enabled or not, in the order in which they
 /// are asked.
 std::vector<RepositoryConfig> parse_repositories(std::string_view text, std::string_view file);

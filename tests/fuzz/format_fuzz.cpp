@@ -2,16 +2,21 @@
 #include <algorithm>
 #include <compare>
 
+#include <fmt/format.h>
+
 #include "fuzz/fuzz.hpp"
+#include "pkgjail/base/digest.hpp"
 #include "pkgjail/format/archive.hpp"
 #include "pkgjail/format/build_info.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/glob.hpp"
 #include "pkgjail/format/install_script.hpp"
+#include "pkgjail/format/package_hash.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/format/plist.hpp"
 #include "pkgjail/format/signed_index.hpp"
+#include "pkgjail/format/signed_package.hpp"
 #include "pkgjail/format/summary.hpp"
 #include "pkgjail/format/version.hpp"
 #include "support/package_writer.hpp"
@@ -74,6 +79,11 @@ void summary(std::string_view bytes) {
 void archive(std::string_view bytes) {
     const format::ReadingHere where_the_fuzzer_sees_it;
     const base::Fd fd = file_of(bytes);
+    accepted([&] {
+        if (const auto signature = format::read_package_signature(fd, "package"))
+            promise(signature->parts.hash_text.find(signature->pkgname) != std::string::npos,
+                    "what was signed names the package");
+    });
     format::ArchiveLimits limits;
     limits.max_unpacked_bytes = 4u << 20;
     limits.max_members = 1000;
@@ -96,6 +106,32 @@ void archive(std::string_view bytes) {
     });
 }
 
+/// As pkgsrc's signer puts a package into a wrapper, in blocks of the least size.
+std::string wrapped(const std::string& pkgname, const std::string& package,
+                    const std::string& signature_name) {
+    constexpr std::size_t block = format::PackageHash::min_block_size;
+    std::string hash = fmt::format(
+        "pkgsrc signature\n\nversion: 1\npkgname: {}\nalgorithm: SHA512\nblock size: {}\nfile size: {}\n\n",
+        pkgname, block, package.size());
+    for (std::size_t at = 0; at < package.size(); at += block)
+        hash += base::digest_of(base::DigestAlgorithm::sha512, package.substr(at, block)) + "\n";
+    hash += "end pkgsrc signature\n";
+    std::string wrapper = "!<arch>\n";
+    for (const auto& [name, content] : {std::pair<std::string, std::string>{"+PKG_HASH", hash},
+                                        {signature_name, "-----BEGIN -----\n"},
+                                        {pkgname + ".tgz", package}}) {
+        const bool is_long = name.size() > 16; // which then stands before the content
+        const std::string all = (is_long ? name : "") + content;
+        wrapper +=
+            fmt::format("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                        is_long ? fmt::format("#1/{}", name.size()) : name, 0, 0, 0, "100644", all.size());
+        wrapper += all;
+        if (wrapper.size() % 2 != 0)
+            wrapper += '\n';
+    }
+    return wrapper;
+}
+
 std::vector<std::string> archive_seeds() {
     test::PackageSpec spec;
     spec.pkgname = "seed-1.0nb1";
@@ -106,9 +142,12 @@ std::vector<std::string> archive_seeds() {
     spec.exec = {"echo %D/%F"};
     spec.depends = {"other>=1<2"};
     spec.install_script = "#!/bin/sh\n";
+    const std::string zipped = test::package_bytes(spec, test::Compression::gzip);
     return {test::package_bytes(spec, test::Compression::none),
-            test::package_bytes(spec, test::Compression::gzip),
+            zipped,
             test::package_bytes(spec, test::Compression::xz),
+            wrapped(spec.pkgname, zipped, "+PKG_SIGNATURE"),
+            wrapped(spec.pkgname, test::package_bytes(spec, test::Compression::none), "+PKG_GPG_SIGNATURE"),
             "!<arch>\n+PKG_HASH       0           0     0     644     20        `\npkgsrc signature\n\n\n"};
 }
 

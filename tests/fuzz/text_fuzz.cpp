@@ -1,5 +1,6 @@
 // The operator's own files, records beside the catalog, what services write, and what supervisors are told.
 #include "fuzz/fuzz.hpp"
+#include "pkgjail/base/path.hpp"
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/jail/config.hpp"
 #include "pkgjail/jail/declaration.hpp"
@@ -8,6 +9,7 @@
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/jail/sailor.hpp"
+#include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/lock_file.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/supervise/announcement.hpp"
@@ -27,24 +29,24 @@ void recipe(std::string_view bytes) {
 }
 
 void configuration(std::string_view bytes) {
-    const unsigned which = next_byte(bytes);
-    if (which % 4 == 0)
+    const unsigned which = (next_byte(bytes) - '0') % 5;
+    if (which == 0)
         accepted([&] { jail::parse_repositories(bytes, "repositories.conf"); });
-    if (which % 4 == 1)
+    if (which == 1)
         accepted([&] {
             const auto declared = jail::parse_declaration(bytes, "/nonexistent/web.jail");
             const std::string text = jail::declaration_text(declared);
             const auto again = jail::parse_declaration(text, "/nonexistent/web.jail");
             promise(jail::declaration_text(again) == text, "a declaration written down is read as it was");
         });
-    if (which % 4 == 2)
+    if (which == 2)
         for (const jail::LimitKind kind : jail::all_limit_kinds)
             accepted([&] {
                 const auto value = jail::parse_limit(kind, bytes, {1ull << 30, 2}, {"x", 1});
                 if (value)
                     promise(!jail::format_limit(kind, *value).empty(), "a limit can be shown");
             });
-    if (which % 4 == 3) {
+    if (which == 3) {
         accepted([&] { jail::parse_duration(std::string(bytes)); });
         accepted([&] {
             const jail::SailorShip ship = jail::read_sailor(bytes, "ship.conf");
@@ -52,11 +54,18 @@ void configuration(std::string_view bytes) {
                 promise(package.find('/') == std::string::npos, "a ship's package is a name");
         });
     }
+    if (which == 4)
+        accepted([&] {
+            jail::Config config;
+            jail::parse_config(bytes, "pkgjail.conf", config);
+            promise(jail::is_possible_prefix(base::RootPath::parse(config.prefix)),
+                    "a prefix is a directory of its own");
+        });
 }
 
 void records(std::string_view bytes) {
-    const unsigned which = next_byte(bytes);
-    switch (which % 6) {
+    const unsigned which = (next_byte(bytes) - '0') % 7;
+    switch (which) {
     case 0:
         accepted([&] { ops::parse_jail_record(bytes, "jail.json"); });
         break;
@@ -79,12 +88,20 @@ void records(std::string_view bytes) {
                     "a lock written down is read as it was");
         });
         break;
-    default:
+    case 5:
         accepted([&] {
             const auto recorded = supervise::status_from_json(bytes);
             const std::string text = supervise::to_json(recorded);
             promise(supervise::to_json(supervise::status_from_json(text)) == text,
                     "a state written down is read as it was");
+        });
+        break;
+    default:
+        accepted([&] {
+            const std::string text(bytes);
+            const ops::ExportDescription description = ops::parse_description(text, "export");
+            promise(base::printable(description.jail.name) == description.jail.name,
+                    "a description's names are printable");
         });
     }
 }
@@ -94,6 +111,8 @@ std::vector<std::string> record_seeds() {
     jail.id = "0123456789abcdef";
     jail.name = "web";
     jail.recipe = "nginx";
+    jail.profile = "high";
+    jail.network = "host";
     jail.settings = {{"port", "8080"}};
     jail.claims = {{"tcp", "", 8080}};
     jail.limit_overrides = {{"memory", "256M"}};
@@ -121,8 +140,23 @@ std::vector<std::string> record_seeds() {
     status.boot = "boot";
     status.status.further.emplace_back().name = "second";
     status.status.limits.emplace_back();
-    return {"0" + ops::record_of(jail, generation), "1" + ops::record_of(snapshot, jail),
-            "2" + ops::record_of(image, {}), "4" + ops::lock_text(lock), "5" + supervise::to_json(status)};
+    ops::ExportDescription description;
+    description.version = "0.1.0";
+    description.snapshot = snapshot.name;
+    description.jail = jail;
+    description.generation = generation;
+    description.image = image;
+    description.image.id = generation.image_id;
+    description.image.packages.back().archive_sha256 = std::string(64, 'c');
+    description.members = 12;
+    description.bytes = 3456;
+    return {"0" + ops::record_of(jail, generation),
+            "1" + ops::record_of(snapshot, jail),
+            "2" + ops::record_of(image, {}),
+            "4" + ops::lock_text(lock),
+            "6" + ops::text_of(description, ops::record_of(jail, generation),
+                               ops::record_of(description.image, {})),
+            "5" + supervise::to_json(status)};
 }
 
 void control(std::string_view bytes) {
