@@ -140,7 +140,9 @@ TEST_CASE("a signed index whose package is not there yet is told at the package"
 
     INFO(upgrade.err);
     CHECK(upgrade.status == 69);
-    CHECK_THAT(upgrade.err, ContainsSubstring("web-1.1"));
+    CHECK_THAT(upgrade.err, ContainsSubstring("web-1.1") && ContainsSubstring("does not have it: "));
+    CHECK_THAT(upgrade.err,
+               ContainsSubstring("\nhint: the repository may be in the middle of an update; try "));
     test::write_bytes(mirror.all() / "web-1.1.tgz", archive);
     CHECK(mirror.host().run({"upgrade", "web"}).status == 0);
 }
