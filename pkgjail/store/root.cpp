@@ -176,8 +176,8 @@ std::string mount_target_problem(const HostBase& base, const std::string& prefix
 
 namespace {
 
-/// A command that was killed may have made one of these, and not given it its mode: whoever is not root in
-/// the jail would not get through.
+/// A command that was killed may have made one of these, and not given it its mode, which is then what its
+/// umask left: whoever is not root in the jail would not get through.
 void open_to_all(const Tree& skeleton, const RootPath& path) {
     RootPath sofar;
     for (const std::string& component : path.components()) {
@@ -185,8 +185,8 @@ void open_to_all(const Tree& skeleton, const RootPath& path) {
         const auto there = skeleton.stat(sofar);
         if (!there || !there->is_directory())
             return;
-        if (there->permissions() == 0700)
-            skeleton.set_permissions(sofar, 0755);
+        if ((there->permissions() & 0555) != 0555)
+            skeleton.set_permissions(sofar, there->permissions() | 0755);
     }
 }
 

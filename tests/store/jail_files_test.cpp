@@ -11,6 +11,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/root.hpp"
 #include "support/store_fixture.hpp"
 
 using namespace pkgjail;
@@ -88,6 +89,24 @@ TEST_CASE("a new jail has the seed's files, the recipe's over them, and a skelet
     // The image's own seed is another file.
     CHECK(base::read_file(at_work.layout.image_seed(at_work.image_id) / "config/usr/pkg/etc/svc/svc.conf") ==
           "from the package\n");
+}
+
+TEST_CASE("the way to a mount point that a dead command made is opened to all", "[store][jail]") {
+    const JailFixture jail;
+    const fs::path srv = jail.layout.jail_root("aa01") / "srv";
+    fs::create_directories(srv / "x");
+    const auto opened = [&](unsigned mode) {
+        REQUIRE(::chmod(srv.c_str(), mode) == 0);
+        store::make_mount_point(jail.layout, "aa01", {}, at("/srv/x"), true);
+        struct stat status {};
+        REQUIRE(::stat(srv.c_str(), &status) == 0);
+        return status.st_mode & 07777u;
+    };
+
+    CHECK(opened(0700) == 0755);
+    CHECK(opened(0750) == 0755);
+    CHECK(opened(0751) == 0755);
+    CHECK(opened(01777) == 01777);
 }
 
 TEST_CASE("a jail whose files cannot be written is not made", "[store][jail]") {
