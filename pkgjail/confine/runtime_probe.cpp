@@ -209,8 +209,8 @@ class Probe {
             if (const auto failed = json.at("ports_not_held").get<std::string>(); !failed.empty())
                 host.port_guard = {{}, failed, false};
             return make(program, host,
-                        {"oci", json.at("detail").get<std::string>(),
-                         json.at("notes").get<std::vector<std::string>>()});
+                        with_hole({"oci", json.at("detail").get<std::string>(),
+                                   json.at("notes").get<std::vector<std::string>>()}));
         } catch (const nlohmann::json::exception&) {
             return nullptr; // another version's, or damaged: it is only a memory, and is made anew
         } catch (const Error&) {
@@ -260,11 +260,10 @@ class Probe {
                         describe_cgroups(hierarchies_);
                     TinyJail tiny(state_);
                     tiny.run_with(*make(program, host, {"oci", detail, {}}), hold_ports);
-                    auto driver = make(
-                        program, host,
-                        {"oci", hold_ports ? detail + ", Landlock" : detail, notes_on(host, version, tried)});
-                    remember(*driver, program, configured, host);
-                    return driver;
+                    const DriverInfo info{"oci", hold_ports ? detail + ", Landlock" : detail,
+                                          notes_on(host, tried)};
+                    remember(info, program, configured, host);
+                    return make(program, host, with_hole(info));
                 } catch (const Error& error) {
                     failure = in_one_line(error);
                     if (hold_ports && hide)
@@ -278,14 +277,14 @@ class Probe {
     }
 
   private:
-    void remember(const Driver& driver, const HostPath& program, const std::string& configured,
+    void remember(const DriverInfo& info, const HostPath& program, const std::string& configured,
                   const OciHost& host) const {
         const Json json{{"configured", configured},
                         {"host", fingerprint(program, host_)},
                         {"hide_processes", host.hide_processes},
                         {"ports_not_held", host.port_guard.missing},
-                        {"detail", driver.info().detail},
-                        {"notes", driver.info().notes}};
+                        {"detail", info.detail},
+                        {"notes", info.notes}};
         base::write_file_atomically(file_, json.dump(2) + "\n");
     }
 
@@ -294,10 +293,16 @@ class Probe {
                                            std::move(info));
     }
 
-    std::vector<std::string> notes_on(const OciHost& host, const std::string& version,
-                                      std::vector<std::string> notes) const {
-        if (auto hole = known_hole(version))
-            notes.push_back(std::move(*hole));
+    /// That the runtime has a known hole is not remembered: the next pkgjail may know of more.
+    static DriverInfo with_hole(DriverInfo info) {
+        if (auto hole = known_hole(info.detail.substr(0, info.detail.find(',')))) {
+            std::erase(info.notes, *hole); // earlier versions remembered it
+            info.notes.insert(info.notes.begin(), std::move(*hole));
+        }
+        return info;
+    }
+
+    std::vector<std::string> notes_on(const OciHost& host, std::vector<std::string> notes) const {
         if (!host.hide_processes)
             notes.push_back(
                 "/proc cannot be mounted with hidepid: users in a jail see each other's processes");

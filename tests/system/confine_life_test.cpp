@@ -411,7 +411,9 @@ TEST_CASE("the runtime that works is remembered until it or the boot changes", "
 
     const auto again = confine::open_driver(test::system_state());
     CHECK(again->info().detail == test::system_driver()->info().detail);
+    CHECK(again->info().notes == test::system_driver()->info().notes);
     CHECK(fs::last_write_time(file) == time);
+    CHECK_THAT(before, !ContainsSubstring("is older than")); // what pkgjail knows of it is not remembered
 
     auto text = before;
     text.replace(text.find("\"boot\": \""), 9, "\"boot\": \"0");
