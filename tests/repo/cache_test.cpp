@@ -26,6 +26,17 @@ using test::write_bytes;
 
 namespace {
 
+/// So large that its digests are computed side by side, piece after piece; the last one is short.
+std::string large_content() {
+    std::string content((std::size_t{3} << 20) + 17, '\0');
+    std::uint32_t state = 1;
+    for (char& byte : content) {
+        state = state * 1664525 + 1013904223;
+        byte = static_cast<char>(state >> 24);
+    }
+    return content;
+}
+
 /// Everything that a descriptor has from where it stands.
 std::string rest_of(const repo::CheckedArchive& archive) {
     return base::read_all(archive.fd, archive.path.string());
@@ -112,6 +123,37 @@ TEST_CASE("the digest of the index decides, whichever it is", "[repo][cache]") {
     unknown.digest = "../../etc/passwd";
     CHECK_THAT(failure([&] { obtain_one(cache, unknown); }),
                ContainsSubstring("corrupt: foo-1.0: the index gives"));
+}
+
+TEST_CASE("an archive of many pieces is held against both of its digests", "[repo][cache]") {
+    const TempDir served, state;
+    const std::string content = large_content();
+    write_bytes(served / "foo-1.0.tgz", content);
+    const Cache cache(state / "cache");
+    WantedArchive foo = wanted("foo-1.0", "file://" + served.path().string(), content);
+    const auto [algorithm, name] = GENERATE(std::pair{base::DigestAlgorithm::sha512, "sha512"},
+                                            std::pair{base::DigestAlgorithm::sha1, "sha1"});
+    foo.digest_algorithm = name;
+    foo.digest = base::digest_of(algorithm, content);
+
+    obtain_one(cache, foo);
+
+    const auto found = cache.find(foo);
+    REQUIRE(found);
+    CHECK(found->sha256 == sha256(content));
+    CHECK(found->size == content.size());
+    CHECK(rest_of(*found) == content);
+
+    std::string damaged = content;
+    damaged[damaged.size() / 2] ^= 1;
+    const auto path = state / "cache" / ("sha256-" + sha256(content));
+    write_bytes(path, damaged);
+    CHECK_FALSE(cache.find(foo));
+    // A digest that is wrong alone is refused too: the bytes are those of another archive.
+    write_bytes(served / "foo-1.0.tgz", damaged);
+    CHECK_THAT(failure([&] { obtain_one(cache, foo); }),
+               ContainsSubstring("trust: foo-1.0: ") &&
+                   ContainsSubstring(base::digest_of(algorithm, damaged)));
 }
 
 TEST_CASE("a rebuild under the same name is another archive, with a digest and without", "[repo][cache]") {
