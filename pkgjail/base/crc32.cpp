@@ -42,14 +42,6 @@ constexpr Tables make_tables() {
 }
 constexpr Tables tables = make_tables();
 
-/// Of four bytes.
-std::uint32_t little_endian(const char* bytes) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 4; i-- > 0;)
-        value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    return value;
-}
-
 /// What four bytes come to with `zeros` bytes of zero after them.
 template <std::size_t zeros>
 std::uint32_t followed_by(std::uint32_t bytes) {

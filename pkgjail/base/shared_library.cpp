@@ -13,14 +13,14 @@ SharedLibrary::SharedLibrary(const char* name, const char* purpose)
     if (handle_ == nullptr)
         throw Error(ErrorKind::system, name,
                     std::string("cannot be loaded, and ") + purpose + ": " + ::dlerror(),
-                    "install the library that has it");
+                    std::string(missing_library_hint));
 }
 
 void* SharedLibrary::address_of(const char* function_name) const {
     void* const address = ::dlsym(handle_, function_name);
     if (address == nullptr)
         throw Error(ErrorKind::system, name_, std::string("has no function ") + function_name,
-                    "install the one that pkgjail was built with, or build pkgjail again");
+                    std::string(unfit_library_hint));
     return address;
 }
 

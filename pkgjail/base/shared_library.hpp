@@ -2,7 +2,14 @@
 // commands take to run.
 #pragma once
 
+#include <string_view>
+
 namespace pkgjail::base {
+
+/// The hints of what SharedLibrary throws.
+inline constexpr std::string_view missing_library_hint = "install the library that has it";
+inline constexpr std::string_view unfit_library_hint =
+    "install the one that pkgjail was built with, or build pkgjail again";
 
 class SharedLibrary {
   public:

@@ -8,13 +8,6 @@
 namespace pkgjail::format {
 namespace {
 
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { libarchive().write_free(archive); }
-};
-struct EntryFree {
-    void operator()(struct archive_entry* entry) const { libarchive().entry_free(entry); }
-};
-
 la_ssize_t append(struct archive*, void* place, const void* buffer, std::size_t length) {
     static_cast<std::string*>(place)->append(static_cast<const char*>(buffer), length);
     return static_cast<la_ssize_t>(length);
@@ -74,7 +67,7 @@ class Compressor {
         }
     }
 
-    std::unique_ptr<struct archive, ArchiveFree> archive_{libarchive().write_new()};
+    std::unique_ptr<struct archive, WriteFree> archive_{libarchive().write_new()};
 };
 
 } // namespace

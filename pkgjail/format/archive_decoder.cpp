@@ -13,10 +13,7 @@
 namespace pkgjail::format {
 namespace {
 
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
-};
-using Archive = std::unique_ptr<struct archive, ArchiveFree>;
+using Archive = std::unique_ptr<struct archive, ReadFree>;
 
 using Filter = decltype(&ArchiveLibrary::read_support_filter_gzip);
 constexpr Filter filters[] = {

@@ -1,8 +1,11 @@
 #include "pkgjail/format/archive_library.hpp"
 
 #include <exception>
+#include <optional>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/shared_library.hpp"
+#include "pkgjail/format/archive_loading.hpp"
 
 namespace pkgjail::format {
 
@@ -14,21 +17,21 @@ constexpr const char* library_name =
 /// One try, with what came of it: another, after a process has confined itself, would fail for that reason.
 struct Loaded {
     ArchiveLibrary functions{};
-    std::exception_ptr failure;
+    std::optional<base::Error> failure;
 
-    Loaded() noexcept {
+    Loaded() {
         try {
             const base::SharedLibrary library(library_name, "archives are read and made with it");
 #define PKGJAIL_LOOK_UP(name) library.look_up("archive_" #name, functions.name);
             PKGJAIL_LIBARCHIVE_FUNCTIONS(PKGJAIL_LOOK_UP)
 #undef PKGJAIL_LOOK_UP
-        } catch (...) {
-            failure = std::current_exception();
+        } catch (const base::Error& error) {
+            failure = error;
         }
     }
 };
 
-const Loaded& loaded() noexcept {
+const Loaded& loaded() {
     static const Loaded once;
     return once;
 }
@@ -36,13 +39,17 @@ const Loaded& loaded() noexcept {
 } // namespace
 
 const ArchiveLibrary& libarchive() {
-    if (loaded().failure)
-        std::rethrow_exception(loaded().failure);
+    if (const auto& failure = loaded().failure)
+        throw base::Error(*failure); // each one's own: who hands it on adds what was being done
     return loaded().functions;
 }
 
 void load_libarchive() noexcept {
-    loaded();
+    try {
+        loaded();
+    } catch (const std::exception&) {
+        // Out of memory before it could be told why: the next call tries again.
+    }
 }
 
 } // namespace pkgjail::format

@@ -40,8 +40,15 @@ struct ArchiveLibrary {
 /// call.
 const ArchiveLibrary& libarchive();
 
-/// The same, ahead of the need: for a process that is about to lose what loading takes. A failure is told by
-/// libarchive().
-void load_libarchive() noexcept;
+// For std::unique_ptr.
+struct ReadFree {
+    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
+};
+struct WriteFree {
+    void operator()(struct archive* archive) const { libarchive().write_free(archive); }
+};
+struct EntryFree {
+    void operator()(struct archive_entry* entry) const { libarchive().entry_free(entry); }
+};
 
 } // namespace pkgjail::format

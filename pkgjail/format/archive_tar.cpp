@@ -17,10 +17,6 @@ namespace {
 constexpr std::size_t block_size = 512;
 constexpr std::size_t max_header_bytes = 2u << 20; ///< of one member, with its extension headers
 
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
-};
-
 std::string text_or_empty(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
 }
@@ -72,7 +68,7 @@ struct TarReader::State {
     ByteSource& input;
     const std::string name;
     const std::uint64_t max_members;
-    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().read_new()};
+    std::unique_ptr<struct archive, ReadFree> archive{libarchive().read_new()};
     std::exception_ptr
         failure; ///< from our side of the callback: exceptions must not pass through libarchive
     bool opened = false;

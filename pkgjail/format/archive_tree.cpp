@@ -18,10 +18,6 @@ namespace pkgjail::format {
 
 namespace {
 
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { libarchive().read_free(archive); }
-};
-
 std::string text_or_empty(const char* text) {
     return text == nullptr ? std::string() : std::string(text);
 }
@@ -54,7 +50,7 @@ struct TreeReader::State {
     const std::string name;
     const std::function<void(std::uint64_t)> tell_reached;
     ArchiveDecoder decoder;
-    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().read_new()};
+    std::unique_ptr<struct archive, ReadFree> archive{libarchive().read_new()};
     std::exception_ptr failure;
     bool opened = false;
     bool has_data = false; ///< the present member's is not read to its end

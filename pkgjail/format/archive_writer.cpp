@@ -18,13 +18,6 @@ namespace pkgjail::format {
 
 namespace {
 
-struct ArchiveFree {
-    void operator()(struct archive* archive) const { libarchive().write_free(archive); }
-};
-struct EntryFree {
-    void operator()(struct archive_entry* entry) const { libarchive().entry_free(entry); }
-};
-
 constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr std::size_t zeroes_size = std::size_t{1} << 20;
 /// libarchive reads no header of more than a MiB.
@@ -59,7 +52,7 @@ struct TreeArchiveWriter::State {
     base::Digest digest{base::DigestAlgorithm::sha256};
     std::uint64_t bytes = 0;
     std::exception_ptr failure; ///< from our side of the callback
-    std::unique_ptr<struct archive, ArchiveFree> archive{libarchive().write_new()};
+    std::unique_ptr<struct archive, WriteFree> archive{libarchive().write_new()};
     std::unique_ptr<struct archive_entry, EntryFree> entry{libarchive().entry_new()};
     std::string zeroes = std::string(zeroes_size, '\0');
     std::string member; ///< the present one's path, for messages

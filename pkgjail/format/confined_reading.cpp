@@ -8,7 +8,7 @@
 #include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/archive_decoder.hpp"
-#include "pkgjail/format/archive_library.hpp"
+#include "pkgjail/format/archive_loading.hpp"
 #include "pkgjail/format/archive_tar.hpp"
 #include "pkgjail/format/confined_stream.hpp"
 #include "pkgjail/format/reading_server.hpp"

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/format/archive_library.hpp"
+#include "pkgjail/format/archive_loading.hpp"
 #include "pkgjail/format/wire.hpp"
 
 namespace pkgjail::format {
@@ -33,7 +33,8 @@ std::string with_length(const std::string& bytes) {
 
 ConfinedStream::ConfinedStream(ByteSource& input, const ReadingRequest& request, base::ConfinedWork work,
                                std::chrono::seconds patience)
-    : input_(input), name_(request.name), patience_(patience), stream_(base::start_confined(work, load_libarchive)),
+    : input_(input), name_(request.name), patience_(patience),
+      stream_(base::start_confined(work, load_libarchive)),
       ends_early_(request.kind == ReadingKind::metadata), begin_(with_length(encode(request))),
       unsent_(begin_), received_(new char[first_capacity]), capacity_(first_capacity) {}
 

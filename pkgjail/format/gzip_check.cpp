@@ -6,13 +6,6 @@ namespace pkgjail::format {
 namespace {
 
 constexpr std::size_t trailer_size = 8;
-/// Of four bytes.
-std::uint32_t little_endian(const char* bytes) {
-    std::uint32_t value = 0;
-    for (std::size_t i = 4; i-- > 0;)
-        value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    return value;
-}
 
 } // namespace
 
@@ -32,7 +25,8 @@ void GzipCheck::decompressed(std::string_view bytes) {
 bool GzipCheck::holds() const {
     if (trailer_.size() != trailer_size)
         return false;
-    return little_endian(trailer_.data()) == crc_ && little_endian(trailer_.data() + 4) == length_;
+    return base::little_endian(trailer_.data()) == crc_ &&
+           base::little_endian(trailer_.data() + 4) == length_;
 }
 
 } // namespace pkgjail::format

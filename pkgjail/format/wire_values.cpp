@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/path.hpp"
+#include "pkgjail/base/shared_library.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/format/wire.hpp"
@@ -213,7 +214,8 @@ Error decode_error(std::string_view bytes, const std::string& name) {
             kind = known;
     for (std::string* part : {&text.object, &text.cause})
         part->resize(std::min(part->size(), max_error_text));
-    if (!is_x509_hint(text.hint) && text.hint != damaged_list_hint)
+    if (!is_x509_hint(text.hint) && text.hint != damaged_list_hint &&
+        text.hint != base::missing_library_hint && text.hint != base::unfit_library_hint)
         text.hint.clear();
     Error error(kind, std::move(text.object), std::move(text.cause), std::move(text.hint));
     text.context.resize(std::min(text.context.size(), max_context));

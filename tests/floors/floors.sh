@@ -41,6 +41,8 @@ check() {
                 complain("includes a room that there is not")
             else if (to[2] == "catalog" && to[3] == "sqlite.hpp" && room != "catalog")
                 complain("the database is for catalog")
+            else if (quoted[2] == "pkgjail/format/archive_library.hpp" && path !~ "^pkgjail/format/archive")
+                complain("libarchive is for format/archive")
             else if (to[2] != room && floor[to[2]] >= floor[room])
                 complain(room " may not include " to[2])
             next
@@ -48,6 +50,7 @@ check() {
         /^[ \t]*#[ \t]*include[ \t]*<sqlite3/      { only_in("catalog/sqlite[._]", "SQLite is for catalog/sqlite") }
         /^[ \t]*#[ \t]*include[ \t]*<curl\//       { only_in("repo/fetch[._]", "curl is for repo/fetch") }
         /^[ \t]*#[ \t]*include[ \t]*<archive/      { only_in("format/archive[._]", "libarchive is for format/archive") }
+        /^[ \t]*#[ \t]*include[ \t]*<dlfcn/      { only_in("base/shared_library[.]", "libraries are loaded by base/shared_library") }
         /^[ \t]*#[ \t]*include[ \t]*<openssl\//    { only_in("(base/digest|format/signature)[._]", "OpenSSL is for digests and signatures") }
         /^[ \t]*#[ \t]*include[ \t]*<iostream>/    { only_in("cli/", "the terminal is for cli") }
         /^[ \t]*#.*__(linux|NetBSD|FreeBSD|OpenBSD|APPLE)__/ { only_in("(base|confine)/", "platforms differ in base and confine only") }

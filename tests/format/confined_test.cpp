@@ -25,6 +25,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/shared_library.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/format/confined_stream.hpp"
 #include "pkgjail/format/reading_server.hpp"
@@ -585,6 +586,19 @@ TEST_CASE("what a reader says of a packing list is checked like a stranger's wor
           }) == "x.tgz: its reader gave a packing list with a command that is none");
     CHECK(changed([](auto& l) { l.depends = {"{a"}; }) ==
           "x.tgz: its reader gave a packing list with a pattern that is none");
+}
+
+TEST_CASE("of what a reader advises only our own words come through", "[format][confined][hostile]") {
+    const auto hint_of = [](std::string_view hint) {
+        const base::Error error(base::ErrorKind::system, "libarchive.so.13", "cannot be loaded",
+                                std::string(hint));
+        return format::decode_error(format::encode(error), "x.tgz").hint();
+    };
+
+    CHECK(hint_of(base::missing_library_hint) == "install the library that has it");
+    CHECK(hint_of(base::unfit_library_hint) ==
+          "install the one that pkgjail was built with, or build pkgjail again");
+    CHECK(hint_of("install the library that has it from http://evil") == "");
 }
 
 TEST_CASE("what a reader says of an index or a list is checked like a stranger's word",
