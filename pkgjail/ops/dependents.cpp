@@ -11,6 +11,7 @@
 namespace pkgjail::ops {
 
 using base::Error;
+using base::ErrorKind;
 
 Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(session), required_(jail) {
     const Context& context = session_.context();
@@ -45,15 +46,35 @@ void Dependents::take_down() {
     }
 }
 
+std::optional<std::string> Dependents::missing_for(const catalog::Jail& jail) const {
+    const Context& context = session_.context();
+    const auto is_up = [&](const catalog::Jail& required) {
+        const auto state = supervise::read_status(context.layout.run(required.id)).state;
+        return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
+    };
+    for (const std::string& name : read_requirements(context, session_.catalog()).start_order(jail.name)) {
+        if (name == required_.name && !is_up(required_))
+            return name;
+        for (const Entry& entry : entries_)
+            if (name != jail.name && name == entry.jail.name && !is_up(entry.jail))
+                return name;
+    }
+    return std::nullopt;
+}
+
 void Dependents::bring_up() {
     std::optional<Error> first;
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         bool is_over = true; // also where it was tried in vain, and told
         try {
+            if (const auto missing = missing_for(entry->jail))
+                throw Error(ErrorKind::busy, entry->jail.name,
+                            fmt::format("jail {}, which it requires, does not run", *missing),
+                            "the next command that changes something tries again");
             start_jail(session_, entry->jail);
             session_.context().reporter.warn(fmt::format("jail {} is started again", entry->jail.name));
         } catch (Error& error) {
-            is_over = !host_failed(error);
+            is_over = !host_failed(error) && error.kind() != ErrorKind::busy;
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
             if (!first)

@@ -2,6 +2,8 @@
 // brought up after it, in order.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,7 +24,8 @@ class Dependents {
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
     void take_down();
     /// Starts each after what it requires, and takes its note away. All are tried; then throws the first
-    /// failure.
+    /// failure. The note stays where this host failed (host_failed), or another command was in the way, or
+    /// what is required did not come up.
     void bring_up();
     /// The same where another failure is on its way to the operator: what fails here is warned of.
     void bring_up_all_the_same() noexcept;
@@ -32,6 +35,10 @@ class Dependents {
         catalog::Jail jail;
         base::Lock lock;
     };
+    /// Of what `jail` requires, one whose lock is held here and that does not run. Who starts `jail` would
+    /// take that lock to start it, and wait for this command itself.
+    std::optional<std::string> missing_for(const catalog::Jail& jail) const;
+
     Session& session_;
     catalog::Jail required_;
     std::vector<Entry> entries_; ///< in the order in which they are stopped
