@@ -94,8 +94,9 @@ void finish_destruction(Session& session, const catalog::Jail& jail) {
         return;
     const auto lock = base::Lock::try_take(context.layout.jail_lock(jail.name), base::LockMode::exclusive,
                                            "recover " + jail.name);
-    if (!lock || !jails.find_by_id(jail.id) || !store::has_only_data(directories, jail.id))
-        return; // its command is alive and at work
+    const auto now = lock ? jails.find_by_id(jail.id) : std::nullopt;
+    if (!now || now->name != jail.name || !store::has_only_data(directories, jail.id))
+        return; // gone, or its command is alive and at work, under this lock or that of another name
     jails.remove(jail.id);
     store::remove_secrets(context.layout, jail.id);
     base::Tree::open(context.layout.runs()).remove_all(base::RootPath::parse(jail.id));
@@ -130,8 +131,8 @@ void recover_jails(Session& session) {
         if (!lock)
             continue; // its command is alive and at work
         const auto jail = jails.find_by_id(noted.id);
-        if (!jail || !jail->operation)
-            continue;
+        if (!jail || !jail->operation || jail->name != noted.name)
+            continue; // done meanwhile, or renamed: it is under another lock
         context.reporter.warn(fmt::format("jail {}: a command was interrupted ({}); generation {} is current",
                                           jail->name, *jail->operation, jail->current));
         try {
@@ -154,7 +155,11 @@ void recover_jails(Session& session) {
                     fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
                 continue;
             }
-            jails.set_operation(jail->id, std::nullopt); // it was tried and told; a person decides from here
+            // It was tried and told; a person decides from here. Where a generation was put back, that has
+            // decided about the note already.
+            const auto now = jails.find_by_id(noted.id);
+            if (now && now->current == in_place->current)
+                jails.set_operation(now->id, std::nullopt);
             context.reporter.warn(fmt::format("jail {}: {}", jail->name, error.what()));
         }
     }

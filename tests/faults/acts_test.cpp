@@ -17,9 +17,11 @@
 using namespace pkgjail;
 using test::Act;
 using test::acts;
+using test::CommandResult;
 using test::Fault;
 using test::faults_of;
 using test::Trial;
+using test::World;
 
 namespace {
 
@@ -111,6 +113,8 @@ TEST_CASE("what was not survived once is survived", "[faults][found]") {
         // What had been running stayed down, and no later command started it.
         {"restart", {"enospc", 1, true, "rename /run/"}},
         {"restart with dependents", {"enospc", 2, false, "rename /run/"}},
+        {"restart with dependents", {"enospc", 1, true, "rename /run/"}},
+        {"upgrade with dependents", {"eio", 1, true, "rename /run/"}},
         {"upgrade of a service that runs", {"eio", 1, true, "rename /run/"}},
     };
     for (const Found& found : table) {
@@ -124,4 +128,28 @@ TEST_CASE("what was not survived once is survived", "[faults][found]") {
             CHECK(hit);
         }
     }
+}
+
+TEST_CASE("a service whose generation recovery put back, and could not start, is started by the next command",
+          "[faults][found]") {
+    const auto act = std::find_if(acts().begin(), acts().end(), [](const Act& one) {
+        return one.name == "upgrade of a service that runs";
+    });
+    REQUIRE(act != acts().end());
+    const World world(true);
+    test::furnish(world);
+    act->prepare(world);
+    act->begin(world);
+    REQUIRE(world.run(act->command, {{"PKGJAIL_STOP_AT", "switch.committed"}}).status == 128 + 9);
+
+    const CommandResult failing = world.run_with({"eio", 1, true, "rename /run/"}, {"gc"});
+
+    INFO(failing.err);
+    CHECK(world.hit());
+    CHECK_THAT(failing.err, ContainsSubstring("was rolled back"));
+    CHECK_THAT(failing.err, ContainsSubstring("does not start either"));
+    CHECK(world.running().find(" is ready\n") == std::string::npos);
+    const CommandResult next = world.well({"gc"});
+    INFO(next.err);
+    CHECK_THAT(world.running(), ContainsSubstring(" is ready\n"));
 }
