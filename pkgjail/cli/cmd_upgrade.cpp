@@ -1,6 +1,10 @@
 // upgrade, rollback: new generations, and the way back.
 #include <algorithm>
 #include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -81,6 +85,23 @@ std::string upgrade_text(const ops::UpgradeResult& result) {
     return text + "\n";
 }
 
+using Looked = std::variant<ops::UpgradeResult, Error>;
+
+/// For each of `jails` what there is to do, or why that cannot be said. The catalog is let go before anything
+/// is printed: whoever reads that may take his time.
+std::vector<Looked> look(const ops::Context& context, const std::vector<std::string>& jails,
+                         const std::vector<std::string>& only) {
+    ops::UpgradeCheck check(context, only);
+    std::vector<Looked> looked;
+    for (const std::string& jail : jails)
+        try {
+            looked.emplace_back(check.of(jail));
+        } catch (const Error& error) {
+            looked.emplace_back(error);
+        }
+    return looked;
+}
+
 std::int64_t generation_option(Environment& environment) {
     const std::string text = environment.text("generation");
     if (text.empty())
@@ -99,7 +120,10 @@ int cmd_upgrade(Environment& environment) {
     ops::UpgradeRequest request;
     request.only = environment.list("package");
     const bool only_look = environment.has("check") || environment.context().dry_run;
-    ops::UpgradeCheck check(environment.context(), request.only);
+    std::vector<Looked> looked;
+    if (only_look)
+        looked = look(environment.context(), jails, request.only);
+    auto next_looked = looked.begin();
     // Everything is fetched and checked before the first jail is changed; a jail for which that fails stays
     // as it is.
     std::map<std::string, Error> failures;
@@ -116,8 +140,11 @@ int cmd_upgrade(Environment& environment) {
         if (const auto failure = failures.find(jail); failure != failures.end())
             throw Error(failure->second);
         request.jail = jail;
-        const ops::UpgradeResult result =
-            only_look ? check.of(jail) : ops::upgrade(environment.context(), request);
+        const Looked what =
+            only_look ? std::move(*next_looked++) : Looked(ops::upgrade(environment.context(), request));
+        if (const Error* error = std::get_if<Error>(&what))
+            throw Error(*error);
+        const auto& result = std::get<ops::UpgradeResult>(what);
         something = something || !result.plan->changes_nothing();
         environment.say(upgrade_text(result) + notes_text(result));
         return upgrade_json(result);

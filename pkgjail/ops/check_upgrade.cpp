@@ -63,12 +63,14 @@ UpgradeResult UpgradeCheck::of(const std::string& jail) {
 }
 
 void UpgradeCheck::open(const std::string& jail) {
-    catalog::Catalog catalog = opened(context_, jail);
-    require_jail(catalog, jail); // before repositories are asked for what is none
-    if (!is_refresh_due(context_, catalog)) {
-        view_ = std::make_unique<View>(context_, std::move(catalog), only_);
-        return;
-    }
+    {
+        catalog::Catalog catalog = opened(context_, jail);
+        require_jail(catalog, jail); // before repositories are asked for what is none
+        if (!is_refresh_due(context_, catalog)) {
+            view_ = std::make_unique<View>(context_, std::move(catalog), only_);
+            return;
+        }
+    } // an operation begins without an open catalog (prepare_readers)
     try {
         Session session(context_, "upgrade", jail, Session::Reads::foreign);
         refresh_if_never_done(session);
