@@ -8,6 +8,7 @@
 
 #include "flow/flow.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
 
@@ -52,7 +53,7 @@ TEST_CASE("a host without state is an empty host", "[flow][state]") {
 }
 
 TEST_CASE("what confines the reader of foreign bytes is told, and what does not", "[flow][state][confined]") {
-    const Shop shop({package("web-1.0")});
+    const Shop shop({package("web-1.0"), package("more-1.0")});
     const Host& host = shop.host();
     const auto run_without = [&](const char* verb, const char* parts) {
         return host.run({verb}, {{"PKGJAIL_CONFINED_WITHOUT", parts}});
@@ -70,6 +71,20 @@ TEST_CASE("what confines the reader of foreign bytes is told, and what does not"
     CHECK(update.status == 0);
     CHECK_THAT(update.err, ContainsSubstring("that nothing but limits confines; `pkgjail doctor` says"));
     CHECK(host.run({"doctor"}).out.find("they do not have Landlock") == std::string::npos);
+    const std::string file = (shop.path() / "web.tar").string();
+    for (const std::vector<std::string>& reads :
+         std::vector<std::vector<std::string>>{{"install", "web", "more", "-j", "web"},
+                                               {"export", "web", file},
+                                               {"import", file, "again"},
+                                               {"upgrade", "web"},
+                                               {"remove", "more", "-j", "web"}}) {
+        const CommandResult result =
+            host.run(reads, {{"PKGJAIL_CONFINED_WITHOUT", "user root landlock filter"}});
+        INFO(reads.front() << ": " << result.err);
+        CHECK(result.status == 0);
+        CHECK((result.err.find("nothing but limits confines") != std::string::npos) ==
+              (reads.front() != "export"));
+    }
 }
 
 TEST_CASE("reading verbs change nothing", "[flow][state]") {
@@ -165,6 +180,18 @@ TEST_CASE("a catalog that is none, damaged or newer is told as such", "[flow][st
             CHECK(result.status == 78);
             CHECK_THAT(result.err, ContainsSubstring("written by a newer pkgjail"));
             CHECK_THAT(result.err, ContainsSubstring("999"));
+        }
+    }
+    SECTION("an older schema") {
+        set_header_number(file, 60, static_cast<unsigned>(catalog::Catalog::newest_schema() - 1));
+        for (const std::vector<std::string>& reads :
+             std::vector<std::vector<std::string>>{{"list"}, {"upgrade", "web", "--check"}}) {
+            const CommandResult result = host.run(reads);
+            INFO(result.err);
+            CHECK(result.status == 78);
+            CHECK_THAT(result.err, ContainsSubstring("written by an older pkgjail"));
+            CHECK_THAT(result.err,
+                       ContainsSubstring("hint: any command that changes something brings it up"));
         }
     }
     SECTION("a directory") {
