@@ -121,7 +121,7 @@ TEST_CASE("what was not survived once is survived", "[faults][found]") {
         const auto act =
             std::find_if(acts().begin(), acts().end(), [&](const Act& one) { return one.name == found.act; });
         REQUIRE(act != acts().end());
-        DYNAMIC_SECTION(found.act << ", " << found.fault.kind << " " << found.fault.on) {
+        DYNAMIC_SECTION(found.act << ", " << found.fault.text() << " " << found.fault.on) {
             const Trial trial(*act);
             bool hit = false;
             CHECK(trial.attempt(found.fault, hit) == "");
