@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 
 #include <csignal>
+#include <cstdint>
 #include <sys/resource.h>
 
 #include "pkgjail/base/digest.hpp"
@@ -27,7 +28,7 @@ std::string name_of(int file) {
 std::string content_of(int file) {
     std::string text;
     const std::size_t size = file % 20 == 13 ? 700'000 : static_cast<std::size_t>(file) * 331;
-    for (int i = file; text.size() < size; ++i)
+    for (std::uint64_t i = static_cast<unsigned>(file); text.size() < size; ++i)
         text += std::to_string(i * i) + ' ';
     return text;
 }
