@@ -135,7 +135,7 @@ void Packages::mark_checked(const std::string& name, std::int64_t at, const std:
 
 std::int64_t Packages::replace_index(
     const RepositoryState& state, int priority,
-    const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce) {
+    const std::function<void(const std::function<bool(const format::SummaryRecord&)>&)>& produce) {
     Database& database = catalog_.database();
     Transaction transaction(database);
     Statement upsert(
@@ -167,10 +167,13 @@ std::int64_t Packages::replace_index(
         " ON CONFLICT (pkgbase, repository_id, pkgname) DO NOTHING");
     std::int64_t count = 0;
     std::optional<std::int64_t> newest;
-    produce([&](format::SummaryRecord&& record) {
-        newest = std::max(newest, format::parse_build_date(record.build_date));
+    produce([&](const format::SummaryRecord& record) {
         insert_record(insert, repository, record);
-        count += database.changes();
+        if (database.changes() == 0)
+            return false;
+        newest = std::max(newest, format::parse_build_date(record.build_date));
+        ++count;
+        return true;
     });
 
     Statement(database, "UPDATE repository SET packages = ?, newest_build = ? WHERE repository_id = ?")

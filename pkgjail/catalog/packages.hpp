@@ -56,10 +56,11 @@ class Packages {
     void mark_checked(const std::string& name, std::int64_t at, const std::string& trust);
     /// Replaces the whole index of one repository in one transaction. `produce` is called once and hands each
     /// record to its argument; if it throws, or the process dies in it, the old index stays. Of two records
-    /// with one pkgname the first is kept. Returns how many there are now.
-    std::int64_t
-    replace_index(const RepositoryState& state, int priority,
-                  const std::function<void(const std::function<void(format::SummaryRecord&&)>&)>& produce);
+    /// with one pkgname the first is kept, and the argument returns false for the other. Returns how many
+    /// there are now.
+    std::int64_t replace_index(
+        const RepositoryState& state, int priority,
+        const std::function<void(const std::function<bool(const format::SummaryRecord&)>&)>& produce);
     /// Forgets repositories that are not in `names` and sets order and priority of those that are.
     void keep_only(const std::vector<std::pair<std::string, int>>& names_and_priorities);
 

@@ -384,7 +384,12 @@ class Escape {
                 const auto first = driver_.create(spec, jail_.run_directory, {-1, -1, -1});
                 first_ = first.pid;
                 ++made;
-                if (const auto place = misplaced(first_); !place.empty()) {
+                const auto place = misplaced(first_);
+                // A mount goes along when its directory gets another name; where it was made was looked at
+                // before.
+                const bool went_along =
+                    ::geteuid() == 0 && HostPath(place).filename() == HostPath(aside).filename();
+                if (!place.empty() && !went_along) {
                     // Nothing holds a mount point for an ordinary user. What is mounted beside it is in the
                     // jail's own tree, where nobody but that user has anything.
                     const bool is_own = ::geteuid() != 0 && place != jail_.outside_directory.string();

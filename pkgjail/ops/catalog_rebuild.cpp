@@ -264,13 +264,13 @@ class Rebuild {
                 throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
             continues_ = was_cut;
             trusts_ = catalog::RepositoryTrusts(old).all();
-            memories_ = catalog::RepositoryMemories(old).all();
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);
                 if (found != jails_.end() && !found->second.jail.operation &&
                     found->second.jail.current == jail.current)
                     found->second.jail.operation = jail.operation;
             }
+            read_memories(old);
         } catch (const Error& error) {
             if (error.kind() == ErrorKind::configuration && !was_cut)
                 throw; // of another schema, and readable: its own hint says what to do first
@@ -279,6 +279,18 @@ class Rebuild {
                              "indexes were, so that it takes an old copy as well; and what a killed command "
                              "had not finished",
                              error.cause()));
+        }
+    }
+
+    /// Last, because it is what could be done without best.
+    void read_memories(catalog::Catalog& old) {
+        try {
+            memories_ = catalog::RepositoryMemories(old).all();
+        } catch (const Error& error) {
+            note(
+                fmt::format("forgotten with the old catalog ({}): how new unsigned indexes were, so that the "
+                            "next update takes an old copy as well",
+                            error.cause()));
         }
     }
 

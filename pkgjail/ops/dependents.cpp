@@ -74,7 +74,7 @@ void Dependents::bring_up() {
             start_jail(session_, entry->jail);
             session_.context().reporter.warn(fmt::format("jail {} is started again", entry->jail.name));
         } catch (Error& error) {
-            is_over = !host_failed(error) && error.kind() != ErrorKind::busy;
+            is_over = !is_worth_another_try(error);
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
             if (!first)

@@ -24,8 +24,8 @@ class Dependents {
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
     void take_down();
     /// Starts each after what it requires, and takes its note away. All are tried; then throws the first
-    /// failure. The note stays where this host failed (host_failed), or another command was in the way, or
-    /// what is required did not come up.
+    /// failure. The note stays where this host failed (is_worth_another_try), or another command was in the
+    /// way, or what is required did not come up.
     void bring_up();
     /// The same where another failure is on its way to the operator: what fails here is warned of.
     void bring_up_all_the_same() noexcept;

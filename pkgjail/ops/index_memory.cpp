@@ -62,8 +62,10 @@ void IndexComparison::take(Bests& bests, Best&& one) {
 }
 
 std::optional<std::int64_t> IndexComparison::unless_future(std::optional<std::int64_t> time) const {
-    // A wrong clock where one package was made must not make all that comes later look old.
-    return time && *time <= now_ ? time : std::nullopt;
+    // A wrong clock where one package was made must not make all that comes later look old. One that is
+    // minutes ahead does no harm.
+    constexpr std::int64_t day = 24 * 60 * 60;
+    return time && *time <= now_ + day ? time : std::nullopt;
 }
 
 void IndexComparison::had(const std::string& pkgname, const std::string& build_date) {
@@ -87,8 +89,10 @@ void IndexComparison::offers_until(std::int64_t newest) {
 ComparedIndex IndexComparison::result(bool anew) const {
     ComparedIndex compared;
     compared.newest_before = newest_before_;
-    compared.newest = newest_;
-    compared.older = newest_ && newest_before_ && *newest_ < *newest_before_;
+    // A date in the future says nothing of an index's age, unless it is this host's clock that is behind.
+    const bool is_clock_right = newest_before_ == unless_future(newest_before_);
+    compared.newest = newest_past_ && is_clock_right ? newest_past_ : newest_;
+    compared.older = compared.newest && newest_before_ && *compared.newest < *newest_before_;
     compared.dateless = !newest_ && newest_before_ && !offered_.empty();
     compared.memory = empty_;
     compared.memory.newest_build = anew ? newest_past_ : std::max(newest_before_, newest_past_);
@@ -96,16 +100,21 @@ ComparedIndex IndexComparison::result(bool anew) const {
     Bests seen = had_;
     for (const auto& [base, package] : missed_)
         take(seen, Best(package));
+    // A build without a date among others that have one may be any; without a date anywhere none says more.
+    const auto goes_back = [&](const Best& now, const Best& best) {
+        return is_older(now, best) ||
+               (!compared.dateless && now.version == best.version && best.built && !now.built);
+    };
     for (const auto& [base, best] : seen) {
         const auto now = offered_.find(base);
-        if (now != offered_.end() && !is_older(now->second, best))
+        if (now != offered_.end() && !goes_back(now->second, best))
             continue;
         if (!anew)
             compared.memory.missed[base] = {best.pkgname, best.build_date};
         if (now == offered_.end())
             continue; // packages leave repositories all the time
         const auto before = had_.find(base);
-        if (before == had_.end() || is_older(now->second, before->second))
+        if (before == had_.end() || goes_back(now->second, before->second))
             compared.went_back.push_back({now->second.pkgname, best.pkgname});
     }
     std::sort(compared.went_back.begin(), compared.went_back.end(),

@@ -77,7 +77,7 @@ LifecycleResult restart(const Context& context, const std::string& name,
         base::step("restart.stopped");
         result.status = start_jail(session, jail, Gate::ready, learning);
     } catch (const Error& error) {
-        if (!host_failed(error))
+        if (!is_worth_another_try(error))
             jails.set_operation(jail.id, std::nullopt);
         dependents.bring_up_all_the_same(); // or says why they cannot come up
         throw;

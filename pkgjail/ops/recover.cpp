@@ -150,7 +150,7 @@ void recover_jails(Session& session) {
             settle(session, *in_place);
         } catch (const base::Error& error) {
             // Another command has a jail that requires it; or this host failed, and not the service.
-            if (error.kind() == base::ErrorKind::busy || host_failed(error)) {
+            if (is_worth_another_try(error)) {
                 context.reporter.warn(
                     fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
                 continue;

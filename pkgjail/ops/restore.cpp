@@ -154,7 +154,7 @@ class Restore {
             jails_.set_operation(jail_.id, std::nullopt);
             return status;
         } catch (const Error& error) {
-            if (!host_failed(error))
+            if (!is_worth_another_try(error))
                 jails_.set_operation(jail_.id, std::nullopt);
             throw Error(
                 error.kind(), error.object(),

@@ -252,8 +252,8 @@ void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const
     base::step("limits.disk_counted");
 }
 
-bool host_failed(const Error& why) {
-    return why.kind() == ErrorKind::system;
+bool is_worth_another_try(const Error& why) {
+    return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy;
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

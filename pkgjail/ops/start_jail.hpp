@@ -53,8 +53,9 @@ class JailStart {
 };
 
 /// Of a service that ran and could not be started again: whether this host failed, a full disk for example,
-/// and not the service. Then the note on the jail stays, so that the next command tries again.
-bool host_failed(const base::Error& why);
+/// or another command was in the way, and not the service. Then the note on the jail stays, so that the next
+/// command tries again.
+bool is_worth_another_try(const base::Error& why);
 
 /// Writes down whether the jail is meant to run.
 void want_running(Session& session, catalog::Jail jail, bool wanted);

@@ -116,7 +116,7 @@ bool start_again(Session& session, const catalog::Jail& jail) {
             start_jail(session, jail);
     } catch (const Error& error) {
         session.context().reporter.warn(error.what());
-        return !host_failed(error);
+        return !is_worth_another_try(error);
     }
     return true;
 }
@@ -155,7 +155,7 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     try {
         start_jail(session, jail);
     } catch (const Error& error) {
-        is_over = !host_failed(error);
+        is_over = !is_worth_another_try(error);
         second =
             fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
     }

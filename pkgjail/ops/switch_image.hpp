@@ -55,7 +55,8 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation);
 
 /// A jail that was to be stopped for something that failed: runs again, where it should and does not. Why it
-/// cannot is warned of, and not thrown over the failure. False when its note is to stay (host_failed).
+/// cannot is warned of, and not thrown over the failure. False when its note is to stay
+/// (is_worth_another_try).
 bool start_again(Session& session, const catalog::Jail& jail);
 
 /// For recovery: stops what a dead command left half-started, starts the current generation, which is noted

@@ -146,9 +146,8 @@ class Refresh {
             const base::Fd fd = base::open_file(fresh.file, O_RDONLY);
             format::read_summary(fd, repository_.name + "/" + fresh.state.file,
                                  [&](format::SummaryRecord&& record) {
-                                     if (compares_packages)
+                                     if (add(record) && compares_packages)
                                          comparison.offers(record.pkgname, record.build_date);
-                                     add(std::move(record));
                                  });
         });
         if (!compares)
@@ -184,15 +183,18 @@ class Refresh {
                 throw Error(ErrorKind::trust, repo::shown_repository(repository_),
                             "its index is an old copy, replayed or of a mirror that is behind: " + words,
                             "try again later or another mirror; if its owner took the newest package back, "
-                            "`pkgjail update --allow-older` takes it all the same");
+                            "or the index before was false, `pkgjail update --allow-older` takes it all the "
+                            "same");
             words = fmt::format("an older index is taken, {}: {}",
                                 allow_older_ ? "as --allow-older says" : "as trust = none does", words);
-        } else if (!gone_back.empty()) {
-            words =
-                gone_back + "; its owner took newer ones back, or somebody puts old packages among new ones";
         } else if (compared.dateless) {
             words = "its index no longer says when packages were built, so an old copy of it will not be "
                     "recognised";
+            if (!gone_back.empty())
+                words += "; " + gone_back;
+        } else if (!gone_back.empty()) {
+            words =
+                gone_back + "; its owner took newer ones back, or somebody puts old packages among new ones";
         }
         if (!words.empty())
             context_.reporter.warn(fmt::format("repository {}: {}", repository_.name, words));

@@ -115,14 +115,19 @@ TEST_CASE("a repository's state is kept and can be asked for", "[catalog][packag
     given.checked_at = 5;
     given.refreshed_at = 4;
     const auto count = packages.replace_index(given, 10, [](const auto& take) {
-        take(record("a-1"));
-        take(record("b-1"));
+        auto first = record("a-1");
+        first.build_date = "2026-03-01 12:00:00 +0000";
+        CHECK(take(first));
+        CHECK(take(record("b-1")));
+        first.build_date = "2026-03-09 12:00:00 +0000";
+        CHECK_FALSE(take(first)); // another record of that name
     });
 
     const auto found = packages.repository("main");
     REQUIRE(found);
     CHECK(count == 2);
     CHECK(found->packages == 2);
+    CHECK(found->newest_build == 1772366400); // of the one that was taken
     CHECK(found->url == "https://example.org/main");
     CHECK(found->index_file == "pkg_summary.gz");
     CHECK(found->etag == given.etag);

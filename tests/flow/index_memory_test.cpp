@@ -237,6 +237,27 @@ TEST_CASE("a date in the future does not make every later index an old one", "[f
     shop.check_refused("and one built at 2026-03-06T12:00:00Z was seen before");
 }
 
+TEST_CASE("a date in the future lets no old copy pass", "[flow][trust][attack]") {
+    const PackageSpec wrong = built("odd-1.0", "2999-01-01 00:00:00 +0000");
+    const UnsignedShop shop({wrong, built("web-1.0", 1)});
+    shop.update();
+    shop.offer({wrong, built("web-1.1", 9)});
+    CHECK(shop.update().empty());
+    shop.offer({wrong, built("web-1.0", 1)});
+
+    shop.check_refused("its newest package was built at 2026-03-01T12:00:00Z, and one built at "
+                       "2026-03-09T12:00:00Z was seen before");
+}
+
+TEST_CASE("a build without a date among others that have one is told", "[flow][trust][attack]") {
+    const UnsignedShop shop({built("web-1.0", 5), built("lib-1.0", 5)});
+    shop.update();
+    shop.offer({built("web-1.0", ""), built("lib-1.1", 9)});
+
+    CHECK_THAT(shop.update(),
+               ContainsSubstring("1 package is older than before, web-1.0 (an earlier build of it)"));
+}
+
 TEST_CASE("with trust = none an old copy is taken, and told", "[flow][trust]") {
     const UnsignedShop shop({built("web-1.1", 9), built("lib-1.0", 2)}, "none");
     CHECK(shop.update().empty());
