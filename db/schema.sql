@@ -181,9 +181,13 @@ CREATE TABLE image_package (
     depends        TEXT NOT NULL,             -- list of @pkgdep patterns
     conflicts      TEXT NOT NULL,             -- list of @pkgcfl patterns
     trust          TEXT NOT NULL DEFAULT '',  -- by what the archive was believed: "index-signed: …"; empty: not known
+    as_unpacked    INTEGER NOT NULL DEFAULT 0 CHECK (as_unpacked IN (0, 1)), -- 1: its files are as the archive has them
     PRIMARY KEY (image_number, position),
     UNIQUE (image_number, pkgname)
 ) STRICT, WITHOUT ROWID;
+
+-- For finding a package that need not be unpacked again.
+CREATE INDEX image_package_by_archive ON image_package (archive_sha256) WHERE as_unpacked = 1;
 
 -- The manifest of an image: an entry a file, directory or symbolic link.
 CREATE TABLE image_file (

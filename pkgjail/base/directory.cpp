@@ -49,4 +49,12 @@ void Directory::rename_into(const Directory& target, const std::string& name) co
         throw system_error(errno, show(name), "rename to " + target.show(name));
 }
 
+void Directory::link_into(const Directory& target, const std::string& name) const {
+    if (::linkat(tree_.fd().get(), name.c_str(), target.tree_.fd().get(), name.c_str(), 0) == 0)
+        return;
+    if (errno == EEXIST)
+        throw Error(ErrorKind::conflict, target.show(name), "exists already");
+    throw system_error(errno, show(name), "link to " + target.show(name));
+}
+
 } // namespace pkgjail::base

@@ -1,4 +1,4 @@
-// One directory of a base::Tree, held open by who makes or moves many entries in it: each then costs the call
+// One directory of a base::Tree, held open by who makes, moves or links many entries in it: each then costs the call
 // for the entry alone, and not one more to get to its directory.
 //
 // It is the directory that was there when it was opened. Whoever lets others change the tree meanwhile (a
@@ -33,6 +33,8 @@ class Directory {
     const std::optional<Owner>& owner_of_new() const { return owner_of_new_; }
     /// Moves an entry within one file system; a file or link of that name is replaced.
     void rename_into(const Directory& target, const std::string& name) const;
+    /// A second name for a file, in a directory of the same file system. Error{conflict} when it is taken.
+    void link_into(const Directory& target, const std::string& name) const;
 
   private:
     Tree tree_;

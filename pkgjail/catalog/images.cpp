@@ -19,7 +19,8 @@ using base::ErrorKind;
 std::vector<ImagePackage> read_packages(Database& database, std::int64_t image) {
     Statement statement(
         database, "SELECT pkgname, archive_sha256, automatic, repository, build_date, comment, size_bytes,"
-                  " depends, conflicts, trust FROM image_package WHERE image_number = ? ORDER BY position");
+                  " depends, conflicts, trust, as_unpacked FROM image_package WHERE image_number = ?"
+                  " ORDER BY position");
     std::vector<ImagePackage> packages;
     auto row = statement.use();
     row(image);
@@ -35,11 +36,12 @@ std::vector<ImagePackage> read_packages(Database& database, std::int64_t image) 
         package.depends = split_list(row.text_view(7));
         package.conflicts = split_list(row.text_view(8));
         package.trust = row.text(9);
+        package.as_unpacked = row.integer(10) != 0;
     }
     return packages;
 }
 
-Image read_image(Database& database, const Statement::Use& row) {
+Image read_image_row(const Statement::Use& row) {
     Image image;
     image.id = row.text(1);
     image.build_key = row.text(2);
@@ -48,6 +50,11 @@ Image read_image(Database& database, const Statement::Use& row) {
     image.created_at = row.integer(5);
     image.size_bytes = static_cast<std::uint64_t>(row.integer(6));
     image.file_count = static_cast<std::uint64_t>(row.integer(7));
+    return image;
+}
+
+Image read_image(Database& database, const Statement::Use& row) {
+    Image image = read_image_row(row);
     image.packages = read_packages(database, row.integer(0));
     return image;
 }
@@ -55,15 +62,15 @@ Image read_image(Database& database, const Statement::Use& row) {
 void insert_packages(Database& database, std::int64_t image, const std::vector<ImagePackage>& packages) {
     Statement statement(
         database, "INSERT INTO image_package (image_number, position, pkgname, archive_sha256, automatic,"
-                  " repository, build_date, comment, size_bytes, depends, conflicts, trust)"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  " repository, build_date, comment, size_bytes, depends, conflicts, trust, as_unpacked)"
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     std::int64_t position = 0;
     for (const ImagePackage& package : packages)
         statement
             .use()(image)(position++)(package.pkgname)(package.archive_sha256)(
                 std::int64_t{package.automatic})(package.repository)(package.build_date)(package.comment)(
                 to_column(package.size_bytes))(join_list(package.depends))(join_list(package.conflicts))(
-                package.trust)
+                package.trust)(std::int64_t{package.as_unpacked})
             .execute();
 }
 
@@ -274,7 +281,7 @@ std::optional<KnownFile> Images::find_equal(const jail::ManifestEntry& file) {
         // so that an old one can go without its files being shared again and again.
         find_equal_.emplace(
             catalog_.database(),
-            "SELECT image_id, path FROM image_file JOIN image USING (image_number)"
+            "SELECT image_id, build_key, path FROM image_file JOIN image USING (image_number)"
             " WHERE type = 'f' AND sha256 = ? AND image_file.size_bytes = ? AND mode = ? AND uid = ?"
             " AND gid = ? AND path >= '/tree/' AND path < '/tree0'"
             " ORDER BY image_number DESC, path LIMIT 1");
@@ -283,7 +290,20 @@ std::optional<KnownFile> Images::find_equal(const jail::ManifestEntry& file) {
         std::int64_t{file.gid});
     if (!row.next())
         return std::nullopt;
-    return KnownFile{row.text(0), row.text(1)};
+    return KnownFile{row.text(0), row.text(1), row.text(2)};
+}
+
+std::optional<Image> Images::find_unpacked(const std::string& pkgname, const std::string& archive_sha256,
+                                           const std::string& prefix) {
+    if (!find_unpacked_)
+        find_unpacked_.emplace(catalog_.database(),
+                               "SELECT " IMAGE_COLUMNS " FROM image_package JOIN image USING (image_number)"
+                               " WHERE as_unpacked = 1 AND archive_sha256 = ? AND pkgname = ? AND prefix = ?"
+                               " ORDER BY image.image_number DESC LIMIT 1");
+    auto row = find_unpacked_->use();
+    if (!row(archive_sha256)(pkgname)(prefix).next())
+        return std::nullopt;
+    return read_image_row(row);
 }
 
 std::string Images::trust_of(const std::string& pkgname, const std::string& archive_sha256) {

@@ -23,6 +23,8 @@ struct ImagePackage {
     /// By what its archive was believed when the image was built: "index-signed: ours 42, key …",
     /// "package-signed: …", "pinned: …", "none", "file" (given by the operator); empty: not known.
     std::string trust;
+    /// Its files are as its archive has them, so that another image may have the same ones.
+    bool as_unpacked = false;
 };
 
 struct Image {
@@ -39,7 +41,8 @@ struct Image {
 /// A file of some image with the same content and metadata, for hard-linking.
 struct KnownFile {
     std::string image_id;
-    std::string path; ///< manifest path
+    std::string build_key; ///< the image's
+    std::string path;      ///< manifest path
 };
 
 /// What repositories promised when an image was made or found: with the same promises it is the image again.
@@ -81,6 +84,10 @@ class Images {
     std::optional<jail::ManifestEntry> file(const std::string& id, const base::RootPath& path);
     /// A "/tree" file with equal digest, size, mode and owner in any image.
     std::optional<KnownFile> find_equal(const jail::ManifestEntry& file);
+    /// The newest image with this prefix that has the package as_unpacked, from that archive. Its packages
+    /// are not read.
+    std::optional<Image> find_unpacked(const std::string& pkgname, const std::string& archive_sha256,
+                                       const std::string& prefix);
     /// By what an archive was believed, by the newest image that has it; empty: no image has, or knows.
     std::string trust_of(const std::string& pkgname, const std::string& archive_sha256);
     /// Images that no generation and no snapshot refers to, oldest first.
@@ -90,7 +97,8 @@ class Images {
     std::int64_t number_of(const std::string& id);
 
     Catalog& catalog_;
-    std::optional<Statement> find_equal_; ///< asked for every file of a new image
+    std::optional<Statement> find_equal_;    ///< asked for every file of a new image
+    std::optional<Statement> find_unpacked_; ///< asked for every package of one
 };
 
 } // namespace pkgjail::catalog

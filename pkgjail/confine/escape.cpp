@@ -37,6 +37,9 @@ using base::HostPath;
 namespace fs = std::filesystem;
 
 constexpr auto patience = std::chrono::seconds(120);
+/// Behind the name of a mount point that is exchanged.
+constexpr std::string_view aside_suffix = ".aside";
+constexpr std::string_view third_suffix = ".third";
 
 std::string read_all_in_time(const base::Fd& from) {
     std::string text;
@@ -342,18 +345,30 @@ class Escape {
         return found;
     }
 
+    /// The place as it was when something was mounted there: a mount goes along when exchange_while() gives
+    /// its directory another name. For an ordinary user nothing holds a mount point, and where it lies is
+    /// told.
+    static std::string before_exchange(const std::string& place) {
+        if (::geteuid() == 0)
+            for (const std::string_view suffix : {aside_suffix, third_suffix})
+                if (place.ends_with(suffix))
+                    return place.substr(0, place.size() - suffix.size());
+        return place;
+    }
+
     /// A place where this jail has to have a mount, and has none; or has one where none belongs.
     std::string misplaced(pid_t pid) const {
         std::set<std::string> wanted{"/"};
         for (const auto& mount : jail_.spec.mounts)
             wanted.insert(mount.target.str());
         std::set<std::string> found;
-        for (const auto& place : places(pid)) {
+        for (const auto& seen : places(pid)) {
+            const std::string place = before_exchange(seen);
             const bool own = place == "/proc" || place == "/dev" || place == "/sys" ||
                              place.starts_with("/proc/") || place.starts_with("/dev/") ||
                              place.starts_with("/sys/");
             if (!own && !wanted.contains(place))
-                return place;
+                return seen;
             found.insert(place);
         }
         if (!found.empty())
@@ -372,7 +387,7 @@ class Escape {
     /// A mount point in what the jail may write to is a link; and it is a link and a directory by turns.
     Attempt mount_points() {
         Attempt attempt{"mount points exchanged for links", Held::held, "refused"};
-        const HostPath aside = jail_.mount_point.string() + ".aside";
+        const HostPath aside = jail_.mount_point.string() + std::string(aside_suffix);
         std::error_code error;
         fs::rename(jail_.mount_point, aside, error);
         if (error)
@@ -385,11 +400,7 @@ class Escape {
                 first_ = first.pid;
                 ++made;
                 const auto place = misplaced(first_);
-                // A mount goes along when its directory gets another name; where it was made was looked at
-                // before.
-                const bool went_along =
-                    ::geteuid() == 0 && HostPath(place).filename() == HostPath(aside).filename();
-                if (!place.empty() && !went_along) {
+                if (!place.empty()) {
                     // Nothing holds a mount point for an ordinary user. What is mounted beside it is in the
                     // jail's own tree, where nobody but that user has anything.
                     const bool is_own = ::geteuid() != 0 && place != jail_.outside_directory.string();
@@ -421,7 +432,7 @@ class Escape {
 
     /// A process that does nothing but exchange the link and the directory, as fast as it can.
     void exchange_while(const std::function<void()>& act, const HostPath& aside) {
-        const HostPath third = jail_.mount_point.string() + ".third";
+        const HostPath third = jail_.mount_point.string() + std::string(third_suffix);
         const pid_t self = ::getpid();
         const pid_t other = ::fork();
         if (other == 0) {

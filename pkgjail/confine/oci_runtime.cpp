@@ -52,6 +52,18 @@ std::string without_preamble(std::string message) {
     return message;
 }
 
+/// A runtime's version as versions are compared: without what a distribution adds ("1.1.5+ds1"), a candidate
+/// before what it is one of ("1.4.0-rc.1").
+std::string comparable(std::string_view version) {
+    version = version.substr(0, version.find_first_of("+~,"));
+    const std::size_t dash = version.find('-');
+    std::string text(version.substr(0, dash));
+    if (dash == std::string_view::npos || !version.substr(dash).starts_with("-rc"))
+        return text;
+    const std::string_view number = version.substr(dash + 3);
+    return text.append("rc").append(number.substr(number.starts_with('.') ? 1 : 0));
+}
+
 } // namespace
 
 OciRuntime::OciRuntime(base::HostPath program, base::HostPath state_root)
@@ -197,20 +209,20 @@ std::optional<std::string> known_hole(std::string_view runtime_version) {
     // From the projects' own advisories. A later row is of a later series.
     static constexpr Repair repairs[] = {
         {"runc", "0", "1.2.8", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
-        {"runc", "1.3", "1.3.3", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
+        {"runc", "1.3.0-rc.1", "1.3.3", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
+        {"runc", "1.4.0-rc.1", "1.4.0-rc.3", "CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881"},
         {"crun", "0", "1.4.4", "CVE-2022-27650"},
     };
     const std::size_t blank = runtime_version.find(' ');
     if (blank == std::string_view::npos)
         return std::nullopt;
     const std::string_view runtime = runtime_version.substr(0, blank);
-    std::string_view version = runtime_version.substr(blank + 1);
-    version = version.substr(0, version.find_first_of("+-~,")); // "1.1.5+ds1", "1.3.0-rc.1"
+    const std::string version = comparable(runtime_version.substr(blank + 1));
     const Repair* repair = nullptr;
     for (const Repair& one : repairs)
-        if (one.runtime == runtime && format::compare_versions(version, one.since) >= 0)
+        if (one.runtime == runtime && format::compare_versions(version, comparable(one.since)) >= 0)
             repair = &one;
-    if (repair == nullptr || format::compare_versions(version, repair->version) >= 0)
+    if (repair == nullptr || format::compare_versions(version, comparable(repair->version)) >= 0)
         return std::nullopt;
     return fmt::format("{} is older than {}, which repaired {}; whether the distribution's package has the "
                        "repair, its changelog tells",

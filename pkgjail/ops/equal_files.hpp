@@ -6,6 +6,7 @@
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/jail/manifest.hpp"
+#include "pkgjail/ops/held_images.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
@@ -14,15 +15,16 @@ namespace pkgjail::ops {
 /// written to the catalog.
 class EqualFiles {
   public:
-    explicit EqualFiles(Session& session) : session_(session), images_(session.catalog()) {}
-    /// nullopt: no image has such a file.
+    explicit EqualFiles(Session& session)
+        : session_(session), images_(session.catalog()), held_(session.context()) {}
+    /// nullopt: no image that stays has such a file.
     std::optional<base::HostPath> find(const jail::ManifestEntry& entry) {
         if (!looking_) {
             looking_.emplace(session_.catalog().database());
             none_ = images_.build_keys().empty();
         }
         const auto known = none_ ? std::nullopt : images_.find_equal(entry);
-        if (!known)
+        if (!known || !held_.hold(known->image_id, known->build_key))
             return std::nullopt;
         return session_.context().layout.image(known->image_id) /
                base::RootPath::parse(known->path).relative();
@@ -31,6 +33,7 @@ class EqualFiles {
   private:
     Session& session_;
     catalog::Images images_;
+    HeldImages held_;
     std::optional<catalog::ReadTransaction> looking_;
     bool none_ = false; ///< no image at all, so that there is no need to ask for every file
 };

@@ -9,6 +9,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/equal_files.hpp"
+#include "pkgjail/ops/packages_before.hpp"
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
@@ -126,7 +127,8 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         const repo::CheckedArchive& archive = archives.archives[i];
         request.packages.push_back({archive.pkgname, plan.result[i].automatic, archive.fd.get(),
                                     archive.sha256, archive.path.filename().string(),
-                                    archive_limits(plan.result[i].package, archives.metadata[i])});
+                                    archive_limits(plan.result[i].package, archives.metadata[i]),
+                                    &archives.metadata[i]});
         request.unpacked_bytes += archives.metadata[i].size_pkg.value_or(0);
     }
 
@@ -163,12 +165,16 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     };
     std::optional<EqualFiles> equal(std::in_place, session);
     hooks.equal_file = [&](const jail::ManifestEntry& entry) { return equal->find(entry); };
+    PackagesBefore before(session, request.prefix);
+    hooks.unpacked_before = [&](const store::BuildPackage& package) { return before.find(package); };
     hooks.progress = [&](const store::BuildProgress& p) {
         context.reporter.progress("unpack " + p.pkgname, p.bytes_done, p.bytes_total);
     };
     store::BuiltImage built = store::build_image(context.layout, request, hooks);
     equal.reset();
     made.image.id = built.id;
+    for (catalog::ImagePackage& package : made.image.packages)
+        package.as_unpacked = built.as_unpacked.contains(package.pkgname);
     made.image.size_bytes = built.manifest.total_bytes();
     made.image.file_count = built.manifest.entries.size();
     made.manifest = std::move(built.manifest);

@@ -249,6 +249,9 @@ base::Exit Assembly::run_script(const BuildPackage& package, std::vector<std::st
                                 std::string directory) {
     if (!request_.run_scripts)
         refuse_scripts(package);
+    if (holds_scripts_back_)
+        throw ScriptHeldBack{};
+    has_run_scripts_ = true;
     if (!scripts_)
         open_build_jail();
     // The script may remove, replace or change whatever is there.

@@ -18,6 +18,9 @@
 
 namespace pkgjail::store {
 
+/// Thrown instead of running a script that could reach files of other images.
+struct ScriptHeldBack {};
+
 /// One image's assembly. All three must outlive it. The build jail exists from the first script to finish().
 class Assembly {
   public:
@@ -26,6 +29,11 @@ class Assembly {
     /// +INSTALL PRE-INSTALL, the package's files with @exec at their places, +INSTALL POST-INSTALL.
     /// `unpacked` is the directory of its files, which is empty afterwards.
     void install(const BuildPackage& package, const Unpacked& metadata, const base::RootPath& unpacked);
+    /// From now on a script that has to run is ScriptHeldBack.
+    void hold_scripts_back() { holds_scripts_back_ = true; }
+    bool has_run_scripts() const { return has_run_scripts_; }
+    /// Manifest paths of packages' files that data lines gave another owner or mode.
+    const std::set<std::string>& changed() const { return pkginstall_.changed(); }
     /// Path in the staging directory → SHA-256 of a file that we wrote and that no script could touch since.
     const std::map<std::string, std::string>& known_digests() const { return known_digests_; }
     /// Ends the build jail and writes what depends on all packages.
@@ -63,6 +71,8 @@ class Assembly {
     base::Tree tree_; ///< staging's tree/
     PkgInstall pkginstall_;
     std::unique_ptr<ScriptRunner> scripts_;
+    bool has_run_scripts_ = false;
+    bool holds_scripts_back_ = false;
     std::map<std::string, std::string> known_digests_;
     std::map<std::string, std::string> package_of_;
     std::map<std::string, std::string> database_digests_; ///< path below tree/ → SHA-256

@@ -1,12 +1,17 @@
 // Building an image from packages: unpack each into a place of its own, run the packages' scripts confined,
 // put the files together, seal.
 //
+// Where no script has to run, a package that another image has as its archive has it is not unpacked again:
+// its files get second names. What is in an image is never written to.
+//
 // A crash before the caller's catalog commit leaves only images/new-<random>/ or an image that the catalog
 // does not know; sweep() removes both.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +34,16 @@ struct BuildPackage {
     std::string sha256; ///< of that archive; computed again while unpacking, a difference is Error{trust}
     std::string archive_name;     ///< for messages
     format::ArchiveLimits limits; ///< lowered to what the index promises, where there is one
+    /// What is in that archive, when the caller has read it: without it a package is taken from no other
+    /// image.
+    const format::PackageMetadata* metadata = nullptr;
+};
+
+/// An image in which a package's files are as the archive of the same digest has them.
+struct UnpackedBefore {
+    std::string image;                        ///< id
+    std::int64_t made_at = 0;                 ///< when that image was made, Unix time
+    std::vector<jail::ManifestEntry> entries; ///< of its manifest: all that came with the package
 };
 
 struct BuildRequest {
@@ -84,6 +99,10 @@ struct BuiltImage {
     std::vector<std::string> warnings; ///< script and plist warnings, dropped attributes
     std::vector<std::pair<std::string, std::string>>
         messages; ///< pkgname → +DISPLAY text, as the package wrote it
+    /// Packages whose files are as their archives have them, whatever else is in the image: no script ran, no
+    /// data line changed them, the policy on set-id files dropped nothing, and they are root's.
+    std::set<std::string> as_unpacked;
+    std::set<std::string> linked; ///< packages taken from other images
 };
 
 /// Where an equal file of another image is, below Layout::images(); nullopt: nowhere. Called for every
@@ -93,6 +112,8 @@ using EqualFileFinder = std::function<std::optional<base::HostPath>(const jail::
 struct BuildHooks {
     ScriptRunnerFactory scripts; ///< required when a package's script has to run and request.run_scripts
     EqualFileFinder equal_file;  ///< may be empty
+    /// May be empty: where a package was unpacked before (BuiltImage::as_unpacked); nullopt: nowhere.
+    std::function<std::optional<UnpackedBefore>(const BuildPackage&)> unpacked_before;
     std::function<void(const BuildProgress&)>
         progress; ///< may be empty; called from several threads, one at a time
 };

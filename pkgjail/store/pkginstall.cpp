@@ -102,7 +102,8 @@ class PkgInstall::Stage {
             !is_directory_or_missing(place->parent()))
             return false;
         const auto there = top_.stat(*place);
-        return !there || !there->is_symlink();
+        // Another name of the file may be another image's.
+        return !there || (!there->is_symlink() && !(there->is_file() && there->status.st_nlink > 1));
     }
     template <class Line>
     bool takes_all(const std::vector<Line>& lines) const {
@@ -143,11 +144,14 @@ class PkgInstall::Stage {
             return;
         apply(place, file.mode, file.user, file.group);
     }
-    void set(const format::DeclaredPermissions& permissions) const {
+    /// The file that was changed.
+    std::optional<RootPath> set(const format::DeclaredPermissions& permissions) const {
         const RootPath place = *plain_place(permissions.path);
         const auto there = top_.stat(place);
-        if (there && there->is_file())
-            apply(place, permissions.mode, permissions.user, permissions.group);
+        if (!there || !there->is_file())
+            return std::nullopt;
+        apply(place, permissions.mode, permissions.user, permissions.group);
+        return place;
     }
 
   private:
@@ -324,7 +328,8 @@ bool PkgInstall::post_install(const std::string& pkgname, const format::InstallD
     for (const format::DeclaredFile* file : in_order(declared.files))
         stage.add(*file);
     for (const format::DeclaredPermissions* permissions : in_order(declared.permissions))
-        stage.set(*permissions);
+        if (const auto file = stage.set(*permissions))
+            changed_.insert(file->str());
     return true;
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "pkgjail/base/tree.hpp"
@@ -30,6 +31,8 @@ class PkgInstall {
                      const format::InstallDeclarations& declared);
     /// The stage POST-INSTALL. False: nothing is done, run the script.
     bool post_install(const std::string& pkgname, const format::InstallDeclarations& declared);
+    /// Manifest paths of files that were there and got another owner or mode.
+    const std::set<std::string>& changed() const { return changed_; }
 
   private:
     class Stage;
@@ -37,6 +40,7 @@ class PkgInstall {
     const base::Tree& top_;
     const HostBase& base_;
     base::RootPath prefix_;
+    std::set<std::string> changed_;
 };
 
 } // namespace pkgjail::store

@@ -122,7 +122,7 @@ class Scan {
             line.mode &= ~setid_bits;
             staging_.set_permissions(line.path, line.mode);
         }
-        if (found.status.st_nlink > 1) {
+        if (found.status.st_nlink > 1 && !rules_.linked.contains(line.package)) {
             Names& names = linked_[{found.status.st_dev, found.status.st_ino}];
             if (names.seen++ == 0)
                 names.first = line.path;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct ScanRules {
     jail::SetidPolicy policy = jail::SetidPolicy::strip;
     AccountNumbers accounts;
     ScanLimits limits;
+    std::set<std::string> linked; ///< packages whose files are those of other images as well
 };
 
 struct ScanResult {
@@ -35,7 +37,7 @@ struct ScanResult {
 
 /// `staging` holds tree/ and seed/, which nobody else can change any more; `packages` says which package a
 /// manifest path came with. Error{corrupt} for what no image may hold: devices, FIFOs, sockets, files with a
-/// hard link elsewhere, names that no manifest can hold, more than the limits. Set-id bits and file
+/// hard link elsewhere (but for those of packages that are linked), names that no manifest can hold, more than the limits. Set-id bits and file
 /// capabilities follow the policy.
 ///
 /// `known` has the SHA-256 of files that nobody but us had a hand on since they were written, by manifest

@@ -14,9 +14,6 @@ using base::Tree;
 
 namespace {
 
-/// Below what every file system lets a file have (FFS: 32767).
-constexpr nlink_t most_links = 30000;
-
 bool same_but_content(const Entry& a, const Entry& b) {
     return a.is_file() && b.is_file() && a.status.st_size == b.status.st_size &&
            a.status.st_mode == b.status.st_mode && a.status.st_uid == b.status.st_uid &&

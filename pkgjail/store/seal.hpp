@@ -3,9 +3,14 @@
 
 #include <string>
 
+#include <sys/types.h>
+
 #include "pkgjail/store/builder.hpp"
 
 namespace pkgjail::store {
+
+/// As many names as a file is given here: below what every file system lets it have (FFS: 32767).
+constexpr nlink_t most_links = 30000;
 
 /// Replaces files of `staging`/tree that are equal (content, owner, mode, time) to a file of another image by
 /// a hard link to it. A finder that names a file which is not there, or differs in any of these, changes

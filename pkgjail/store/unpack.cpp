@@ -124,16 +124,21 @@ class Unpacker {
 
 } // namespace
 
+void read_script(const std::string& pkgname, bool run_known_scripts, Unpacked& unpacked) {
+    const std::string* script = unpacked.metadata.member("+INSTALL");
+    if (script == nullptr)
+        return;
+    unpacked.declared = base::while_doing("read +INSTALL of " + pkgname,
+                                          [&] { return format::InstallDeclarations::parse(*script); });
+    if (!run_known_scripts)
+        unpacked.frame = format::InstallFrame::recognise(*script);
+}
+
 Unpacked unpack(const BuildPackage& package, const BuildRequest& request, const Tree& files,
                 const std::function<void(std::uint64_t)>& advance) {
     Unpacked unpacked = base::while_doing("unpack " + package.pkgname,
                                           [&] { return Unpacker(package, request, files, advance).run(); });
-    if (const std::string* script = unpacked.metadata.member("+INSTALL")) {
-        unpacked.declared = base::while_doing("read +INSTALL of " + package.pkgname,
-                                              [&] { return format::InstallDeclarations::parse(*script); });
-        if (!request.run_known_scripts)
-            unpacked.frame = format::InstallFrame::recognise(*script);
-    }
+    read_script(package.pkgname, request.run_known_scripts, unpacked);
     return unpacked;
 }
 

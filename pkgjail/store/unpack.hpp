@@ -23,7 +23,11 @@ struct Unpacked {
     std::optional<format::InstallFrame> frame; ///< where that holds nothing but the framework's text
     SetidList setid;
     std::vector<std::string> warnings; ///< attributes dropped, owners unknown
+    bool linked = false;               ///< taken from another image
 };
+
+/// Reads a package's +INSTALL into `declared` and, unless all scripts are to be run, `frame`.
+void read_script(const std::string& pkgname, bool run_known_scripts, Unpacked& unpacked);
 
 /// Streams the archive into `files`, which is empty and reachable by nobody else. Nothing that +CONTENTS does
 /// not list is written, and nothing outside `files`. The archive's digest is computed once more, from

@@ -18,6 +18,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/confine/call_listener.hpp"
 #include "pkgjail/supervise/announcement.hpp"
 #include "pkgjail/supervise/control.hpp"
@@ -56,6 +57,14 @@ void make_run_directory(const base::HostPath& run_directory) {
     if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022u) != 0)
         throw Error(ErrorKind::denied, run_directory.string(),
                     "is not a directory that only its owner, who is you, can write to");
+}
+
+/// What a command left that was killed while it wrote a file here.
+void remove_unplaced_files(const base::HostPath& run_directory) {
+    const base::Tree tree = base::Tree::open(run_directory);
+    for (const std::string& name : tree.list(base::RootPath()))
+        if (name.starts_with(".pkgjail-"))
+            tree.remove_file(base::RootPath().entry(name));
 }
 
 std::string describe_running(const base::HostPath& run_directory) {
@@ -221,6 +230,7 @@ void launch(const base::HostPath& program, const base::HostPath& run_directory,
     base::Lock launching = take_launch_lock(run_directory, "start " + service.spec.jail);
     if (supervisor_lock_is_held(run_directory))
         throw Error(ErrorKind::conflict, service.spec.jail, describe_running(run_directory));
+    remove_unplaced_files(run_directory);
     base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
 
     base::Pipe pipe = base::make_pipe();
@@ -378,12 +388,16 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
         service.spec.limits = former;
         write();
     };
-    write();
     std::optional<std::string> answer;
     try {
+        write();
         answer = ask(run_directory, "limits", patience);
     } catch (const Error&) { // nobody was asked
-        write_former();
+        try {
+            write_former();
+        } catch (const Error&) {
+            // what came first is told; the next start writes the file anew
+        }
         throw;
     }
     if (answer == "ok")

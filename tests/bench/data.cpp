@@ -1,11 +1,11 @@
 // What the benches measure with: an index and packages, the same bytes each time.
 //
 //     bench_data index RECORDS           an index on standard output, of the shape of pkgsrc's
-//     bench_data large DIRECTORY         a repository: large-1.0, 1,572 files of 46 MB
-//     bench_data many COUNT DIRECTORY    a repository: small1 to smallCOUNT, all of which small1 needs
-//     bench_data huge MEBIBYTES DIRECTORY    a repository: huge1 to hugeN of 128 MiB, all of which huge1
-//     needs bench_data mounts CONFIG.JSON      the mounts of an OCI bundle, a line each: "ro SOURCE TARGET"
-//     or "rw …"
+//     bench_data large DIRECTORY         a repository: large-1.0, 1,572 files of 46 MB, and extra-1.0, one of
+//     1 kB bench_data many COUNT DIRECTORY    a repository: small1 to smallCOUNT, all of which small1 needs,
+//     and extra-1.0 bench_data huge MEBIBYTES DIRECTORY    a repository: huge1 to hugeN of 128 MiB, all of
+//     which huge1 needs bench_data mounts CONFIG.JSON      the mounts of an OCI bundle, a line each: "ro
+//     SOURCE TARGET" or "rw …"
 //
 // The index: as many dependencies a record as in a full index of pkgsrc, by the same kinds of patterns, of
 // which most name one of a few hundred libraries; texts of the same length. The record "needs300" has 300
@@ -245,6 +245,13 @@ PackageSpec package(std::string name) {
     return spec;
 }
 
+/// What makes another set of packages of one that is there already.
+PackageSpec extra(Numbers& numbers) {
+    PackageSpec spec = package("extra-1.0");
+    spec.files.push_back({"share/extra", content(numbers, 1000)});
+    return spec;
+}
+
 void write_large(const std::filesystem::path& directory) {
     constexpr unsigned files = 1572;
     constexpr std::size_t bytes = 46'000'000;
@@ -270,6 +277,7 @@ void write_large(const std::filesystem::path& directory) {
     }
     Repository repository(directory);
     repository.add(spec);
+    repository.add(extra(numbers));
     repository.finish();
 }
 
@@ -290,6 +298,7 @@ void write_many(unsigned count, const std::filesystem::path& directory) {
             spec.depends.push_back(fmt::format("small{}-[0-9]*", number + 1 + numbers.below(count - number)));
         repository.add(spec);
     }
+    repository.add(extra(numbers));
     repository.finish();
 }
 

@@ -147,7 +147,12 @@ TEST_CASE("a runtime older than the repair of a known hole is told of", "[confin
           "CVE-2025-52881; whether the distribution's package has the repair, its changelog tells");
     CHECK_THAT(told("runc 1.3.2"), Catch::Matchers::StartsWith("runc 1.3.2 is older than 1.3.3, "));
     CHECK_THAT(told("crun 1.4.3"), Catch::Matchers::StartsWith("crun 1.4.3 is older than 1.4.4, "));
-    for (const char* well : {"runc 1.2.8", "runc 1.2.10", "runc 1.3.3-rc.1", "runc 1.4.0", "crun 1.8.1",
-                             "crun 1.14", "youki 0.3.0", "runc", ""})
+    CHECK_THAT(told("runc 1.3.0-rc.1"), Catch::Matchers::StartsWith("runc 1.3.0-rc.1 is older than 1.3.3, "));
+    CHECK_THAT(told("runc 1.4.0-rc.2"),
+               Catch::Matchers::StartsWith("runc 1.4.0-rc.2 is older than 1.4.0-rc.3, "));
+    CHECK_THAT(told("runc 1.0.0-rc93"), Catch::Matchers::StartsWith("runc 1.0.0-rc93 is older than 1.2.8, "));
+    for (const char* well :
+         {"runc 1.2.8", "runc 1.2.10", "runc 1.3.3+ds1-2", "runc 1.4.0-rc.3", "runc 1.4.0-rc.10",
+          "runc 1.4.0", "crun 1.8.1", "crun 1.14", "youki 0.3.0", "runc", ""})
         CHECK(told(well) == "nothing");
 }

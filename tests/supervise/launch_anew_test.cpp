@@ -62,6 +62,19 @@ TEST_CASE("a supervisor that holds its lock and does not listen, yet or any more
     CHECK(base::read_file(web.file("launched")) == "launched\n");
 }
 
+TEST_CASE("what commands left that were killed while they wrote the service's file goes with the next start",
+          "[supervise][launch]") {
+    Supervised web("exec sleep 1000");
+    web.write_service();
+    const base::HostPath left = web.run() / ".pkgjail-0123456789abcdef";
+    base::write_file_atomically(left, "{");
+
+    supervise::launch_anew(program(web), web.run(), web.service, test::patience);
+
+    CHECK_FALSE(base::exists(left));
+    CHECK(base::exists(web.run() / "service.json"));
+}
+
 TEST_CASE("a supervisor that neither listens nor goes is a conflict in the end", "[supervise][launch]") {
     Supervised web("exec sleep 1000");
     web.write_service();

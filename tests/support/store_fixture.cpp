@@ -116,6 +116,7 @@ store::BuiltImage StoreFixture::build(const store::BuildRequest& request) {
     store::BuildHooks hooks;
     hooks.scripts = real_scripts ? real_scripts : scripts.factory();
     hooks.equal_file = equal_file;
+    hooks.unpacked_before = unpacked_before;
     return store::build_image(layout, request, hooks);
 }
 

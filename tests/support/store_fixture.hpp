@@ -67,6 +67,7 @@ class StoreFixture {
     FakeScripts scripts;
     store::ScriptRunnerFactory real_scripts; ///< instead of the fake, when set
     store::EqualFileFinder equal_file;
+    std::function<std::optional<store::UnpackedBefore>(const store::BuildPackage&)> unpacked_before;
 
   private:
     std::string canary_state() const;
