@@ -399,11 +399,8 @@ CREATE TABLE action (
     at           INTEGER NOT NULL,            -- when it began
     uid          INTEGER NOT NULL,            -- the host's user who gave the command
     verb         TEXT NOT NULL,               -- "upgrade"
-    target       TEXT NOT NULL,               -- the jail's name at that time; empty: the host
+    target       TEXT NOT NULL,               -- jails' names at that time, separated by blanks; empty: the host
     command_line TEXT NOT NULL,               -- as it was given
-    outcome      TEXT NOT NULL,               -- empty: under way, or killed; "done"; the error's text
+    outcome      TEXT NOT NULL,               -- empty: under way, or killed; "done"; "fetched"; the error's text
     exit_status  INTEGER NOT NULL             -- 0 while under way
 ) STRICT;
-
--- The history of one jail.
-CREATE INDEX action_by_target ON action (target);

@@ -15,9 +15,9 @@ struct Action {
     std::int64_t at = 0; ///< Unix seconds
     std::int64_t uid = 0;
     std::string verb;
-    std::string target; ///< jail name, may be empty
+    std::string target; ///< names of jails, separated by blanks; empty: the host
     std::string command_line;
-    std::string outcome; ///< empty while under way; "done"; the error's text
+    std::string outcome; ///< empty while under way; "done"; "fetched"; the error's text
     std::int64_t exit_status = 0;
 };
 

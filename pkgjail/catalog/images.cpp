@@ -6,7 +6,8 @@
 #include "pkgjail/catalog/text_list.hpp"
 
 #define IMAGE_COLUMNS                                                                                        \
-    "image.image_number, image_id, image.build_key, base_id, prefix, created_at, size_bytes, file_count"
+    "image.image_number, image_id, image.build_key, base_id, prefix, created_at, image.size_bytes,"          \
+    " file_count"
 
 #define FILE_COLUMNS "path, type, mode, uid, gid, size_bytes, sha256, link_target, package"
 

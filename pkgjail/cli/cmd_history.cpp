@@ -59,11 +59,14 @@ int show_acts(Environment& environment, const std::string& jail) {
     for (const ops::Act& act : acts) {
         text += fmt::format("{}  {:<8} {}\n", base::format_time(base::from_unix(act.at)), printable(act.user),
                             printable(act.command_line));
-        if (act.outcome != "done")
-            text += "      " +
-                    colored(folded(printable(outcome_text(act)), 6, screen),
-                            act.outcome.empty() ? Color::yellow : Color::red, screen) +
-                    "\n";
+        if (act.outcome != "done") {
+            const std::string outcome = folded(printable(outcome_text(act)), 6, screen);
+            const Color color = act.outcome.empty() ? Color::yellow : Color::red;
+            text +=
+                "      " +
+                (act.exit_status == 0 && !act.outcome.empty() ? outcome : colored(outcome, color, screen)) +
+                "\n";
+        }
     }
     environment.say(text);
     return exit_done;

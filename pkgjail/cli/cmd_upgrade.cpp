@@ -133,6 +133,7 @@ int cmd_upgrade(Environment& environment) {
                 request.jail = jail;
                 ops::fetch_for_upgrade(environment.context(), request);
             } catch (const Error& error) {
+                environment.failed(error);
                 failures.emplace(jail, error);
             }
     bool something = false;

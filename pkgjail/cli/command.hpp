@@ -40,12 +40,18 @@ class Environment {
     /// Ordinary output; not with --json, not with --quiet.
     void say(const std::string& text);
 
+    /// Why an act of this command failed, for the audit trail: one that has just ended.
+    void failed(const base::Error& error);
+    /// At the command's end. An act that nobody has said anything of failed for what was said first.
+    void record_failures();
+
   private:
     boost::program_options::variables_map values_;
     std::string verb_;
     std::string command_line_;
     Report report_;
     std::optional<ops::Context> context_;
+    std::optional<base::Error> first_failure_;
 };
 
 struct Command {

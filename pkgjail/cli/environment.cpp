@@ -9,6 +9,7 @@
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/acts.hpp"
 #include "pkgjail/ops/inspect.hpp"
 
 namespace pkgjail::cli {
@@ -131,7 +132,23 @@ void JailResults::done(const std::string& jail, const Json& fields) {
     ++done_;
 }
 
+void Environment::failed(const Error& error) {
+    if (!first_failure_)
+        first_failure_ = error;
+    if (context_)
+        ops::explain_failed_acts(*context_, error.what(), exit_status(error.kind()));
+}
+
+void Environment::record_failures() {
+    if (!context_)
+        return;
+    if (first_failure_)
+        ops::explain_failed_acts(*context_, first_failure_->what(), exit_status(first_failure_->kind()));
+    ops::record_failed_acts(*context_);
+}
+
 void JailResults::failed(const std::string& jail, const Error& error, const Json& fields) {
+    environment_.failed(error);
     if (first_failure_ == exit_done)
         first_failure_ = exit_status(error.kind());
     Json result = {{"jail", jail}};

@@ -218,7 +218,15 @@ int dispatch(const std::vector<std::string>& words, bool json, std::string& verb
     if (parsed.values.contains("help"))
         return print_about(json, "help", "text", help_of(*command));
     Environment environment(parsed.values, command->name, parsed.command_line);
-    return command->run(environment);
+    try {
+        const int status = command->run(environment);
+        environment.record_failures();
+        return status;
+    } catch (const Error& error) {
+        environment.failed(error);
+        environment.record_failures();
+        throw;
+    }
 }
 
 /// What is not permitted mostly needs root; who is not is told so.

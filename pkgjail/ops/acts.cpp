@@ -31,4 +31,24 @@ std::vector<Act> acts(const Context& context, const std::string& jail, std::size
     return result;
 }
 
+void explain_failed_acts(const Context& context, const std::string& why, int exit_status) {
+    for (FailedAct& act : *context.failed_acts)
+        if (act.outcome.empty())
+            act = {act.id, why, exit_status};
+}
+
+void record_failed_acts(const Context& context) {
+    if (context.failed_acts->empty())
+        return;
+    try {
+        auto catalog = catalog::Catalog::open(context.layout.catalog(), std::chrono::seconds(1));
+        for (const FailedAct& act : *context.failed_acts)
+            if (!act.outcome.empty())
+                catalog::Actions(catalog).finish(act.id, act.outcome, act.exit_status);
+    } catch (const base::Error&) {
+        // The failure itself is told all the same, and may well be that of the catalog.
+    }
+    context.failed_acts->clear();
+}
+
 } // namespace pkgjail::ops

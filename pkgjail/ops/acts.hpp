@@ -17,4 +17,9 @@ struct Act : catalog::Action {
 /// `jail`. A jail that is gone by now still has its acts; a name that never had one is Error{not_found}.
 std::vector<Act> acts(const Context& context, const std::string& jail, std::size_t count);
 
+/// Why acts failed that have ended since it was said last.
+void explain_failed_acts(const Context& context, const std::string& why, int exit_status);
+/// Puts what is known of them into the audit trail. Where that cannot be done it goes on saying "failed".
+void record_failed_acts(const Context& context);
+
 } // namespace pkgjail::ops

@@ -33,6 +33,13 @@ class Reporter {
     virtual bool confirm(std::string_view question) = 0;
 };
 
+/// An entry of the audit trail that did not end well.
+struct FailedAct {
+    std::int64_t id = 0;
+    std::string outcome; ///< why; empty: not known yet
+    int exit_status = 1;
+};
+
 struct Context {
     jail::Config config;
     store::Layout layout;
@@ -44,6 +51,8 @@ struct Context {
     /// Whether a session of this command has looked for what dead commands left: once is enough, and with
     /// many jails a command has many sessions.
     std::shared_ptr<std::atomic<bool>> swept = std::make_shared<std::atomic<bool>>(false);
+    /// What this command's sessions could only call failed: why they end is on its way to the operator then.
+    std::shared_ptr<std::vector<FailedAct>> failed_acts = std::make_shared<std::vector<FailedAct>>();
 };
 
 } // namespace pkgjail::ops

@@ -119,7 +119,7 @@ LifecycleResult ask_service(const Context& context, const std::string& name, con
                        : verb == ServiceVerb::stop    ? "stop"
                        : verb == ServiceVerb::restart ? "restart"
                                                       : "reload";
-    Session session(context, word, name + "/" + service);
+    Session session(context, word, name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, true, status_of(context, jail), {}, {}};

@@ -117,6 +117,7 @@ Session::~Session() {
     if (finished_ || !catalog_ || context_.dry_run)
         return;
     try {
+        context_.failed_acts->push_back({action_, {}, 1});
         catalog::Actions(*catalog_).finish(action_, "failed", 1);
     } catch (const std::exception&) {
         // The entry keeps its empty outcome, which reads as "did not finish"; the failure itself is already

@@ -46,7 +46,14 @@ TEST_CASE("what was done is listed newest first, of all or of one jail", "[catal
     CHECK(actions.latest("web", 100).size() == 2);
     CHECK(actions.latest("", 100).size() == 1);
     CHECK(actions.latest("db", 100).empty());
-    CHECK(actions.latest(std::nullopt, 1).front().id == third);
+    actions.begin(action("stop", "web-2 db web"));
+    CHECK(actions.latest("web", 100).size() == 3);
+    CHECK(actions.latest("db", 100).size() == 1);
+    CHECK(actions.latest("web-2", 100).size() == 1);
+    CHECK(actions.latest("we", 100).empty());
+    CHECK(actions.latest("2", 100).empty());
+    CHECK(actions.latest("", 100).size() == 1);
+    CHECK(actions.latest(std::nullopt, 2).back().id == third);
     CHECK(actions.latest(std::nullopt, 0).empty());
 }
 

@@ -229,3 +229,32 @@ TEST_CASE("an image is found by what was promised, and its promises go with it",
     CHECK_FALSE(images.find_promised("p2"));
     CHECK(error_of([&] { images.put_promise("gone", {"p3", {}}); })->kind() == ErrorKind::not_found);
 }
+
+TEST_CASE("the newest image that has a package as its archive has it is found", "[catalog][images]") {
+    Fixture fixture;
+    Images images(fixture.catalog);
+    ImagePackage lib;
+    lib.pkgname = "lib-1.0";
+    lib.archive_sha256 = "aa";
+    lib.as_unpacked = true;
+    ImagePackage changed = lib;
+    changed.as_unpacked = false;
+    for (const auto& [id, package] : {std::pair("i1", lib), std::pair("i2", lib), std::pair("i3", changed)}) {
+        Image given = image(id);
+        given.packages = {package};
+        images.add(given, {});
+    }
+
+    const auto found = images.find_unpacked("lib-1.0", "aa", "/usr/pkg");
+    REQUIRE(found);
+    CHECK(found->id == "i2");
+    CHECK(found->build_key == "key of i2");
+    CHECK(found->created_at == 1000);
+    CHECK_FALSE(images.find_unpacked("lib-1.0", "ab", "/usr/pkg"));
+    CHECK_FALSE(images.find_unpacked("lib-1.1", "aa", "/usr/pkg"));
+    CHECK_FALSE(images.find_unpacked("lib-1.0", "aa", "/opt/pkg"));
+    images.remove("i2");
+    CHECK(images.find_unpacked("lib-1.0", "aa", "/usr/pkg")->id == "i1");
+    CHECK(images.find("i1")->packages.front().as_unpacked);
+    CHECK_FALSE(images.find("i3")->packages.front().as_unpacked);
+}

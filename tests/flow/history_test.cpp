@@ -72,3 +72,38 @@ TEST_CASE("a host where nothing was done has no acts", "[flow][history]") {
     CHECK(host.run({"history"}).out == "nothing was done yet\n");
     CHECK(host.run({"history", "--json"}).json()["acts"].empty());
 }
+
+TEST_CASE("an act that failed has the failure and its exit status", "[flow][history]") {
+    const test::Shop shop({test::package("web-1.0"), test::package("db-1.0")});
+    const Host& host = shop.host();
+    const auto last = [&](const std::string& jail) {
+        const auto acts = host.run({"history", "--acts", jail, "--json"}).json()["acts"];
+        return acts.empty() ? nlohmann::json() : nlohmann::json(acts.back());
+    };
+    for (const char* jail : {"web", "db"})
+        REQUIRE(host.run({"install", jail, "-j", jail}).status == 0);
+
+    CHECK(host.run({"rollback", "web", "7"}).status == 5);
+    CHECK(last("web")["outcome"] == "web: has no generation 7");
+    CHECK(last("web")["exit_status"] == 5);
+
+    SECTION("one act of several jails") {
+        REQUIRE(host.run({"stop", "web", "db"}).status == 0);
+        CHECK(last("web") == last("db"));
+        CHECK(last("web")["jail"] == "web db");
+        CHECK(last("web")["outcome"] == "done");
+        CHECK(host.run({"stop", "web", "nobody"}).status == 3);
+        CHECK(last("web")["outcome"] == "nobody: there is no jail of this name");
+        CHECK(last("web")["exit_status"] == 5);
+    }
+    SECTION("an act for each of several jails") {
+        shop.offer({test::package("web-1.1"), test::package("db-1.1")});
+        test::write_bytes(shop.path() / "web-1.1.tgz", "damaged");
+        REQUIRE(host.run({"update"}).status == 0);
+        CHECK(host.run({"upgrade", "web", "db"}).status == 3);
+        CHECK(last("web")["exit_status"] == 7);
+        CHECK(last("web")["outcome"].get<std::string>().starts_with("web-1.1"));
+        CHECK(last("db")["outcome"] == "done");
+        CHECK(host.run({"history", "--acts", "db"}).out.find("\n      fetched\n") != std::string::npos);
+    }
+}
