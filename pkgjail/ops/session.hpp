@@ -16,8 +16,8 @@ namespace pkgjail::ops {
 /// A changing operation. Made first: checks and makes the state directory, takes the store lock (shared, so
 /// that nobody sweeps what we are building), opens the catalog, sweeps when nobody else is at work and no
 /// session of the command has done so, begins an entry in the audit trail. finish() closes the entry as done;
-/// without it the entry says that the command failed or died, and record_failed_acts() may say why. With --dry-run it opens the catalog for reading
-/// and does nothing of all that.
+/// without it the entry says that the command failed or died, and record_failed_acts() may say why. With
+/// --dry-run it opens the catalog for reading and does nothing of all that.
 class Session {
   public:
     /// Whether what strangers packed is going to be read: packages, indexes, archives of jails.
