@@ -70,7 +70,7 @@ struct Disk::Inode {
         struct timespec modified {};
         std::map<std::string, std::string> attributes; ///< extended ones
     };
-    mode_t type = 0;
+    mode_t type = 0;    ///< and the mode that it was made with
     std::string target; ///< of a link
     std::string durable;
     Marks durable_marks;
@@ -274,8 +274,8 @@ void Disk::write_to(const fs::path& directory, Remains remains, unsigned seed) c
         made[number] = path;
         const bool whole = remains == Remains::contents;
         Inode::Marks marks = whole || S_ISLNK(inode.type) ? inode.marks : inode.durable_marks;
-        if (marks.mode == 0) // never synced: made by its maker, and no more
-            marks = {S_ISDIR(inode.type) ? mode_t{0700} : mode_t{0600}, ::geteuid(), ::getegid(), {}, {}};
+        if (marks.mode == 0) // never synced: as its maker made it, and no more
+            marks = {inode.type & 07777, ::geteuid(), ::getegid(), {}, {}};
         if (S_ISDIR(inode.type)) {
             fs::create_directory(path);
             if (const auto inside = names.find(number); inside != names.end())

@@ -2,10 +2,11 @@
 // and then only what was made durable.
 //
 // The model: a write, a new length, owner, mode and extended attributes belong to the file and are durable
-// with fsync of the file. (pkgjail keeps nothing of its own in attributes; a jail's files have theirs
-// wherever they are copied.) A name (made, renamed, removed) belongs to its directory and is durable with
-// fsync of the directory, together with all earlier changes of the directories concerned: a rename is one
-// change of two directories, as journaling file systems have it. syncfs makes everything durable.
+// with fsync of the file; the mode that it was made with comes with its name. (pkgjail keeps nothing of its
+// own in attributes; a jail's files have theirs wherever they are copied.) A name (made, renamed, removed)
+// belongs to its directory and is durable with fsync of the directory, together with all earlier changes of
+// the directories concerned: a rename is one change of two directories, as journaling file systems have it.
+// syncfs makes everything durable.
 #pragma once
 
 #include <cstdint>
