@@ -5,17 +5,9 @@
 #include <fmt/core.h>
 
 #include "pkgjail/format/build_info.hpp"
-#include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
-
-namespace {
-
-std::string base_of(const std::string& pkgname) {
-    return pkgname.substr(0, pkgname.rfind('-'));
-}
-
-} // namespace
 
 bool compares_indexes(const jail::RepositoryConfig& repository) {
     switch (repository.trust) {
@@ -42,9 +34,8 @@ IndexComparison::IndexComparison(const jail::RepositoryConfig& repository,
 }
 
 IndexComparison::Best IndexComparison::best_of(const std::string& pkgname, const std::string& build_date) {
-    const std::size_t dash = pkgname.rfind('-');
     return {pkgname, build_date, format::parse_build_date(build_date),
-            format::Version::parse(dash == std::string::npos ? "" : pkgname.substr(dash + 1))};
+            format::Version::parse(std::string(solve::version_of(pkgname)))};
 }
 
 /// Builds of one version can be told apart by their dates only.
@@ -56,7 +47,7 @@ bool IndexComparison::is_older(const Best& one, const Best& other) {
 }
 
 void IndexComparison::take(Bests& bests, Best&& one) {
-    const auto [place, is_new] = bests.try_emplace(base_of(one.pkgname), one);
+    const auto [place, is_new] = bests.try_emplace(std::string(solve::base_of(one.pkgname)), one);
     if (!is_new && is_older(place->second, one))
         place->second = std::move(one);
 }

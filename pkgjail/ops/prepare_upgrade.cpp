@@ -6,20 +6,12 @@
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/pattern.hpp"
-#include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/update.hpp"
 #include "pkgjail/ops/upgrade_planner.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
-
-namespace {
-
-std::string base_of(const std::string& pkgname) {
-    return std::string(format::Pkgname::parse(pkgname).base());
-}
-
-} // namespace
 
 PreparedUpgrade::PreparedUpgrade(const Context& context, const UpgradeRequest& request)
     : context_(context), request_(request),
@@ -64,7 +56,7 @@ std::string PreparedUpgrade::successor(const std::string& wish, const solve::Pla
         for (const solve::Plan::Member& member : plan.result)
             for (const std::string& superseded : member.package.supersedes)
                 if (format::Pattern::parse(superseded).selects(old.pkgname))
-                    return base_of(member.package.pkgname);
+                    return std::string(solve::base_of(member.package.pkgname));
     }
     return "";
 }

@@ -6,14 +6,11 @@
 #include "pkgjail/format/version.hpp"
 #include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
 
 namespace {
-
-std::string base_of(const std::string& pkgname) {
-    return std::string(format::Pkgname::parse(pkgname).base());
-}
 
 bool is_newer(const std::string& pkgname, const std::string& than) {
     return format::compare_versions(format::Pkgname::parse(pkgname).version(),
@@ -75,7 +72,7 @@ UpgradePlanner::Solution UpgradePlanner::solve_for(const catalog::Image& image,
     // A package that the operator gave as a file was never on offer.
     for (const solve::Plan::Member& member : solution.plan->result)
         if (member.already_present && member.package.repository != local_files &&
-            universe_.of_base(base_of(member.package.pkgname)).empty())
+            universe_.of_base(std::string(solve::base_of(member.package.pkgname))).empty())
             solution.vanished.push_back(member.package.pkgname);
     solution.unneeded = unneeded_after(held, *solution.plan, universe_);
     return solution;
@@ -98,7 +95,7 @@ std::vector<HeldBack> UpgradePlanner::held_back(const catalog::Jail& jail, const
 
 std::string UpgradePlanner::best_newer(const std::string& pkgname) {
     std::string best;
-    for (const solve::Offer& offer : universe_.of_base(base_of(pkgname)))
+    for (const solve::Offer& offer : universe_.of_base(std::string(solve::base_of(pkgname))))
         if (is_newer(offer.pkgname, best.empty() ? pkgname : best))
             best = offer.pkgname;
     return best;
