@@ -48,8 +48,12 @@ bool IndexComparison::is_older(const Best& one, const Best& other) {
 
 void IndexComparison::take(Bests& bests, Best&& one) {
     const auto [place, is_new] = bests.try_emplace(std::string(solve::base_of(one.pkgname)), one);
-    if (!is_new && is_older(place->second, one))
-        place->second = std::move(one);
+    if (is_new)
+        return;
+    Best& best = place->second;
+    // Of builds of one version, one without a date could never be told from an earlier one.
+    if (is_older(best, one) || (best.version == one.version && one.built && !best.built))
+        best = std::move(one);
 }
 
 std::optional<std::int64_t> IndexComparison::unless_future(std::optional<std::int64_t> time) const {

@@ -256,6 +256,15 @@ TEST_CASE("a build without a date among others that have one is told", "[flow][t
 
     CHECK_THAT(shop.update(),
                ContainsSubstring("1 package is older than before, web-1.0 (an earlier build of it)"));
+    CHECK(listed(shop.host())["went_back"] == nlohmann::json::array({"web-1.0"}));
+
+    // The date of the one before is not forgotten for it.
+    shop.offer({built("web-1.0", 4), built("lib-1.1", 9)});
+    CHECK(shop.update().empty()); // it was told
+    CHECK(listed(shop.host())["went_back"] == nlohmann::json::array({"web-1.0"}));
+    shop.offer({built("web-1.0", 5), built("lib-1.1", 9)});
+    CHECK(shop.update().empty());
+    CHECK(listed(shop.host())["went_back"].empty());
 }
 
 TEST_CASE("with trust = none an old copy is taken, and told", "[flow][trust]") {
