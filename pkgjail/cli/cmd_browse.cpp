@@ -71,7 +71,8 @@ std::size_t number_option(Environment& environment, const std::string& option, s
 } // namespace
 
 int cmd_update(Environment& environment) {
-    const auto updates = ops::update(environment.context(), environment.has("allow-older"));
+    const std::vector<std::string> allowed = environment.list("allow-older");
+    const auto updates = ops::update(environment.context(), {allowed.begin(), allowed.end()});
     std::size_t asked = updates.size();
     int failed = 0;
     int status = exit_done;

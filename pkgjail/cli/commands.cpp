@@ -156,7 +156,9 @@ void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
 void update_options(po::options_description& options) {
-    options.add_options()("allow-older", "take an index that is older than one that was seen");
+    options.add_options()("allow-older", po::value<std::vector<std::string>>()->value_name("NAME"),
+                          "take an index of this repository that is older than one that was seen; may be "
+                          "repeated");
 }
 void repo_options(po::options_description& options) {
     options.add_options()("sign", "sign the index")(
@@ -214,7 +216,7 @@ void metrics_options(po::options_description& options) {
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
         {"update",
-         "[--allow-older]",
+         "[--allow-older NAME]",
          "refresh the index of every repository",
          update_options,
          {},

@@ -132,7 +132,9 @@ void look_at_age(std::vector<Finding>& findings, const ListedRepository& listed)
     }
     if (const std::string back = went_back_text(listed); !back.empty())
         findings.push_back({Verdict::note, "repositories", fmt::format("{}: {}", listed.config.name, back),
-                            "if its owner took these back, `pkgjail update --allow-older` forgets them"});
+                            fmt::format("if its owner took these back, `pkgjail update --allow-older {}` "
+                                        "forgets them",
+                                        listed.config.name)});
 }
 
 } // namespace

@@ -87,6 +87,8 @@ ComparedIndex IndexComparison::result(bool anew) const {
     // A date in the future says nothing of an index's age, unless it is this host's clock that is behind.
     const bool is_clock_right = newest_before_ == unless_future(newest_before_);
     compared.newest = newest_past_ && is_clock_right ? newest_past_ : newest_;
+    if (compared.newest != newest_)
+        compared.left_out = newest_;
     compared.older = compared.newest && newest_before_ && *compared.newest < *newest_before_;
     compared.dateless = !newest_ && newest_before_ && !offered_.empty();
     compared.memory = empty_;

@@ -32,7 +32,8 @@ struct WentBack {
 struct ComparedIndex {
     std::optional<std::int64_t> newest_before; ///< BUILD_DATE, Unix seconds
     std::optional<std::int64_t> newest;        ///< of the new index
-    bool older = false;                        ///< the new index's newest is older than the one before
+    std::optional<std::int64_t> left_out;      ///< its newest date, of the future, which `newest` leaves out
+    bool older = false;                        ///< `newest` is older than the one before
     bool dateless = false;                     ///< it has packages and no date, and one before had some
     std::vector<WentBack> went_back;  ///< by base; those that went back before and stayed there left out
     catalog::RepositoryMemory memory; ///< to be remembered when the new index is taken

@@ -137,6 +137,7 @@ std::set<std::string> revoked_keys(const Context& context,
 repo::IndexRules index_rules(const Context& context, const jail::RepositoryConfig& repository,
                              const std::optional<catalog::RepositoryTrust>& seen, bool allow_older) {
     repo::IndexRules rules;
+    rules.name = repository.name;
     rules.repository = repo::shown_repository(repository);
     rules.section = section_of(repository);
     rules.identity = repository.id;

@@ -12,8 +12,10 @@
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/catalog/repository_memory.hpp"
 #include "pkgjail/format/summary.hpp"
+#include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/index_trust.hpp"
+#include "pkgjail/ops/promises.hpp"
 #include "pkgjail/repo/index_parts.hpp"
 #include "pkgjail/repo/proved_index.hpp"
 #include "pkgjail/repo/repository.hpp"
@@ -30,6 +32,19 @@ void require_repositories(const jail::Config& config) {
         throw Error(ErrorKind::configuration, (config.etc / "repositories.conf").string(),
                     "names no repository",
                     "add a [repository NAME] with `url = …`; pkgjail.conf(5) has an example");
+}
+
+void require_configured(const jail::Config& config, const std::set<std::string>& names) {
+    std::vector<std::string> configured;
+    for (const jail::RepositoryConfig& repository : config.repositories)
+        configured.push_back(repository.name);
+    for (const std::string& name : names) {
+        if (find_repository(config, name) != nullptr)
+            continue;
+        const std::string meant = jail::did_you_mean(name, configured);
+        throw Error(ErrorKind::not_found, name, "no repository of this name is configured",
+                    meant.empty() ? "pkgjail repo list shows those there are" : meant);
+    }
 }
 
 /// One repository, asked under its policy.
@@ -176,15 +191,16 @@ class Refresh {
         const std::string gone_back = went_back_text(compared.went_back);
         std::string words;
         if (compared.older) {
-            words = fmt::format("its newest package was built at {}, and one built at {} was seen before{}{}",
-                                time(*compared.newest), time(*compared.newest_before),
-                                gone_back.empty() ? "" : "; ", gone_back);
+            const std::string newest =
+                compared.left_out ? fmt::format("at {}, which is in the future here, the newest but for such",
+                                                time(*compared.left_out))
+                                  : "";
+            words = fmt::format("its newest package was built {}{}at {}, and one built at {} was seen "
+                                "before{}{}",
+                                newest, newest.empty() ? "" : " ", time(*compared.newest),
+                                time(*compared.newest_before), gone_back.empty() ? "" : "; ", gone_back);
             if (proves_packages && !allow_older_)
-                throw Error(ErrorKind::trust, repo::shown_repository(repository_),
-                            "its index is an old copy, replayed or of a mirror that is behind: " + words,
-                            "try again later or another mirror; if its owner took the newest package back, "
-                            "or the index before was false, `pkgjail update --allow-older` takes it all the "
-                            "same");
+                refuse_old_copy(compared, words);
             words = fmt::format("an older index is taken, {}: {}",
                                 allow_older_ ? "as --allow-older says" : "as trust = none does", words);
         } else if (compared.dateless) {
@@ -199,6 +215,17 @@ class Refresh {
         if (!words.empty())
             context_.reporter.warn(fmt::format("repository {}: {}", repository_.name, words));
         memories_.remember(compared.memory);
+    }
+
+    [[noreturn]] void refuse_old_copy(const ComparedIndex& compared, const std::string& words) const {
+        throw Error(ErrorKind::trust, repo::shown_repository(repository_),
+                    fmt::format("its index is an old copy, replayed or of a mirror that is behind{}: {}",
+                                compared.left_out ? ", unless it is this host's clock that is" : "", words),
+                    fmt::format("{}try again later or another mirror; if its owner took the newest package "
+                                "back, or the index before was false, `pkgjail update --allow-older {}` "
+                                "takes it all the same",
+                                compared.left_out ? "compare this host's clock; if it is right, " : "",
+                                repository_.name));
     }
 
     /// The operator has let pass what there is.
@@ -225,7 +252,8 @@ class Refresh {
 
 } // namespace
 
-std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_older) {
+std::vector<RepositoryUpdate> refresh_repositories(Session& session,
+                                                   const std::set<std::string>& allow_older) {
     const jail::Config& config = session.context().config;
     require_repositories(config);
     std::vector<std::pair<std::string, int>> order;
@@ -237,7 +265,7 @@ std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_
     for (const jail::RepositoryConfig& repository : config.repositories) {
         session.context().reporter.doing("ask repository " + repository.name);
         try {
-            updates.push_back(Refresh(session, repository, allow_older).run());
+            updates.push_back(Refresh(session, repository, allow_older.contains(repository.name)).run());
         } catch (Error& error) {
             error.add_context("refresh repository " + repository.name);
             RepositoryUpdate failed;
@@ -271,9 +299,10 @@ void refresh_if_never_done(Session& session) {
             throw *update.failure;
 }
 
-std::vector<RepositoryUpdate> update(const Context& context, bool allow_older) {
+std::vector<RepositoryUpdate> update(const Context& context, const std::set<std::string>& allow_older) {
+    require_repositories(context.config);
+    require_configured(context.config, allow_older);
     if (context.dry_run) {
-        require_repositories(context.config);
         std::vector<RepositoryUpdate> unasked;
         for (const jail::RepositoryConfig& repository : context.config.repositories) {
             RepositoryUpdate update;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,15 @@ struct RepositoryUpdate {
     std::optional<base::Error> failure; ///< the old index stays in use
 };
 
-/// Each repository is tried and told of. Error{configuration} when none is configured. `allow_older`: a
-/// signed index with a lower serial than one that was seen is taken, and of an unsigned one an old copy; what
-/// was seen before is then forgotten.
-std::vector<RepositoryUpdate> update(const Context& context, bool allow_older = false);
+/// Each repository is tried and told of. Error{configuration} when none is configured. `allow_older`: names
+/// of repositories of which a signed index with a lower serial than one that was seen is taken, and of an
+/// unsigned one an old copy; what was seen before is then forgotten. Error{not_found} for a name that none
+/// has.
+std::vector<RepositoryUpdate> update(const Context& context, const std::set<std::string>& allow_older = {});
 
 /// The part of `update` for other operations: within a session.
-std::vector<RepositoryUpdate> refresh_repositories(Session& session, bool allow_older = false);
+std::vector<RepositoryUpdate> refresh_repositories(Session& session,
+                                                   const std::set<std::string>& allow_older = {});
 /// Whether one that is configured was never read, or not under the policy that it has now; or none is.
 bool is_refresh_due(const Context& context, catalog::Catalog& catalog);
 /// Refreshes repositories when one that is configured was never read, or not under the policy that it has

@@ -131,10 +131,12 @@ class Judge {
         if (serial >= rules_.seen->serial)
             return;
         if (!rules_.allow_older)
-            refuse(fmt::format("its index is an older one: serial {} of {}, and serial {} was seen before",
-                               serial, base::format_time(accepted_.index.made_at), rules_.seen->serial),
-                   "somebody may be hiding newer packages; `pkgjail update --allow-older` takes it all the "
-                   "same");
+            refuse(
+                fmt::format("its index is an older one: serial {} of {}, and serial {} was seen before",
+                            serial, base::format_time(accepted_.index.made_at), rules_.seen->serial),
+                fmt::format("somebody may be hiding newer packages; `pkgjail update --allow-older {}` takes "
+                            "it all the same",
+                            rules_.name));
         accepted_.older = true;
     }
 

@@ -25,6 +25,7 @@ struct SeenIndex {
 
 /// What an index is judged by.
 struct IndexRules {
+    std::string name;                    ///< as in repositories.conf
     std::string repository;              ///< how messages name it: "repository main (https://host/All)"
     std::string section;                 ///< "[repository main]", for hints
     std::string identity;                ///< what it has to call itself; empty: what `seen` has

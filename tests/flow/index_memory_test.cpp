@@ -4,6 +4,7 @@
 
 #include "flow/flow.hpp"
 #include "flow/signing.hpp"
+#include "pkgjail/base/clock.hpp"
 #include "support/catch.hpp"
 
 using namespace pkgjail;
@@ -71,7 +72,8 @@ class UnsignedShop {
         CHECK_THAT(result.err,
                    StartsWith("pkgjail: update: refresh repository demo: repository demo (file://"));
         CHECK_THAT(result.err, ContainsSubstring(cause));
-        CHECK_THAT(result.err, ContainsSubstring("\nhint: ") && ContainsSubstring("--allow-older"));
+        CHECK_THAT(result.err,
+                   ContainsSubstring("\nhint: ") && ContainsSubstring("`pkgjail update --allow-older demo`"));
     }
     const Host& host() const { return shop_.host(); }
     std::filesystem::path path() const { return shop_.path(); }
@@ -104,11 +106,11 @@ TEST_CASE("an old copy of an index that is not signed is refused, and the newer 
     test::write_bytes(shop.path() / "pkg_summary.gz", young);
     CHECK(shop.update().empty());
     test::write_bytes(shop.path() / "pkg_summary.gz", old);
-    CHECK_THAT(shop.update({"--allow-older"}),
+    CHECK_THAT(shop.update({"--allow-older", "demo"}),
                ContainsSubstring("note: repository demo: an older index is taken, as --allow-older says: its "
                                  "newest package was built at 2026-03-02T12:00:00Z, and one"));
     CHECK(offered(shop.host()) == "lib-1.0 web-1.0");
-    CHECK_THAT(shop.host().run({"history"}).out, ContainsSubstring("update --allow-older"));
+    CHECK_THAT(shop.host().run({"history"}).out, ContainsSubstring("update --allow-older demo"));
     CHECK(listed(shop.host())["went_back"].empty());
     // From there on as if nothing newer had been.
     shop.offer({built("web-1.0", 1), built("lib-1.0.1", 3)});
@@ -166,7 +168,8 @@ TEST_CASE("packages that go back among newer ones are told, and stay noted until
         shop.host().run({"repo", "list"}).out,
         ContainsSubstring("demo: 2 packages are offered older than before, when there was web-1.1, zip-2"));
     CHECK_THAT(shop.host().run({"doctor"}).out,
-               ContainsSubstring("demo: 2 packages are offered older than before"));
+               ContainsSubstring("demo: 2 packages are offered older than before") &&
+                   ContainsSubstring("`pkgjail update --allow-older demo` forgets them"));
 
     // Told once; again when one goes further, or comes back old after it was gone.
     shop.offer({built("web-1.0", 1), built("lib-1.2", 10), built("zip-2.1", 10)});
@@ -180,7 +183,7 @@ TEST_CASE("packages that go back among newer ones are told, and stay noted until
     CHECK(listed(shop.host())["went_back"] == nlohmann::json::array({"tool-3", "web-1.1"}));
     CHECK(shop.update().empty());
 
-    CHECK(shop.update({"--allow-older"}).empty());
+    CHECK(shop.update({"--allow-older", "demo"}).empty());
     CHECK(listed(shop.host())["went_back"].empty());
     shop.offer({built("web-0.9.1", 12), built("lib-1.3", 11), built("tool-2", 1)});
     CHECK(shop.update().empty());
@@ -245,8 +248,14 @@ TEST_CASE("a date in the future lets no old copy pass", "[flow][trust][attack]")
     CHECK(shop.update().empty());
     shop.offer({wrong, built("web-1.0", 1)});
 
-    shop.check_refused("its newest package was built at 2026-03-01T12:00:00Z, and one built at "
-                       "2026-03-09T12:00:00Z was seen before");
+    shop.check_refused(
+        "its index is an old copy, replayed or of a mirror that is behind, unless it is this "
+        "host's clock that is: its newest package was built at 2999-01-01T00:00:00Z, which is "
+        "in the future here, the newest but for such at 2026-03-01T12:00:00Z, and one built at "
+        "2026-03-09T12:00:00Z was seen before");
+    // To let it pass would be wrong where it is the clock.
+    CHECK_THAT(shop.host().run({"update"}).err,
+               ContainsSubstring("\nhint: compare this host's clock; if it is right, try again later"));
 }
 
 TEST_CASE("a build without a date among others that have one is told", "[flow][trust][attack]") {
@@ -265,6 +274,73 @@ TEST_CASE("a build without a date among others that have one is told", "[flow][t
     shop.offer({built("web-1.0", 5), built("lib-1.1", 9)});
     CHECK(shop.update().empty());
     CHECK(listed(shop.host())["went_back"].empty());
+}
+
+TEST_CASE("a clock that is behind is named where a true index looks old by it", "[flow][trust]") {
+    const std::int64_t now = base::to_unix(base::wall_now());
+    const auto date = [&](int days) {
+        return base::format_time(base::from_unix(now + std::int64_t{days} * 86400)).substr(0, 10) +
+               " 12:00:00 +0000";
+    };
+    const UnsignedShop shop({built("web-1.0", date(-5)), built("lib-1.0", date(-6))});
+    shop.update();
+    shop.offer({built("web-1.1", date(12)), built("lib-1.0", date(-6))});
+
+    shop.check_refused("unless it is this host's clock that is: its newest package was built at " +
+                       date(12).substr(0, 10));
+    CHECK_THAT(shop.host().run({"update"}).err, ContainsSubstring("\nhint: compare this host's clock; "));
+    // Without such a date the clock is not blamed.
+    shop.offer({built("lib-1.0", date(-6))});
+    shop.check_refused("a mirror that is behind: its newest package was built at " + date(-6).substr(0, 10));
+    CHECK_THAT(shop.host().run({"update"}).err, !ContainsSubstring("clock"));
+}
+
+TEST_CASE("an older index is taken of the named repositories only", "[flow][trust][attack]") {
+    const Shop shop({built("web-1.1", 9)});
+    const test::TempDir place;
+    const auto offer_other = [&](const std::string& pkgname, int day) {
+        std::filesystem::remove_all(place / "All");
+        test::make_repository(place / "All", {built(pkgname, day)});
+    };
+    offer_other("lib-1.1", 9);
+    shop.host().write_config("repositories.conf",
+                             fmt::format("[repository demo]\nurl = file://{}\ntrust = package-signed\n"
+                                         "[repository other]\nurl = file://{}\ntrust = package-signed\n",
+                                         shop.path().string(), (place / "All").string()));
+    REQUIRE(shop.host().run({"update"}).status == 0);
+    shop.offer({built("web-1.0", 1)});
+    offer_other("lib-1.0", 1);
+
+    const CommandResult one = shop.host().run({"update", "--allow-older", "demo"});
+
+    INFO(one.err);
+    CHECK(one.status == 3);
+    CHECK_THAT(one.err,
+               ContainsSubstring("repository demo: an older index is taken, as --allow-older says") &&
+                   ContainsSubstring("repository other (file://") && ContainsSubstring("was seen before") &&
+                   ContainsSubstring("`pkgjail update --allow-older other`"));
+    CHECK(offered(shop.host()) == "lib-1.1 web-1.0");
+    const CommandResult again = shop.host().run({"update"});
+    CHECK(again.status == 3);
+    CHECK_THAT(again.err, ContainsSubstring("repository other (file://") &&
+                              ContainsSubstring("and one built at 2026-03-09T12:00:00Z was seen before"));
+    const CommandResult both = shop.host().run({"update", "--allow-older", "demo", "--allow-older", "other"});
+    INFO(both.err);
+    CHECK(both.status == 0);
+    CHECK(offered(shop.host()) == "lib-1.0 web-1.0");
+}
+
+TEST_CASE("update --allow-older asks for names of repositories", "[flow][trust]") {
+    const UnsignedShop shop({built("web-1.1", 9)});
+
+    for (const char* dry_run : {"--quiet", "--dry-run"}) {
+        const CommandResult unknown = shop.host().run({"update", dry_run, "--allow-older", "dem"});
+        CHECK(unknown.status == 5);
+        CHECK(unknown.err == "pkgjail: update: dem: no repository of this name is configured\n"
+                             "hint: did you mean \"demo\"?\n");
+    }
+    CHECK(shop.host().run({"update", "--allow-older"}).status == 64);
+    CHECK(shop.host().run({"avail"}).status != 0); // nothing was asked
 }
 
 TEST_CASE("with trust = none an old copy is taken, and told", "[flow][trust]") {

@@ -153,13 +153,14 @@ TEST_CASE("an index that was seen is not replaced by an older one", "[flow][trus
     shop.check_refused("its index is an older one: serial 100 of ");
     shop.check_refused("and serial 101 was seen before");
 
+    shop.check_refused("`pkgjail update --allow-older demo`");
     CHECK(shop.offered() == "web-1.1");
-    const CommandResult allowed = shop.host().run({"update", "--allow-older"});
+    const CommandResult allowed = shop.host().run({"update", "--allow-older", "demo"});
     INFO(allowed.err);
     CHECK(allowed.status == 0);
     CHECK_THAT(allowed.err, ContainsSubstring("note: repository demo: an older index, serial 100, is taken"));
     CHECK(shop.offered() == "web-1.0");
-    CHECK_THAT(shop.host().run({"history"}).out, ContainsSubstring("update --allow-older"));
+    CHECK_THAT(shop.host().run({"history"}).out, ContainsSubstring("update --allow-older demo"));
 }
 
 TEST_CASE("one serial is one index", "[flow][trust][attack]") {
