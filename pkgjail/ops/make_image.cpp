@@ -170,7 +170,14 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     hooks.progress = [&](const store::BuildProgress& p) {
         context.reporter.progress("unpack " + p.pkgname, p.bytes_done, p.bytes_total);
     };
-    store::BuiltImage built = store::build_image(context.layout, request, hooks);
+    store::BuiltImage built;
+    try {
+        built = store::build_image(context.layout, request, hooks);
+    } catch (const Error& error) {
+        if (archives.undigested.empty())
+            throw;
+        throw forget_undigested(context, archives, error); // the whole of an archive is read only there
+    }
     equal.reset();
     made.image.id = built.id;
     for (catalog::ImagePackage& package : made.image.packages)

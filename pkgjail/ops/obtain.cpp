@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <type_traits>
 
 #include <fcntl.h>
 
@@ -66,7 +67,8 @@ void check_against_promise(const solve::Offer& offer,
 }
 
 /// By the dates of an index that nobody has signed an old copy is recognised: none may make an older build of
-/// one version look newer than it is.
+/// one version look newer than it is. And where the index gives no digest, nothing else tells the build that
+/// it promises from the one before, which a mirror that is being filled still has under the same name.
 void check_build_date(const catalog::AvailablePackage& available, const format::PackageMetadata& metadata) {
     const std::string found = metadata.build_info.get("BUILD_DATE").value_or("");
     const auto built = format::parse_build_date(found);
@@ -93,6 +95,26 @@ repo::WantedArchive wanted_by_digest(const std::string& pkgname, const std::stri
     wanted.digest_algorithm = "sha256";
     wanted.digest = sha256;
     return wanted;
+}
+
+bool is_undigested(const catalog::AvailablePackage& available) {
+    return available.record.cksum_algorithm.empty();
+}
+
+/// Whether another archive may do better.
+bool is_of_archive(const Error& error) {
+    return error.kind() == ErrorKind::trust || error.kind() == ErrorKind::corrupt;
+}
+
+/// The same failure, of an archive that comes from a repository and may be another one the next time.
+Error of_half_filled(const Error& error) {
+    const std::string hint = "the repository may be in the middle of an update";
+    Error hinted(error.kind(), error.object(), error.cause(),
+                 error.hint().empty() ? hint + "; try again later"
+                                      : hint + ", then try again later; else " + error.hint());
+    for (auto context = error.context().rbegin(); context != error.context().rend(); ++context)
+        hinted.add_context(*context);
+    return hinted;
 }
 
 /// The archives of a plan, each from where it can be had: the operator's file, the cache by its known digest,
@@ -128,7 +150,7 @@ class Obtaining {
             found[places[i]] = std::move(fetched[i]);
         for (std::size_t i = 0; i < found.size(); ++i) {
             found[i]->pkgname = plan.result[i].package.pkgname;
-            compare_digest(plan.result[i], *found[i]);
+            compare_digest(plan.result[i], origins_[i], *found[i]);
             result.proofs.push_back(prove(plan.result[i].package, origins_[i], *found[i]));
             result.archives.push_back(std::move(*found[i]));
         }
@@ -136,7 +158,9 @@ class Obtaining {
         base::in_parallel(found.size(), [&](std::size_t i) {
             const repo::CheckedArchive& archive = result.archives[i];
             result.metadata[i] = base::while_doing("check " + archive.pkgname, [&] {
-                return format::read_package_metadata(archive.fd, archive.path.filename().string());
+                return forgetting_refused(origins_[i], [&] {
+                    return format::read_package_metadata(archive.fd, archive.path.filename().string());
+                });
             });
         });
         for (std::size_t i = 0; i < found.size(); ++i)
@@ -151,6 +175,26 @@ class Obtaining {
         std::optional<catalog::AvailablePackage> available; ///< fetched as this record says
         std::string proof;                                  ///< otherwise: by what it is believed
     };
+
+    /// Forgets an archive that no digest names: the next command would find it, whatever its repository has
+    /// by then. False where there is none.
+    bool forget(const Origin& origin) const {
+        if (!origin.available || !is_undigested(*origin.available))
+            return false;
+        cache_.forget(wanted_from(context_, *origin.available));
+        return true;
+    }
+
+    template <class Work>
+    std::invoke_result_t<Work> forgetting_refused(const Origin& origin, Work&& work) const {
+        try {
+            return work();
+        } catch (const Error& error) {
+            if (is_of_archive(error) && forget(origin))
+                throw of_half_filled(error);
+            throw;
+        }
+    }
 
     const std::string* known_digest(const std::string& pkgname) const {
         const auto digest = known_.find(pkgname);
@@ -244,14 +288,16 @@ class Obtaining {
         return true;
     }
 
-    void compare_digest(const solve::Plan::Member& member, const repo::CheckedArchive& archive) {
+    void compare_digest(const solve::Plan::Member& member, const Origin& origin,
+                        const repo::CheckedArchive& archive) {
         const std::string* digest = known_digest(archive.pkgname);
         if (digest == nullptr || *digest == archive.sha256)
             return;
-        if (digests_ == Digests::exact)
+        if (digests_ == Digests::exact) {
+            forget(origin);
             inexact_.push_back(fmt::format("{}: the repository has SHA-256 {}, locked is {}", archive.pkgname,
                                            archive.sha256, *digest));
-        else if (member.already_present && find_record(context_, packages_, member.package))
+        } else if (member.already_present && find_record(context_, packages_, member.package))
             context_.reporter.warn(fmt::format("{}: the archive that it was installed from is gone; the "
                                                "repository's present build is taken",
                                                archive.pkgname));
@@ -271,22 +317,36 @@ class Obtaining {
         if (!origin.available || digests_ == Digests::exact)
             return origin.proof;
         return base::while_doing("check " + offer.pkgname, [&] {
-            return trust_.prove(*find_repository(context_.config, origin.available->repository),
-                                offer.pkgname, archive);
+            try {
+                return trust_.prove(*find_repository(context_.config, origin.available->repository),
+                                    offer.pkgname, archive);
+            } catch (const Error& error) {
+                // What to do about a signature it says itself, and an operator may have said no.
+                if (is_of_archive(error) && forget(origin) && error.kind() != ErrorKind::trust)
+                    throw of_half_filled(error);
+                throw;
+            }
         });
     }
 
     void check(const solve::Offer& offer, const Origin& origin, const format::PackageMetadata& metadata,
                Archives& result) const {
         base::while_doing("check " + offer.pkgname, [&] {
-            check_against_promise(offer, origin.available, metadata, digests_);
-            if (origin.available && digests_ != Digests::exact &&
-                find_repository(context_.config, origin.available->repository)->trust ==
-                    jail::Trust::package_signed)
-                check_build_date(*origin.available, metadata);
-            check_host(context_, offer.pkgname, metadata);
+            forgetting_refused(origin, [&] {
+                check_against_promise(offer, origin.available, metadata, digests_);
+                if (origin.available && digests_ != Digests::exact && goes_by_dates(*origin.available))
+                    check_build_date(*origin.available, metadata);
+                check_host(context_, offer.pkgname, metadata);
+            });
         });
+        if (origin.available && is_undigested(*origin.available))
+            result.undigested.push_back(wanted_from(context_, *origin.available));
         result.repositories.push_back(origin.available ? origin.available->repository : std::string());
+    }
+
+    bool goes_by_dates(const catalog::AvailablePackage& available) const {
+        return is_undigested(available) ||
+               find_repository(context_.config, available.repository)->trust == jail::Trust::package_signed;
     }
 
     const Context& context_;
@@ -326,6 +386,15 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
     check_libraries(session.context(), result.metadata);
     base::step("install.archives_checked");
     return result;
+}
+
+base::Error forget_undigested(const Context& context, const Archives& archives, const base::Error& error) {
+    if (!is_of_archive(error))
+        return error;
+    const repo::Cache cache(context.layout.cache());
+    for (const repo::WantedArchive& wanted : archives.undigested)
+        cache.forget(wanted);
+    return of_half_filled(error);
 }
 
 } // namespace pkgjail::ops

@@ -18,6 +18,8 @@ struct Archives {
     std::vector<format::PackageMetadata> metadata;
     std::vector<std::string> proofs;       ///< by what each is believed, as catalog::ImagePackage has it
     std::vector<std::string> repositories; ///< from which each was fetched; empty: it was here already
+    /// Those of which the index says no digest: what was there when they were fetched is in the cache.
+    std::vector<repo::WantedArchive> undigested;
     std::uint64_t downloaded_bytes = 0;
 };
 
@@ -30,7 +32,8 @@ enum class Digests {
 /// Fetches what the cache lacks and checks everything: digest and size against the index; what the
 /// repository's policy asks for, before anything in the archive is looked at; pkgname, dependencies,
 /// architecture and platform in the package against what was promised; shared libraries that packages ask for
-/// against those that the set and the base have. `local` are archives that the operator named, by pkgname;
+/// against those that the set and the base have. One that was fetched without a digest and is refused is not
+/// kept. `local` are archives that the operator named, by pkgname;
 /// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
 /// are taken from there, and so are those that no repository offers any more. Throws Error{network},
 /// Error{trust}, Error{corrupt}, Error{unsolvable} for libraries that nobody has.
@@ -38,5 +41,10 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, base::HostPath>& local,
                          const std::map<std::string, std::string>& known,
                          Digests digests = Digests::preferred);
+
+/// For an archive that turns out to be damaged later: those without a digest are forgotten, so that the next
+/// command fetches them anew, and the error that is returned says that this may help. Another failure comes
+/// back as it is.
+base::Error forget_undigested(const Context& context, const Archives& archives, const base::Error& error);
 
 } // namespace pkgjail::ops

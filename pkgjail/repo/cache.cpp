@@ -116,6 +116,12 @@ void Cache::keep(const CheckedArchive& archive) const {
     base::rename_durably(unchecked, place);
 }
 
+void Cache::forget(const WantedArchive& wanted) const {
+    const std::string label = entry_label(wanted);
+    if (!label_algorithm(label))
+        remove_any(directory_ / label);
+}
+
 CheckedArchive check_local_archive(const base::HostPath& path) {
     // Looked at first: opening a FIFO or a device can have effects of its own.
     struct stat status {};

@@ -61,6 +61,9 @@ class Cache {
                                        const ProgressSink& progress = {}) const;
     /// A copy of an archive that the operator named, so that its jail can be changed later without the file.
     void keep(const CheckedArchive& archive) const;
+    /// Lets an archive that was refused be fetched anew, where nothing but the index's other words about it
+    /// leads to it: under its digest another one cannot come.
+    void forget(const WantedArchive& wanted) const;
     /// Bytes in the cache, unfinished downloads included.
     std::uint64_t size() const;
     /// Archives not used for so long but for those whose sha256 is `needed`, what downloads left behind more

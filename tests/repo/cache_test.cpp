@@ -309,6 +309,25 @@ TEST_CASE("archives that were not used for long go, with the lines that lead to 
     CHECK(names_in(state / "cache") == "index-0011 notes");
 }
 
+TEST_CASE("an archive that no digest names is fetched anew when it was forgotten", "[repo][cache]") {
+    const TempDir served, state;
+    const Cache cache(state / "cache");
+    WantedArchive foo = wanted("foo-1.0", "file://" + served.path().string(), "build one");
+    const bool has_digest = GENERATE(true, false);
+    if (!has_digest)
+        foo.digest_algorithm = foo.digest = "";
+    write_bytes(served / "foo-1.0.tgz", "build one");
+    obtain_one(cache, foo);
+    write_bytes(served / "foo-1.0.tgz", "build two");
+
+    cache.forget(foo);
+
+    CHECK(rest_of(obtain_one(cache, foo)) == (has_digest ? "build one" : "build two"));
+    cache.forget(foo);
+    cache.forget(foo); // there is nothing left to forget
+    CHECK(cache.find(foo).has_value() == has_digest);
+}
+
 TEST_CASE("an archive of the operator's is read as it is, if it is a file", "[repo][cache]") {
     const TempDir dir;
     write_bytes(dir / "foo.tgz", "an archive");
