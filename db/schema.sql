@@ -48,7 +48,7 @@ CREATE TABLE repository_trust (
 CREATE TABLE repository_memory (
     name         TEXT PRIMARY KEY,            -- as in repositories.conf
     url          TEXT NOT NULL,               -- where these indexes came from
-    newest_build INTEGER                      -- newest BUILD_DATE that one had and that was not in the future; null: none
+    newest_build INTEGER                      -- newest BUILD_DATE that one had and that was at most a day in the future; null: none
 ) STRICT, WITHOUT ROWID;
 
 -- What such a repository has offered and offers no more, neither this nor a newer one: the best of each base.

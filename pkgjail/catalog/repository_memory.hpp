@@ -21,7 +21,7 @@ struct SeenPackage {
 struct RepositoryMemory {
     std::string name; ///< as in repositories.conf
     std::string url;  ///< where its indexes came from
-    /// Newest BUILD_DATE that an index had and that was not in the future then, Unix seconds.
+    /// Newest BUILD_DATE that an index had and that was at most a day in the future then, Unix seconds.
     std::optional<std::int64_t> newest_build;
     /// By base: the best that was offered and is no more, neither this nor a newer one.
     std::map<std::string, SeenPackage> missed;

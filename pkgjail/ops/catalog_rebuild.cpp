@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <set>
@@ -40,6 +41,13 @@ using base::Tree;
 namespace {
 
 constexpr std::size_t most_manifest = std::size_t(1) << 30;
+
+// What a rebuild may have to forget, and what comes of it.
+constexpr const char* about_signed = "which signed indexes and keys were taken back, so that the next update "
+                                     "takes any that is signed now";
+constexpr const char* about_unsigned = "how new unsigned indexes were, so that the next update takes an old "
+                                       "copy as well";
+constexpr const char* about_unfinished = "what a killed command had not finished";
 
 std::vector<std::string> names(const base::HostPath& directory) {
     return Tree::open(directory).list(RootPath());
@@ -263,35 +271,34 @@ class Rebuild {
                 !old.is_settled()) // and so was never found sound, and the old one not moved for it
                 throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
             continues_ = was_cut;
-            trusts_ = catalog::RepositoryTrusts(old).all();
+            take_over(old);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::configuration && !was_cut)
+                throw; // of another schema, and readable: its own hint says what to do first
+            note(fmt::format("forgotten with the old catalog ({}): {}; {}; and {}", error.cause(),
+                             about_signed, about_unsigned, about_unfinished));
+        }
+    }
+
+    /// Each by itself: damage in one place takes nothing else along.
+    void take_over(catalog::Catalog& old) {
+        const auto unless_damaged = [&](const char* about, const std::function<void()>& read) {
+            try {
+                read();
+            } catch (const Error& error) {
+                note(fmt::format("forgotten with the old catalog ({}): {}", error.cause(), about));
+            }
+        };
+        unless_damaged(about_signed, [&] { trusts_ = catalog::RepositoryTrusts(old).all(); });
+        unless_damaged(about_unsigned, [&] { memories_ = catalog::RepositoryMemories(old).all(); });
+        unless_damaged(about_unfinished, [&] {
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);
                 if (found != jails_.end() && !found->second.jail.operation &&
                     found->second.jail.current == jail.current)
                     found->second.jail.operation = jail.operation;
             }
-            read_memories(old);
-        } catch (const Error& error) {
-            if (error.kind() == ErrorKind::configuration && !was_cut)
-                throw; // of another schema, and readable: its own hint says what to do first
-            note(fmt::format("forgotten with the old catalog ({}): which signed indexes and keys were taken "
-                             "back, so that the next update takes any that is signed now; how new unsigned "
-                             "indexes were, so that it takes an old copy as well; and what a killed command "
-                             "had not finished",
-                             error.cause()));
-        }
-    }
-
-    /// Last, because it is what could be done without best.
-    void read_memories(catalog::Catalog& old) {
-        try {
-            memories_ = catalog::RepositoryMemories(old).all();
-        } catch (const Error& error) {
-            note(
-                fmt::format("forgotten with the old catalog ({}): how new unsigned indexes were, so that the "
-                            "next update takes an old copy as well",
-                            error.cause()));
-        }
+        });
     }
 
     void fill() {

@@ -10,6 +10,9 @@
 #include "flow/keeping.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/catalog/accounts.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/repository_memory.hpp"
+#include "pkgjail/catalog/repository_trust.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
 
@@ -423,6 +426,70 @@ TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so"
     INFO(refused.err);
     CHECK(refused.status == 78);
     CHECK(names_in(host.state()).find("catalog.sqlite.") == std::string::npos); // nothing was put aside
+}
+
+TEST_CASE("damage of one part of the old catalog takes no other part along", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    catalog::RepositoryTrust trust;
+    trust.name = trust.identity = "signed";
+    trust.serial = 7;
+    catalog::RepositoryMemory memory;
+    memory.name = "unsigned";
+    memory.url = "file:///All";
+    memory.newest_build = 1'700'000'000;
+    {
+        catalog::Catalog catalog = catalog::Catalog::open(host.state() / "catalog.sqlite");
+        catalog::RepositoryTrusts(catalog).remember(trust);
+        catalog::RepositoryMemories(catalog).remember(memory);
+        catalog::Jails jails(catalog);
+        jails.set_operation(jails.find("other")->id, "restart");
+    }
+    struct Part {
+        const char* damage;
+        const char* note;
+        const char* left;
+    };
+    const Part part = GENERATE(
+        Part{"SELECT 1", "", "signed unsigned restart"},
+        Part{"DROP TABLE repository_missed",
+             "how new unsigned indexes were, so that the next update takes an old copy as well",
+             "signed restart"},
+        Part{"DROP TABLE repository_trust",
+             "which signed indexes and keys were taken back, so that the next update takes any that is "
+             "signed now",
+             "unsigned restart"},
+        Part{"DROP TABLE jail_publish", "what a killed command had not finished", "signed unsigned"});
+    INFO(part.damage);
+    catalog::Database(host.state() / "catalog.sqlite", catalog::Database::Mode::read_write,
+                      std::chrono::seconds(5))
+        .execute(part.damage);
+
+    const CommandResult rebuilt = well(host, {"catalog", "rebuild"});
+
+    const std::string note = part.note;
+    const std::size_t begin = rebuilt.err.find("forgotten with the old catalog (");
+    CHECK((begin == std::string::npos) == note.empty());
+    if (!note.empty()) {
+        CHECK_THAT(rebuilt.err, ContainsSubstring("): " + note + "\n"));
+        CHECK(rebuilt.err.find("forgotten", begin + 1) == std::string::npos);
+    }
+    catalog::Catalog made = catalog::Catalog::open_read_only(host.state() / "catalog.sqlite");
+    std::string left;
+    const auto add = [&](const std::string& word) { left += (left.empty() ? "" : " ") + word; };
+    for (const catalog::RepositoryTrust& each : catalog::RepositoryTrusts(made).all()) {
+        CHECK(each.serial == 7);
+        add(each.name);
+    }
+    for (const catalog::RepositoryMemory& each : catalog::RepositoryMemories(made).all())
+        if (each.name == memory.name) {
+            CHECK(each == memory);
+            add(each.name);
+        }
+    for (const catalog::Jail& each : catalog::Jails(made).all())
+        if (each.operation)
+            add(*each.operation);
+    CHECK(left == part.left);
 }
 
 TEST_CASE("account numbers are had again from images and from jails", "[flow][catalog][rebuild]") {
