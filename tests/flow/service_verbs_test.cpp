@@ -2,10 +2,15 @@
 // do for.
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
 
 using namespace pkgjail;
 using test::Host;
+using test::package;
+using test::Shop;
 
 namespace {
 
@@ -42,6 +47,48 @@ TEST_CASE("a service of a jail that does not run is stopped already, and not sta
     CHECK(json["jail"] == "web");
     CHECK(json["service"] == "worker");
     CHECK(json["changed"] == false);
+}
+
+TEST_CASE("a start that another command is in the way of is tried again, and one that cannot be is not",
+          "[flow][services]") {
+    const Shop shop({package("web-1.0"), package("front-1.0")});
+    const Host& host = shop.host();
+    const auto write_recipe = [&](const std::string& name, const std::string& required) {
+        host.write_config("recipes.d/" + name + ".recipe", "[recipe]\nsummary = a test\npackage = " + name +
+                                                               "\n" + required +
+                                                               "[service]\ncommand = /bin/true\n");
+    };
+    write_recipe("web", "");
+    write_recipe("front", "requires = web\n");
+    for (const char* name : {"web", "front"})
+        REQUIRE(host.run({"install", name, "--recipe", name, "--no-start"}).status == 0);
+    const auto note = [&] {
+        catalog::Catalog catalog = test::open_catalog(host);
+        return catalog::Jails(catalog).find("front")->operation.value_or("none");
+    };
+    const store::Layout layout(host.state());
+    auto held = base::Lock::try_take(layout.jail_lock("web"), base::LockMode::exclusive, "upgrade web");
+    REQUIRE(held);
+
+    const auto restart = host.run({"restart", "front"});
+
+    INFO(restart.err);
+    CHECK(restart.status == 75);
+    CHECK_THAT(restart.err, ContainsSubstring("jail web: ") && ContainsSubstring(": upgrade web"));
+    CHECK(note() == "restart");
+    const auto next = host.run({"update"});
+    INFO(next.err);
+    CHECK(next.status == 0);
+    CHECK_THAT(next.err, ContainsSubstring("jail front: a command was interrupted (restart)") &&
+                             ContainsSubstring(": upgrade web") &&
+                             ContainsSubstring("; the next command tries again"));
+    CHECK(note() == "restart");
+
+    write_recipe("front", "requires = nobody\n");
+    const auto last = host.run({"update"});
+    INFO(last.err);
+    CHECK_THAT(last.err, ContainsSubstring("nobody") && !ContainsSubstring("the next command tries again"));
+    CHECK(note() == "none");
 }
 
 TEST_CASE("a service is named by its jail and its own name", "[flow][services]") {
