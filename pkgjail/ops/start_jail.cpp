@@ -49,16 +49,20 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     const Context& context = session.context();
     std::vector<std::string> order = read_requirements(context, session.catalog()).start_order(jail.name);
     order.pop_back(); // itself
-    for (const std::string& name : order) {
-        const catalog::Jail required = require_jail(session.catalog(), name);
+    const auto is_up = [&](const catalog::Jail& required) {
         const ServiceState state = supervise::read_status(context.layout.run(required.id)).state;
-        if (state == ServiceState::ready)
-            continue;
-        if (state == ServiceState::unhealthy) {
+        if (state == ServiceState::unhealthy)
             wait_until_well(context, required);
+        return state == ServiceState::ready || state == ServiceState::unhealthy;
+    };
+    for (const std::string& name : order) {
+        if (is_up(require_jail(session.catalog(), name)))
             continue;
-        }
         const auto lock = session.lock_jail(name);
+        // Whoever had the lock until now may have started it, or given it another generation.
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        if (is_up(required))
+            continue;
         context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
         if (is_running(supervise::read_status(context.layout.run(required.id))))
             stop_jail(session, required); // without its supervisor, or on its way up or down
