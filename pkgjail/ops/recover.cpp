@@ -118,6 +118,20 @@ void finish_destructions(Session& session, const std::vector<catalog::Jail>& jai
 
 } // namespace
 
+bool is_to_be_undone(const std::string& note) {
+    return QuietJail::is_note(note) || set_aside_by_restore(note) || renamed_to(note);
+}
+
+std::string in_words(const std::string& note) {
+    return fmt::format(
+        "{} ({})", is_to_be_undone(note) ? "a command was interrupted" : "it is to be started again", note);
+}
+
+base::Error not_put_right(const std::string& jail, const std::string& note) {
+    return {base::ErrorKind::conflict, jail, "has to be put right first: " + in_words(note),
+            "every command that changes something tries that, and says why it cannot"};
+}
+
 void recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
@@ -133,8 +147,8 @@ void recover_jails(Session& session) {
         const auto jail = jails.find_by_id(noted.id);
         if (!jail || !jail->operation || jail->name != noted.name)
             continue; // done meanwhile, or renamed: it is under another lock
-        context.reporter.warn(fmt::format("jail {}: a command was interrupted ({}); generation {} is current",
-                                          jail->name, *jail->operation, jail->current));
+        context.reporter.warn(fmt::format("jail {}: {}; generation {} is current", jail->name,
+                                          in_words(*jail->operation), jail->current));
         try {
             put_in_place(session, *jail);
         } catch (const base::Error& error) {

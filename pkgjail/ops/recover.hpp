@@ -1,6 +1,9 @@
 // What the next command does about an operation that was killed after it had stopped a service.
 #pragma once
 
+#include <string>
+
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
@@ -10,5 +13,13 @@ namespace pkgjail::ops {
 /// starts its current generation again. Says what it did; a jail that does not start is told of and left
 /// stopped, so that it does not hold up the present command.
 void recover_jails(Session& session);
+
+/// Whether the note of an operation speaks of the jail's files or processes, which are not as they should be,
+/// and not only of a service that is down.
+bool is_to_be_undone(const std::string& note);
+/// "it is to be started again (restart)", "a command was interrupted (pause)".
+std::string in_words(const std::string& note);
+/// Error{conflict}: a command on a jail whose note recovery could not take away.
+base::Error not_put_right(const std::string& jail, const std::string& note);
 
 } // namespace pkgjail::ops
