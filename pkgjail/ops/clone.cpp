@@ -11,6 +11,7 @@
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -272,6 +273,8 @@ RenameResult rename(const Context& context, const std::string& name, const std::
     if (is_running(supervise::read_status(context.layout.run(jail.id))))
         throw Error(ErrorKind::conflict, name, "is running, and its processes know its name",
                     "pkgjail stop " + name);
+    if (jail.operation) // there is one note, and a rename needs its own
+        throw not_put_right(name, *jail.operation);
     if (const auto others = read_requirements(context, session.catalog()).required_by(name); !others.empty())
         throw Error(ErrorKind::conflict, name,
                     fmt::format("is required by jail {}, under this name", others.front()),

@@ -1,6 +1,7 @@
 #include "pkgjail/ops/dependents.hpp"
 
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -13,19 +14,41 @@ namespace pkgjail::ops {
 using base::Error;
 using base::ErrorKind;
 
+namespace {
+
+bool is_up(const Context& context, const catalog::Jail& jail) {
+    const auto state = supervise::read_status(context.layout.run(jail.id)).state;
+    return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
+}
+
+/// By an earlier command, and nobody has stopped it for good since.
+bool is_left_down(const catalog::Jail& jail) {
+    return jail.operation == Dependents::note && jail.wanted_running;
+}
+
+} // namespace
+
 Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(session), required_(jail) {
     const Context& context = session_.context();
-    catalog::Jails jails(session_.catalog());
-    for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
-        const catalog::Jail seen = require_jail(session_.catalog(), name);
-        const bool left_down = seen.operation == note;
+    // Nobody loses anything by what happens to a jail that does not run.
+    const bool runs = is_running(supervise::read_status(context.layout.run(jail.id)));
+    const auto is_concerned = [&](const catalog::Jail& other) {
+        if (is_left_down(other))
+            return true;
         // One with another note belongs to a dead command, and recovery has not come to it yet.
-        if (!left_down &&
-            (seen.operation || !is_running(supervise::read_status(context.layout.run(seen.id)))))
+        return runs && (!other.operation || other.operation == note) &&
+               is_running(supervise::read_status(context.layout.run(other.id)));
+    };
+    for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
+        if (!is_concerned(require_jail(session_.catalog(), name)))
             continue;
         auto lock = session_.lock_jail(name);
-        if (lock)
-            entries_.push_back({require_jail(session_.catalog(), name), std::move(*lock)});
+        if (!lock)
+            continue;
+        // Whoever had the lock until now may have stopped it, or be rid of it.
+        const auto now = catalog::Jails(session_.catalog()).find(name);
+        if (now && is_concerned(*now))
+            entries_.push_back({*now, std::move(*lock), is_left_down(*now)});
     }
 }
 
@@ -37,10 +60,14 @@ void Dependents::take_down() {
     for (const Entry& entry : entries_)
         catalog::Jails(session_.catalog()).set_operation(entry.jail.id, std::string(note));
     transaction.commit();
+    for (Entry& entry : entries_)
+        entry.jail.operation = note;
     base::step("dependents.noted");
-    for (const Entry& entry : entries_) {
-        context.reporter.warn(fmt::format("jail {} is stopped for the time being, because it requires {}",
-                                          entry.jail.name, required_.name));
+    for (Entry& entry : entries_) {
+        if (is_running(supervise::read_status(context.layout.run(entry.jail.id))))
+            context.reporter.warn(fmt::format("jail {} is stopped for the time being, because it requires {}",
+                                              entry.jail.name, required_.name));
+        entry.is_down = true; // or half of it, when this fails
         stop_jail(session_, entry.jail);
         base::step("dependents.stopped");
     }
@@ -48,46 +75,55 @@ void Dependents::take_down() {
 
 std::optional<std::string> Dependents::missing_for(const catalog::Jail& jail) const {
     const Context& context = session_.context();
-    const auto is_up = [&](const catalog::Jail& required) {
-        const auto state = supervise::read_status(context.layout.run(required.id)).state;
-        return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
-    };
     for (const std::string& name : read_requirements(context, session_.catalog()).start_order(jail.name)) {
-        if (name == required_.name && !is_up(required_))
+        if (name == required_.name && !is_up(context, required_))
             return name;
         for (const Entry& entry : entries_)
-            if (name != jail.name && name == entry.jail.name && !is_up(entry.jail))
+            if (name != jail.name && name == entry.jail.name && !is_up(context, entry.jail))
                 return name;
     }
     return std::nullopt;
 }
 
+void Dependents::start(const Entry& entry) {
+    const Context& context = session_.context();
+    if (!entry.is_down || is_up(context, entry.jail))
+        return;
+    if (const auto missing = missing_for(entry.jail))
+        throw Error(ErrorKind::busy, entry.jail.name,
+                    fmt::format("jail {}, which it requires, does not run", *missing),
+                    "the next command that changes something tries again");
+    if (is_running(supervise::read_status(context.layout.run(entry.jail.id))))
+        stop_jail(session_, entry.jail); // without its supervisor, or on its way up or down
+    start_jail(session_, entry.jail);
+    context.reporter.warn(fmt::format("jail {} is started again", entry.jail.name));
+}
+
 void Dependents::bring_up() {
-    std::optional<Error> first;
+    std::optional<Error> thrown;
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         bool is_over = true; // also where it was tried in vain, and told
         try {
-            if (const auto missing = missing_for(entry->jail))
-                throw Error(ErrorKind::busy, entry->jail.name,
-                            fmt::format("jail {}, which it requires, does not run", *missing),
-                            "the next command that changes something tries again");
-            start_jail(session_, entry->jail);
-            session_.context().reporter.warn(fmt::format("jail {} is started again", entry->jail.name));
+            start(*entry);
         } catch (Error& error) {
             is_over = !is_worth_another_try(error);
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
-            if (!first)
-                first = error;
-            else
+            if (thrown && is_over && is_worth_another_try(*thrown))
+                std::swap(*thrown, error);
+            if (thrown)
                 session_.context().reporter.warn(error.what());
+            else
+                thrown = error;
         }
         base::step("dependents.started");
-        if (is_over)
-            catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
+        if (!is_over || !entry->jail.operation)
+            continue;
+        catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
+        entry->jail.operation.reset();
     }
-    if (first)
-        throw Error(*first);
+    if (thrown)
+        throw Error(*thrown);
 }
 
 void Dependents::bring_up_all_the_same() noexcept {

@@ -17,15 +17,17 @@ class Dependents {
     /// one dies.
     static constexpr std::string_view note = "required jail stopped";
 
-    /// Finds those that run, directly or not, or that a dead command has left down, and takes their locks;
-    /// nothing is stopped yet. Error{busy} when another command holds one.
+    /// Finds those that require it, directly or not, and run, where it runs itself; and those that an earlier
+    /// command has left down. Takes their locks; nothing is stopped yet. Error{busy} when another command
+    /// holds one.
     Dependents(Session& session, const catalog::Jail& jail);
 
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
     void take_down();
-    /// Starts each after what it requires, and takes its note away. All are tried; then throws the first
-    /// failure. The note stays where this host failed (is_worth_another_try), or another command was in the
-    /// way, or what is required did not come up.
+    /// Starts each that is down after what it requires, and takes its note away. All are tried; then throws
+    /// the first failure of a service, or the first one if another try is worth while with all of them
+    /// (is_worth_another_try): this host failed, another command was in the way, or what is required did not
+    /// come up. With those the note stays.
     void bring_up();
     /// The same where another failure is on its way to the operator: what fails here is warned of.
     void bring_up_all_the_same() noexcept;
@@ -34,7 +36,9 @@ class Dependents {
     struct Entry {
         catalog::Jail jail;
         base::Lock lock;
+        bool is_down; ///< by this command, or since an earlier one
     };
+    void start(const Entry& entry);
     /// Of what `jail` requires, one whose lock is held here and that does not run. Who starts `jail` would
     /// take that lock to start it, and wait for this command itself.
     std::optional<std::string> missing_for(const catalog::Jail& jail) const;

@@ -48,8 +48,8 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
             jails.set_operation(before.id, std::nullopt);
         throw;
     }
-    dependents.bring_up();
     jails.set_operation(before.id, std::nullopt);
+    dependents.bring_up();
 }
 
 /// Of what the kernel calls a jail, as jail_handle() writes it.

@@ -11,6 +11,7 @@
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/prepare.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -36,8 +37,11 @@ class Restore {
         RestoreResult result{jail_.name, snapshot_.name, "", jail_.current, snapshot_.image_id, false, {}};
         if (context_.dry_run)
             return result;
+        if (jail_.operation && is_to_be_undone(*jail_.operation)) // it may say where the jail's data are
+            throw not_put_right(jail_.name, *jail_.operation);
         ask();
-        ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id)));
+        ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
+               (jail_.operation && jail_.wanted_running);
         next_ = next_generation();
         aside_ = snapshot_now(session_, jail_, name_of_time(session_.catalog(), jail_, "before-restore-"));
         aside_.method = "rename";
@@ -48,8 +52,10 @@ class Restore {
         if (ran_) {
             result.status = start();
             result.started = true;
+            dependents_->bring_up();
+        } else {
+            dependents_->bring_up_all_the_same();
         }
-        dependents_->bring_up();
         session_.finish();
         return result;
     }
@@ -138,14 +144,16 @@ class Restore {
             if (noted && noted->operation && set_aside_by_restore(*noted->operation))
                 undo_restore(session_, jail_, aside_.id);
             store::discard_restore(context_.layout, jail_.id, next_);
-            if (ran_ && !is_running(supervise::read_status(context_.layout.run(jail_.id))))
+            const auto state = supervise::read_status(context_.layout.run(jail_.id));
+            if (ran_ && !is_running(state))
                 start_jail(session_, jail_);
-            dependents_->bring_up_all_the_same();
-            jails_.set_operation(jail_.id, std::nullopt);
+            if (state.state != supervise::ServiceState::stopping) // it ends, and has to be started then
+                jails_.set_operation(jail_.id, std::nullopt);
         } catch (const Error& error) {
             // A note that is still there has the next command try again.
             context_.reporter.warn(what + ": " + error.what());
         }
+        dependents_->bring_up_all_the_same();
     }
 
     supervise::ServiceStatus start() {
@@ -156,9 +164,11 @@ class Restore {
         } catch (const Error& error) {
             if (!is_worth_another_try(error))
                 jails_.set_operation(jail_.id, std::nullopt);
+            dependents_->bring_up_all_the_same(); // or says why they cannot come up
             throw Error(
-                error.kind(), error.object(),
-                fmt::format("was restored and does not start: {}", error.cause()),
+                error.kind(), jail_.name,
+                fmt::format("was restored and does not start: {}",
+                            error.object() == jail_.name ? error.cause() : error.what()),
                 fmt::format("pkgjail restore {} {} brings back what it had before", jail_.name, aside_.name));
         }
     }
@@ -173,7 +183,7 @@ class Restore {
     catalog::Snapshot aside_;
     catalog::Generation generation_;
     std::int64_t next_ = 0;
-    bool ran_ = false;
+    bool ran_ = false; ///< or was to be started again, which had failed
 };
 
 } // namespace

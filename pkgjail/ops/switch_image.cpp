@@ -110,9 +110,13 @@ bool is_to_run(Session& session, const catalog::Jail& jail) {
 
 bool start_again(Session& session, const catalog::Jail& jail) {
     try {
+        if (!is_to_run(session, jail))
+            return true;
         // What failed may have been its stop.
-        if (is_to_run(session, jail) &&
-            !is_running(supervise::read_status(session.context().layout.run(jail.id))))
+        const auto status = supervise::read_status(session.context().layout.run(jail.id));
+        if (status.state == supervise::ServiceState::stopping)
+            return false;
+        if (!is_running(status))
             start_jail(session, jail);
     } catch (const Error& error) {
         session.context().reporter.warn(error.what());
@@ -167,6 +171,19 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));
 }
 
+/// That this host fails, or another command is in the way, says nothing about the generation they come up on:
+/// their notes lead the next command to them.
+void bring_up_on(Session& session, Dependents& dependents) {
+    try {
+        dependents.bring_up();
+    } catch (const Error& error) {
+        if (!is_worth_another_try(error))
+            throw;
+        session.context().reporter.warn(
+            fmt::format("{}; the next command that changes something tries again", error.what()));
+    }
+}
+
 Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, Dependents& dependents) {
     Switched result;
     result.jail = jail;
@@ -174,7 +191,7 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, De
         try {
             result.status = start_jail(session, jail, Gate::quiet);
             result.started = true;
-            dependents.bring_up();
+            bring_up_on(session, dependents);
         } catch (const Error& error) {
             if (old == jail.current)
                 throw;

@@ -56,7 +56,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
 
 /// A jail that was to be stopped for something that failed: runs again, where it should and does not. Why it
 /// cannot is warned of, and not thrown over the failure. False when its note is to stay
-/// (is_worth_another_try).
+/// (is_worth_another_try), also where it is still on its way down.
 bool start_again(Session& session, const catalog::Jail& jail);
 
 /// For recovery: stops what a dead command left half-started, starts the current generation, which is noted

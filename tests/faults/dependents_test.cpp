@@ -1,0 +1,336 @@
+// Jails that are required: who is taken down with them and brought up again, with faults, with other commands
+// at work, and where a host could not start them. Services are ordinary processes (process_driver.cpp).
+#include <csignal>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "faults/world.hpp"
+#include "flow/flow.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "support/catch.hpp"
+
+using namespace pkgjail;
+using test::CommandResult;
+using test::World;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The host lets no service start.
+const std::map<std::string, std::string> no_start = {{"PKGJAIL_FAIL_AT", "start.begun"}};
+
+class Jails {
+  public:
+    Jails() {
+        world.offer({test::package("more-1.0"), test::package("extra-1.0")});
+        world.well({"update"});
+        fs::create_directories(world.top() / "out");
+    }
+
+    /// Of a service that runs until there is the file out/end-NAME, and is not started again then.
+    void write_recipe(const std::string& name, const std::vector<std::string>& required = {},
+                      const std::string& first = ":", const std::string& on_stop = ":") const {
+        std::string text = "[recipe]\nsummary = a test\npackage = more\n";
+        for (const std::string& other : required)
+            text += "requires = " + other + "\n";
+        text += fmt::format("[service]\n"
+                            "command = /bin/sh -c \"rm -f {0}/up-{1}; trap '{3}; exit 0' TERM; {2}; "
+                            "touch {0}/up-{1}; while [ ! -e {0}/end-{1} ]; do sleep 0.02; done; exit 3\"\n"
+                            "stop-timeout = 10s\nrestart = never\n"
+                            "[health]\ncommand = /usr/bin/test -e {0}/up-{1}\ninterval = 100ms\n"
+                            "grace = 10s\nquiet = 20ms\n",
+                            (world.top() / "out").string(), name, first, on_stop);
+        world.write("etc/recipes.d/" + name + ".recipe", text);
+    }
+    void make(const std::string& name, const std::vector<std::string>& required = {}) const {
+        write_recipe(name, required);
+        world.well({"install", "more", "-j", name, "--recipe", name});
+    }
+
+    nlohmann::json of(const std::string& name) const {
+        return world.well({"status", name, "--json"}).json()["jails"][0];
+    }
+    std::string state(const std::string& name) const { return of(name)["state"]; }
+    /// "app:ready db:stopped"
+    std::string states() const {
+        std::string text;
+        const nlohmann::json list = world.run({"list", "--json"}).json();
+        for (const auto& jail : list["jails"])
+            text += (text.empty() ? "" : " ") + jail["jail"].get<std::string>() + ":" +
+                    jail["state"].get<std::string>();
+        return text;
+    }
+    void wait_for(const std::string& name, const std::string& state_name) const {
+        for (int round = 0; state(name) != state_name; ++round) {
+            INFO(name << " is " << state(name));
+            REQUIRE(round < 500);
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+    }
+    /// The service ends by itself, and stays down.
+    void end(const std::string& name) const {
+        std::ofstream(world.top() / "out" / ("end-" + name)) << "";
+        wait_for(name, "failed");
+        fs::remove(world.top() / "out" / ("end-" + name));
+    }
+    /// As another command does.
+    base::Lock lock(const std::string& name) const {
+        return base::Lock::take(store::Layout(base::HostPath(world.state())).jail_lock(name),
+                                base::LockMode::exclusive, name, "a test", std::chrono::seconds(10));
+    }
+
+    const World world{true};
+};
+
+} // namespace
+
+TEST_CASE("a jail that does not run takes nobody down with it", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"snapshot", "db", "now"});
+    jails.end("db");
+    const auto pid = jails.of("app")["pid"];
+    SECTION("where it is meant to run, and starts again") {
+        for (const std::vector<std::string>& command :
+             std::vector<std::vector<std::string>>{{"restart", "db"}, {"install", "extra", "-j", "db"}}) {
+            const CommandResult result = jails.world.well(command);
+            CHECK(result.err.find("jail app") == std::string::npos);
+            CHECK(jails.states() == "app:ready db:ready");
+            CHECK(jails.of("app")["pid"] == pid);
+            jails.end("db");
+        }
+    }
+    SECTION("where it is to stay down") {
+        jails.world.well({"reset-failed", "db"});
+        for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+                 {"install", "extra", "-j", "db"}, {"rollback", "db"}, {"restore", "db", "now", "--yes"}}) {
+            const CommandResult result = jails.world.well(command);
+            CHECK(result.err.find("jail app") == std::string::npos);
+            CHECK(jails.states() == "app:ready db:stopped");
+            CHECK(jails.of("app")["pid"] == pid);
+        }
+    }
+}
+
+TEST_CASE("a jail that was stopped while another command waited for its lock stays stopped",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.write_recipe("app", {"db"}, ":", "sleep 2");
+    jails.world.well({"install", "more", "-j", "app", "--recipe", "app"});
+    auto stop = std::async(std::launch::async, [&] { return jails.world.run({"stop", "app"}); });
+    jails.wait_for("app", "stopping");
+
+    const CommandResult restarted = jails.world.run({"--wait", "20", "restart", "db"});
+
+    INFO(restarted.err);
+    CHECK(restarted.status == 0);
+    CHECK(stop.get().status == 0);
+    CHECK(jails.states() == "app:stopped db:ready");
+}
+
+TEST_CASE("a restore that fails before anything is stopped leaves who requires the jail alone",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"snapshot", "db", "now"});
+    const auto app = jails.of("app")["pid"], db = jails.of("db")["pid"];
+
+    const CommandResult failed =
+        jails.world.run({"restore", "db", "now", "--yes"}, {{"PKGJAIL_FAIL_AT", "restore.prepared"}});
+
+    CHECK(failed.status == 1);
+    CHECK(failed.err.find("jail app") == std::string::npos);
+    CHECK(jails.of("app")["pid"] == app);
+    CHECK(jails.of("db")["pid"] == db);
+}
+
+TEST_CASE("where a restored jail does not start, those that require it are told of", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"snapshot", "db", "now"});
+    jails.write_recipe("db", {}, "exit 1");
+
+    const CommandResult failed = jails.world.run({"restore", "db", "now", "--yes"});
+
+    CHECK(failed.status == 4);
+    CHECK_THAT(failed.err, ContainsSubstring("db: was restored and does not start: "));
+    CHECK_THAT(failed.err,
+               ContainsSubstring("start jail app, which requires db: app: jail db, which it requires, does "
+                                 "not run"));
+    CHECK(jails.states() == "app:stopped db:failed");
+    jails.write_recipe("db");
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
+
+TEST_CASE("a required jail that another command has just started is not started again",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.write_recipe("app", {"db"});
+    jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+    jails.write_recipe("db", {}, "sleep 1", "sleep 1");
+    jails.world.well({"restart", "db"});
+    auto change = std::async(std::launch::async, [&] {
+        return jails.world.run({"install", "extra", "-j", "db"});
+    });
+    jails.wait_for("db", "stopping");
+
+    const CommandResult started = jails.world.run({"--wait", "20", "restart", "app"});
+
+    INFO(started.err);
+    CHECK(started.status == 0);
+    const CommandResult changed = change.get();
+    INFO(changed.err);
+    CHECK(changed.status == 0);
+    CHECK(started.err.find("jail db is started") == std::string::npos);
+    CHECK(jails.states() == "app:ready db:ready");
+    CHECK(jails.of("db")["restarts"] == 0);
+}
+
+TEST_CASE("a good generation stays where those that require the jail cannot come up for another reason",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db");
+    jails.make("app", {"db", "cache"});
+    jails.end("cache");
+    const std::vector<std::string> install = {"install", "extra", "-j", "db"};
+    {
+        const base::Lock another = jails.lock("cache");
+        const CommandResult changed = jails.world.run(install);
+        INFO(changed.err);
+        CHECK(changed.status == 0);
+        CHECK_THAT(changed.err, ContainsSubstring("start jail app, which requires db: jail cache: "));
+        CHECK_THAT(changed.err, ContainsSubstring("the next command that changes something tries again"));
+        CHECK(jails.of("db")["generation"] == 2);
+        CHECK(jails.states() == "app:stopped cache:failed db:ready");
+    }
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready cache:ready db:ready");
+}
+
+TEST_CASE("a good generation stays where the disk is full when those that require the jail are started",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+
+    // The second description of a service is that of app.
+    const CommandResult changed =
+        jails.world.run_with({"enospc", 2, false, "rename /run/"}, {"install", "extra", "-j", "db"});
+
+    INFO(changed.err);
+    CHECK(jails.world.hit());
+    CHECK(changed.status == 0);
+    CHECK_THAT(changed.err, ContainsSubstring("start jail app, which requires db: "));
+    CHECK(jails.of("db")["generation"] == 2);
+    CHECK(jails.states() == "app:stopped db:ready");
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
+
+TEST_CASE("a service that does not come up is what counts, whoever else could not be tried",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db");
+    for (const char* name : {"one", "three"})
+        jails.make(name, {"db", "cache"});
+    jails.make("two", {"db"});
+    jails.end("cache");
+    jails.write_recipe("two", {"db"}, "exit 1");
+
+    const base::Lock another = jails.lock("cache");
+    const CommandResult changed = jails.world.run({"install", "extra", "-j", "db"});
+
+    INFO(changed.err);
+    CHECK(changed.status == 4);
+    CHECK_THAT(changed.err, ContainsSubstring("generation 2 was rolled back: start jail two"));
+    CHECK_THAT(changed.err, ContainsSubstring("start jail one, which requires db: jail cache: "));
+    CHECK_THAT(changed.err, ContainsSubstring("start jail three, which requires db: jail cache: "));
+    CHECK(jails.of("db")["generation"] == 1);
+}
+
+TEST_CASE("a jail that this host could not start again is started after a restore of it",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.world.well({"snapshot", "db", "now"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+    REQUIRE(jails.states() == "db:stopped");
+
+    const CommandResult restored = jails.world.run({"restore", "db", "now", "--yes"}, no_start);
+
+    INFO(restored.err);
+    CHECK(restored.status == 1);
+    CHECK_THAT(restored.err, ContainsSubstring("db: was restored and does not start: "));
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("a jail that is to be started again is not renamed before", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+
+    const CommandResult refused = jails.world.run({"rename", "db", "base"}, no_start);
+
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err,
+               ContainsSubstring("db: has to be put right first: it is to be started again (restart)"));
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("a service that is still on its way down when its change has failed is started by the next command",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.write_recipe("db", {}, ":", "sleep 0.5");
+    jails.world.well({"install", "more", "-j", "db", "--recipe", "db"});
+    const pid_t supervisor = jails.of("db")["supervisor_pid"];
+    REQUIRE(::kill(supervisor, SIGTERM) == 0);
+    jails.wait_for("db", "stopping");
+    REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+
+    const CommandResult failed = jails.world.run({"install", "extra", "-j", "db"});
+
+    REQUIRE(::kill(supervisor, SIGCONT) == 0);
+    CHECK(failed.status == 75);
+    CHECK_THAT(failed.err, ContainsSubstring("does not answer"));
+    jails.wait_for("db", "stopped");
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("of a jail that is down it is said that it is to be started, not that a command was cut",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+
+    const CommandResult doctor = jails.world.run({"doctor"});
+    CHECK_THAT(doctor.out, ContainsSubstring("it is to be started again (restart)"));
+    CHECK_THAT(doctor.out, ContainsSubstring("it is to be started again (required jail stopped)"));
+    CHECK(doctor.out.find("interrupted") == std::string::npos);
+    const CommandResult next = jails.world.well({"gc"});
+    CHECK_THAT(next.err,
+               ContainsSubstring("jail db: it is to be started again (restart); generation 1 is current"));
+    CHECK(next.err.find("interrupted") == std::string::npos);
+    CHECK(jails.states() == "app:ready db:ready");
+
+    jails.world.well({"snapshot", "db", "now"});
+    REQUIRE(jails.world.run({"restore", "db", "now", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.data_aside"}})
+                .status == 128 + 9);
+    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("a command was interrupted (restore "));
+}
