@@ -274,7 +274,7 @@ RenameResult rename(const Context& context, const std::string& name, const std::
         throw Error(ErrorKind::conflict, name, "is running, and its processes know its name",
                     "pkgjail stop " + name);
     if (jail.operation) // there is one note, and a rename needs its own
-        throw not_put_right(name, *jail.operation);
+        throw not_put_right(jail);
     if (const auto others = read_requirements(context, session.catalog()).required_by(name); !others.empty())
         throw Error(ErrorKind::conflict, name,
                     fmt::format("is required by jail {}, under this name", others.front()),

@@ -33,11 +33,11 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
     // Nobody loses anything by what happens to a jail that does not run.
     const bool runs = is_running(supervise::read_status(context.layout.run(jail.id)));
     const auto is_concerned = [&](const catalog::Jail& other) {
+        const bool other_runs = is_running(supervise::read_status(context.layout.run(other.id)));
         if (is_left_down(other))
-            return true;
+            return runs || !other_runs;
         // One with another note belongs to a dead command, and recovery has not come to it yet.
-        return runs && (!other.operation || other.operation == note) &&
-               is_running(supervise::read_status(context.layout.run(other.id)));
+        return runs && other_runs && (!other.operation || other.operation == note);
     };
     for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
         if (!is_concerned(require_jail(session_.catalog(), name)))

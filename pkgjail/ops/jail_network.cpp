@@ -6,6 +6,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -29,6 +30,7 @@ void put(Session& session, const catalog::Jail& jail) {
 /// the next one, with whatever choice the catalog has then.
 void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
     catalog::Jails jails(session.catalog());
+    require_in_place(before);
     require_room_to_start(session.context(), before);
     Dependents dependents(session, before);
     before.operation = after.operation = "switch";

@@ -10,6 +10,7 @@
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/learned.hpp"
 #include "pkgjail/ops/prune.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -65,6 +66,7 @@ LifecycleResult restart(const Context& context, const std::string& name,
     require_service(context, jail);
     if (learning)
         require_learning(context);
+    require_in_place(jail);
     require_room_to_start(context, jail);
     Dependents dependents(session, jail);
     want_running(session, jail, true);

@@ -55,6 +55,10 @@ void settle(Session& session, const catalog::Jail& jail) {
         context.reporter.warn(fmt::format("jail {}: started again", jail.name));
 }
 
+bool has_moved_files(const std::string& note) {
+    return set_aside_by_restore(note) || renamed_to(note);
+}
+
 /// Undoes what a dead command did to the jail's files and processes rather than to its generations.
 void put_in_place(Session& session, const catalog::Jail& jail) {
     if (QuietJail::is_note(*jail.operation))
@@ -118,18 +122,20 @@ void finish_destructions(Session& session, const std::vector<catalog::Jail>& jai
 
 } // namespace
 
-bool is_to_be_undone(const std::string& note) {
-    return QuietJail::is_note(note) || set_aside_by_restore(note) || renamed_to(note);
-}
-
 std::string in_words(const std::string& note) {
-    return fmt::format(
-        "{} ({})", is_to_be_undone(note) ? "a command was interrupted" : "it is to be started again", note);
+    const bool was_cut = QuietJail::is_note(note) || has_moved_files(note);
+    return fmt::format("{} ({})", was_cut ? "a command was interrupted" : "it is to be started again", note);
 }
 
-base::Error not_put_right(const std::string& jail, const std::string& note) {
-    return {base::ErrorKind::conflict, jail, "has to be put right first: " + in_words(note),
+base::Error not_put_right(const catalog::Jail& jail) {
+    return {base::ErrorKind::conflict, jail.name,
+            "has to be put right first: " + in_words(jail.operation.value_or("")),
             "every command that changes something tries that, and says why it cannot"};
+}
+
+void require_in_place(const catalog::Jail& jail) {
+    if (jail.operation && has_moved_files(*jail.operation))
+        throw not_put_right(jail);
 }
 
 void recover_jails(Session& session) {

@@ -14,12 +14,13 @@ namespace pkgjail::ops {
 /// stopped, so that it does not hold up the present command.
 void recover_jails(Session& session);
 
-/// Whether the note of an operation speaks of the jail's files or processes, which are not as they should be,
-/// and not only of a service that is down.
-bool is_to_be_undone(const std::string& note);
 /// "it is to be started again (restart)", "a command was interrupted (pause)".
 std::string in_words(const std::string& note);
-/// Error{conflict}: a command on a jail whose note recovery could not take away.
-base::Error not_put_right(const std::string& jail, const std::string& note);
+/// Error{conflict}: a command that needs a note of its own, on a jail whose note recovery could not take
+/// away.
+base::Error not_put_right(const catalog::Jail& jail);
+/// That error where the note says where the jail's data or its log are: with another note nobody knew. A
+/// service that is only to be started again hinders nobody.
+void require_in_place(const catalog::Jail& jail);
 
 } // namespace pkgjail::ops

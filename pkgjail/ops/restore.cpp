@@ -37,8 +37,7 @@ class Restore {
         RestoreResult result{jail_.name, snapshot_.name, "", jail_.current, snapshot_.image_id, false, {}};
         if (context_.dry_run)
             return result;
-        if (jail_.operation && is_to_be_undone(*jail_.operation)) // it may say where the jail's data are
-            throw not_put_right(jail_.name, *jail_.operation);
+        require_in_place(jail_);
         ask();
         ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
                (jail_.operation && jail_.wanted_running);

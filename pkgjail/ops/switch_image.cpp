@@ -11,6 +11,7 @@
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/merge_config.hpp"
 #include "pkgjail/ops/prune.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -227,6 +228,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
             take_claims(jail, *recipe);
     }
     const std::int64_t next = next_generation(jails, jail);
+    require_in_place(before);
     require_room_to_start(context, before);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
@@ -263,6 +265,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
+    require_in_place(before);
     require_room_to_start(session.context(), before);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");

@@ -72,6 +72,9 @@ class Jails {
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
     }
+    fs::path data(const std::string& name) const {
+        return world.state() / "jails" / of(name)["id"].get<std::string>() / "data";
+    }
     /// The service ends by itself, and stays down.
     void end(const std::string& name) const {
         std::ofstream(world.top() / "out" / ("end-" + name)) << "";
@@ -290,6 +293,31 @@ TEST_CASE("a jail that is to be started again is not renamed before", "[faults][
                ContainsSubstring("db: has to be put right first: it is to be started again (restart)"));
     jails.world.well({"gc"});
     CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("no command has a note of its own while the one there says where a jail's data are",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.world.well({"snapshot", "db", "now"});
+    const auto rows = jails.data("db") / "rows";
+    std::ofstream(rows) << "many";
+    REQUIRE(jails.world.run({"restore", "db", "now", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.data_aside"}})
+                .status == 128 + 9);
+    REQUIRE_FALSE(fs::exists(rows));
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"restart", "db"}, {"install", "extra", "-j", "db"}, {"restore", "db", "now", "--yes"}}) {
+        const CommandResult refused = jails.world.run_with({"eio", 1, true, "rename /data"}, command);
+        INFO(command.front() << ": " << refused.err);
+        CHECK(jails.world.hit());
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err,
+                   ContainsSubstring("db: has to be put right first: a command was interrupted (restore "));
+    }
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "db:ready");
+    CHECK(fs::exists(rows));
 }
 
 TEST_CASE("a service that is still on its way down when its change has failed is started by the next command",
