@@ -101,6 +101,11 @@ void snapshot_of_before(const World& world) {
             std::ofstream(jail.path() / "data/var/db/web/rows") << "other rows";
 }
 
+void snapshot_of_two(const World& world) {
+    two_run(world);
+    snapshot_of_before(world);
+}
+
 void declare_other_port(const World& world) {
     web_runs(world);
     world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = running\n[set]\nport = 8085\n");
@@ -150,6 +155,8 @@ std::vector<Act> make_table() {
     add("snapshot with commands", {"snapshot", "web", "two"}, asked_for_quiet, start_web, {6});
     add("restore of a service that runs", {"restore", "web", "one", "--yes"}, snapshot_of_before, start_web)
         .repeats = true;
+    add("restore with dependents", {"restore", "web", "one", "--yes"}, snapshot_of_two, start_two).repeats =
+        true;
     // A jail that is made, and cannot be started, stays.
     Act& clone = add("clone of a service that runs", {"clone", "web", "twin", "--set", "port=8082"}, web_runs,
                      start_web, {6});
