@@ -122,14 +122,14 @@ void finish_destructions(Session& session, const std::vector<catalog::Jail>& jai
 
 } // namespace
 
-std::string in_words(const std::string& note) {
+std::string note_in_words(const std::string& note) {
     const bool was_cut = QuietJail::is_note(note) || has_moved_files(note);
     return fmt::format("{} ({})", was_cut ? "a command was interrupted" : "it is to be started again", note);
 }
 
 base::Error not_put_right(const catalog::Jail& jail) {
     return {base::ErrorKind::conflict, jail.name,
-            "has to be put right first: " + in_words(jail.operation.value_or("")),
+            "has to be put right first: " + note_in_words(jail.operation.value_or("")),
             "every command that changes something tries that, and says why it cannot"};
 }
 
@@ -154,7 +154,7 @@ void recover_jails(Session& session) {
         if (!jail || !jail->operation || jail->name != noted.name)
             continue; // done meanwhile, or renamed: it is under another lock
         context.reporter.warn(fmt::format("jail {}: {}; generation {} is current", jail->name,
-                                          in_words(*jail->operation), jail->current));
+                                          note_in_words(*jail->operation), jail->current));
         try {
             put_in_place(session, *jail);
         } catch (const base::Error& error) {

@@ -15,7 +15,7 @@ namespace pkgjail::ops {
 void recover_jails(Session& session);
 
 /// "it is to be started again (restart)", "a command was interrupted (pause)".
-std::string in_words(const std::string& note);
+std::string note_in_words(const std::string& note);
 /// Error{conflict}: a command that needs a note of its own, on a jail whose note recovery could not take
 /// away.
 base::Error not_put_right(const catalog::Jail& jail);

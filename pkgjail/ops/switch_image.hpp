@@ -44,7 +44,7 @@ struct Switched {
 /// image's seed, makes that generation current, and starts it where it ran before or is meant to run. When it
 /// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says
 /// what happened to both. Jails that run and require this one are taken down before and brought up after,
-/// also on the way back; that they come up belongs to the gate.
+/// also on the way back; that their services come up belongs to the gate.
 /// With `settings` the jail has those from the new generation on, and its configuration is rendered with
 /// them.
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
