@@ -15,12 +15,13 @@ po::options_description global_options() {
     po::options_description options("Options");
     options.add_options()("help,h", "this text")("json", "one JSON document on standard output")(
         "dry-run,n", "say what would be done, change nothing")("yes,y", "answer every question with yes")(
-        "quiet,q", "errors only")("verbose,v", "say what is being done")("no-progress", "no progress bars")(
-        "wait", po::value<std::string>()->value_name("SECONDS"),
-        "wait for another command that holds the jail")(
+        "quiet,q", "errors and notes only")("verbose,v", "say what is being done")(
+        "no-progress", "no progress bars")("wait", po::value<std::string>()->value_name("SECONDS"),
+                                           "wait for another command that holds the jail")(
         "state", po::value<std::string>()->value_name("DIR"),
-        "state directory; default /var/db/pkgjail, or PKGJAIL_STATE")(
-        "config", po::value<std::string>()->value_name("DIR"), "configuration directory, or PKGJAIL_CONFIG");
+        "state directory, or PKGJAIL_STATE; default /var/db/pkgjail for root, for others below "
+        "~/.local/state")("config", po::value<std::string>()->value_name("DIR"),
+                          "configuration directory, or PKGJAIL_CONFIG");
     return options;
 }
 
