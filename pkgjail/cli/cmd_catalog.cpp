@@ -31,8 +31,7 @@ int backup(Environment& environment) {
     const std::string file = environment.text("file");
     if (file.empty())
         throw Error(ErrorKind::usage, "catalog backup", "no file given", "pkgjail catalog backup FILE");
-    if (!environment.context().dry_run)
-        ops::back_up_catalog(environment.context(), file, environment.has("force"));
+    ops::back_up_catalog(environment.context(), file, environment.has("force"));
     if (environment.json())
         environment.print_json(
             {{"action", "backup"}, {"file", file}, {"dry_run", environment.context().dry_run}});

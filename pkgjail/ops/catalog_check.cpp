@@ -240,6 +240,8 @@ void back_up_catalog(const Context& context, const base::HostPath& file, bool ov
         throw Error(ErrorKind::conflict, file.string(), "is not a regular file");
     base::require_directory_of(file);
     catalog::Catalog catalog = require_catalog(context);
+    if (context.dry_run)
+        return;
     const base::HostPath beside = file.string() + ".new-" + base::random_hex(6);
     catalog.copy_to(beside);
     base::step("backup.copied");

@@ -17,7 +17,7 @@ std::vector<std::string> check_catalog(const Context& context);
 std::vector<std::string> missing_from_disk(const Context& context, catalog::Catalog& catalog);
 
 /// A copy of the catalog as one file, made beside `file` and put in place in one step; it is checked before.
-/// Error{conflict} when there is such a file, unless `overwrite`.
+/// Error{conflict} when there is such a file, unless `overwrite`. A dry run only says whether it could begin.
 void back_up_catalog(const Context& context, const base::HostPath& file, bool overwrite);
 
 } // namespace pkgjail::ops

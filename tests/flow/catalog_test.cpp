@@ -136,11 +136,17 @@ TEST_CASE("a backup is one whole file and replaces none unasked", "[flow][catalo
     const CommandResult again = host.run({"catalog", "backup", file.string()});
     CHECK(again.status == 6);
     CHECK_THAT(again.err, ContainsSubstring("--force"));
+    CHECK(host.run({"-n", "catalog", "backup", file.string()}).status == 6);
+    well(host, {"-n", "catalog", "backup", file.string(), "--force"});
+    CHECK_THAT(well(host, {"-n", "catalog", "backup", (elsewhere / "other").string()}).out,
+               ContainsSubstring("other would be written\n"));
+    CHECK(names_in(elsewhere.path()) == "catalog.backup");
     well(host, {"catalog", "backup", file.string(), "--force"});
     CHECK(names_in(elsewhere.path()) == "catalog.backup");
     CHECK(host.run({"catalog", "backup", (elsewhere / "none/there").string()}).status == 5);
     CHECK(host.run({"catalog", "backup"}).status == 64);
     remove_catalog(host);
+    CHECK(host.run({"-n", "catalog", "backup", (elsewhere / "other").string()}).status == 5);
     std::filesystem::copy_file(file, host.state() / "catalog.sqlite");
     CHECK(knowledge(host) == known);
     test::check_sound(host);
