@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #endif
 
 #include "pkgjail/base/tree_parts.hpp"
+#include "pkgjail/base/withheld.hpp"
 
 namespace pkgjail::base {
 
@@ -29,18 +29,12 @@ constexpr int complete(int flags) {
 
 #if defined(__linux__) && defined(SYS_openat2)
 
-bool openat2_wanted() {
-    // Read each time, so that one test program can do both; the cost is nothing beside the system call.
-    const char* off = std::getenv("PKGJAIL_NO_OPENAT2");
-    return off == nullptr || *off == '\0' || std::string_view(off) == "0";
-}
-
 std::atomic<bool> kernel_has_openat2{true};
 
 /// nullopt when the walk has to decide: where the kernel, or a system call filter around us, does not have
 /// the call, and for some failures.
 std::optional<int> open_by_kernel(int directory, const char* relative, int flags) {
-    if (!kernel_has_openat2 || !openat2_wanted())
+    if (!kernel_has_openat2 || is_withheld(KernelPart::openat2))
         return std::nullopt;
     struct open_how how {};
     how.flags = static_cast<unsigned>(complete(flags));

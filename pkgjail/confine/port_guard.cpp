@@ -3,7 +3,6 @@
 #include "pkgjail/confine/port_guard.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <set>
 
 #include <fcntl.h>
@@ -18,6 +17,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/withheld.hpp"
 #include "pkgjail/confine/bundle_file.hpp"
 #include "pkgjail/confine/enter_failure.h"
 #include "pkgjail/confine/helper.hpp"
@@ -37,8 +37,7 @@ constexpr const char* unclaimed_port = "1";
 
 /// 0: the kernel has none.
 long landlock_abi() {
-    const char* off = std::getenv("PKGJAIL_NO_LANDLOCK");
-    if (off != nullptr && std::string(off) == "1")
+    if (base::is_withheld(base::KernelPart::landlock))
         return 0;
     constexpr long create_ruleset = 444;
     constexpr unsigned version = 1;

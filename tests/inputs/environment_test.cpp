@@ -36,7 +36,7 @@ const std::vector<Variable> variables = {
     {"LC_CTYPE", {"status"}},
     {"LANG", {"status"}},
     {"PATH", {"doctor"}},
-    // These only in builds for tests, or to do without what a kernel has.
+    // These only in builds for tests.
     {"PKGJAIL_STEP_LOG", {"snapshot", "web", "logged"}},
     {"PKGJAIL_STOP_AT", {"snapshot", "web", "stopped"}},
     {"PKGJAIL_FAIL_AT", {"snapshot", "web", "failed"}},

@@ -185,6 +185,8 @@ TEST_CASE("a program that is added to a jail gets no descriptor of pkgjail's and
     jail.wait(first);
 }
 
+#ifdef PKGJAIL_FAILPOINTS
+
 TEST_CASE("without Landlock a jail is not held to its ports, and that is told", "[root][network]") {
     if (test::system_driver() == nullptr)
         return;
@@ -211,6 +213,8 @@ TEST_CASE("without Landlock a jail is not held to its ports, and that is told", 
     // A kernel that has it is tried anew.
     CHECK(confine::open_driver(state.path())->info().detail == test::system_driver()->info().detail);
 }
+
+#endif
 
 TEST_CASE("a service answers on the port that it claims and cannot move to another",
           "[system][root][network]") {
