@@ -59,17 +59,20 @@ TEST_CASE("after a job that failed no other is done, and the failure is told eac
 }
 
 TEST_CASE("a worker that is not waited for ends what it began, and begins no more", "[base][worker]") {
-    std::atomic<bool> begun = false, ended = false, late = false;
+    std::atomic<bool> begun = false, leaving = false, ended = false, late = false;
     {
         Worker worker(true);
         worker.give([&] {
             begun = true;
             begun.notify_one();
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            leaving.wait(false);
+            std::this_thread::sleep_for(std::chrono::milliseconds(500));
             ended = true;
         });
         begun.wait(false);
         worker.give([&late] { late = true; });
+        leaving = true;
+        leaving.notify_one();
     }
 
     CHECK(ended);

@@ -375,6 +375,19 @@ TEST_CASE("repo list and doctor tell how old an index is that does not say when 
                    ContainsSubstring("is it still filled?"));
 }
 
+TEST_CASE("an index with a package of yesterday is not asked whether it is still filled",
+          "[flow][trust][repo]") {
+    const std::string yesterday = base::format_time(base::wall_now() - std::chrono::hours(24)).substr(0, 10);
+    const UnsignedShop shop({built("web-1.0", yesterday + " 04:05:06 +0000")});
+    shop.update();
+
+    const std::string said = shop.host().run({"doctor"}).out;
+
+    CHECK_THAT(said,
+               ContainsSubstring("demo: its newest package was built at " + yesterday + "T04:05:06Z, "));
+    CHECK(said.find("is it still filled?") == std::string::npos);
+}
+
 TEST_CASE("an index cannot make an older build of one version look newer", "[flow][trust][x509][attack]") {
     const Signers signers(Signers::Kind::x509);
     const Shop shop({package("web-1.0")});

@@ -248,7 +248,36 @@ TEST_CASE("a name that can be no jail's is refused before anything is done", "[f
         shop.host(), {"install", "web", "-j", "../web"}, 64,
         "pkgjail: install: ../web: no valid jail name, allowed: a letter a-z or a digit, then letters "
         "a-z, digits, \"-\" and \"_\", at most 63 characters\n");
+    check_fails(shop.host(), {"install", "web", "-j", "-rf"}, 64,
+                "pkgjail: install: -rf: no valid jail name, allowed: a letter a-z or a digit, then letters "
+                "a-z, digits, \"-\" and \"_\", at most 63 characters\n");
+    // What follows the jail's name is the command, whatever it begins with.
+    check_fails(shop.host(), {"exec", "web", "-x"}, 5,
+                "pkgjail: exec: web: there is no jail of this name\n"
+                "hint: pkgjail install PACKAGE makes the first one\n");
     CHECK_FALSE(std::filesystem::exists(shop.host().state()));
+}
+
+TEST_CASE("no two jails have the same name", "[flow][install]") {
+    const Shop shop({package("web-1.0")});
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"update"},
+                                               {"install", "web"},
+                                               {"install", "web", "-j", "twin"},
+                                               {"export", "web", (shop.path() / "web.tar").string()}})
+        REQUIRE(shop.host().run(command).status == 0);
+    const std::string before = shop.host().run({"list", "--json"}).out;
+
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"rename", "twin", "web"},
+                                               {"clone", "web", "twin"},
+                                               {"import", (shop.path() / "web.tar").string(), "twin"}}) {
+        const CommandResult result = shop.host().run(command);
+        INFO(command.front() << ": " << result.err);
+        CHECK(result.status == 6);
+        CHECK(result.err.find("pkgjail: " + command.front() + ": " + command.back() + ": ") == 0);
+    }
+    CHECK(shop.host().run({"list", "--json"}).out == before);
 }
 
 TEST_CASE("what a jail has not can neither be removed nor destroyed", "[flow]") {

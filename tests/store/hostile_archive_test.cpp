@@ -2,6 +2,11 @@
 // package named, nothing left in the store and nothing outside touched.
 #include "support/catch.hpp"
 
+#include <cerrno>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
+
 #include "pkgjail/base/digest.hpp"
 #include "support/store_fixture.hpp"
 
@@ -221,10 +226,25 @@ TEST_CASE("extended attributes are dropped and counted", "[store][hostile]") {
     PackageSpec spec = small_package("foo-1.0");
     std::vector<TarMember> members = package_members(spec);
     members.back().pax.emplace_back("SCHILY.xattr.user.note", "x");
+    // linux/capability.h: version 2, CAP_NET_RAW permitted and in effect.
+    members.back().pax.emplace_back("SCHILY.xattr.security.capability",
+                                    std::string("\x01\0\0\x02\0\x20", 6) + std::string(14, '\0'));
+    members.back().pax.emplace_back("SCHILY.acl.access",
+                                    "user::rw-,user:daemon:rwx:1,group::r--,mask::rwx,other::r--");
 
     const store::BuiltImage built = at_work.build_raw("foo-1.0", members);
 
     CHECK(built.warnings == std::vector<std::string>{"foo-1.0: extended attributes of 1 files were dropped"});
+    const std::string file = at_work.layout.image_tree(built.id) / "bin/foo";
+    REQUIRE(std::filesystem::exists(file));
+#ifdef __linux__
+    for (const char* name : {"user.note", "security.capability", "system.posix_acl_access"}) {
+        INFO(name);
+        char value[64];
+        CHECK(::lgetxattr(file.c_str(), name, value, sizeof value) < 0);
+        CHECK((errno == ENODATA || errno == ENOTSUP)); // or this file system keeps none of that name
+    }
+#endif
 }
 
 TEST_CASE("two packages with the same file are a conflict that names both", "[store][conflict]") {

@@ -246,13 +246,16 @@ TEST_CASE("a jail cannot write to the programs that go into it", "[system][root]
     };
     const std::string before = digests();
 
-    std::string wrote;
+    CommandResult wrote;
     std::thread writer([&] {
-        wrote = inside(host, "ln -s /proc/self/exe /var/self; touch /var/ready; end=$(($(date +%s) + 8));"
-                             "while [ $(date +%s) -lt $end ]; do for e in /proc/[0-9]*/exe; do"
-                             " (echo x >\"$e\") 2>/dev/null && echo \"$e\"; done; done")
-                    .out;
+        wrote =
+            inside(host, "n=0; ln -s /proc/self/exe /var/self; touch /var/ready; end=$(($(date +%s) + 8));"
+                         "while [ $(date +%s) -lt $end ]; do for e in /proc/[0-9]*/exe; do n=$((n + 1));"
+                         " (echo x >\"$e\") 2>/dev/null && echo \"$e\"; done; done; echo tried $n");
     });
+    bool ready = false;
+    for (int i = 0; i < 100 && !ready; ++i)
+        ready = inside(host, "test -e /var/ready").status == 0;
     int entered = 0;
     for (int i = 0; i < 20; ++i) {
         host.run({"exec", "nginx", "/var/self"}); // whatever it is then: it runs inside
@@ -260,7 +263,11 @@ TEST_CASE("a jail cannot write to the programs that go into it", "[system][root]
     }
     writer.join();
 
+    INFO(wrote.err);
+    CHECK(ready);
     CHECK(entered == 20);
-    CHECK(wrote.empty());
+    CHECK(wrote.status == 0);
+    CHECK_THAT(wrote.out,
+               Catch::Matchers::Matches("tried [1-9][0-9]*\n")); // and nothing that could be written to
     CHECK(digests() == before);
 }

@@ -84,21 +84,27 @@ TEST_CASE("ps shows a jail's processes from both sides, with nothing that steers
     if (!test::can_run_jails())
         return;
     const Host host(test::demo_repository("2026Q3"));
-    install_script(host, "calm", "sleep 1000 & exec sleep 1001");
+    install_script(
+        host, "calm",
+        "odd=\"/var/$(printf '\\033[2J')\"; ln -sf /bin/sleep \"$odd\"; \"$odd\" 1000 & exec sleep 1001");
 
-    const nlohmann::json shown = host.run({"ps", "calm", "--json"}).json();
+    const CommandResult as_json = host.run({"ps", "calm", "--json"});
+    const CommandResult plain = host.run({"ps", "calm"});
+    const nlohmann::json shown = as_json.json();
 
     std::string text;
     for (const auto& process : shown["processes"])
         text += fmt::format("{} {} {}\n", process["inner_pid"] == 1 ? "first" : "other",
                             process["user"].get<std::string>(),
                             fmt::join(process["command"].get<std::vector<std::string>>(), " "));
-    CHECK(text == "first root sleep 1001\nother root sleep 1000\n");
+    CHECK(text == "first root sleep 1001\nother root /var/\033[2J 1000\n");
+    CHECK(as_json.out.find('\033') == std::string::npos);
+    CHECK(plain.out.find('\033') == std::string::npos);
+    CHECK_THAT(plain.out, ContainsSubstring("/var/\\x1b[2J 1000") && ContainsSubstring("sleep 1001"));
     const auto line = host.run({"top", "--json", "--interval", "300ms"}).json()["jails"][0];
     CHECK(line["state"] == "ready");
     CHECK(line["cpu_percent"].get<double>() < 50);
     CHECK(line["usage"]["processes"] == 2);
-    CHECK_THAT(host.run({"ps", "calm"}).out, ContainsSubstring("sleep 1001"));
 }
 
 TEST_CASE("a flood of output ends neither service nor supervisor, and every record is accounted for",
