@@ -79,17 +79,20 @@ void offer_broken(const World& world) {
     world.well({"update"});
 }
 
-/// Jail front gets ready and then fails, for good.
+/// Jail front gets ready, and fails for good when it is told to.
 void brief(const World& world) {
     world.write("etc/recipes.d/front.recipe",
-                recipe("more", "[service]\ncommand = /bin/sh -c \"sleep 0.2; exit 1\"\nrestart = never\n"));
+                recipe("more", "[service]\ncommand = /bin/sh -c \"until test -e " +
+                                   (world.top() / "out/fail").string() +
+                                   "; do sleep 0.02; done; exit 1\"\nrestart = never\n"));
     world.well({"install", "more", "-j", "front", "--recipe", "front", "--no-start"});
 }
 
 void start_and_fail(const World& world) {
     world.well({"start", "front"});
+    world.write("out/fail", "");
     for (int round = 0; world.running().find(" is failed\n") == std::string::npos; ++round) {
-        REQUIRE(round < 500);
+        REQUIRE(round < 3000);
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
 }

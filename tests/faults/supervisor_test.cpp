@@ -60,8 +60,9 @@ std::string attempt(const World& world, const Fault& fault, bool& hit) {
         // or could not do it (77).
         const bool of_service =
             result.status == 4 || result.status == 6 || result.status == 75 || result.status == 77;
-        if (wrong.empty() && result.status != 0 && !of_service)
-            wrong = test::ill_told(result, command.front());
+        if (wrong.empty() && result.status != 0)
+            wrong = of_service ? test::ill_worded(result, command.front())
+                               : test::ill_told(result, command.front());
     }
     world.haunt_supervisors(std::nullopt);
     hit = world.hit().has_value();
@@ -111,6 +112,8 @@ TEST_CASE("whichever call of a supervisor on files fails, commands survive it",
         if (!wrong.empty())
             FAIL_CHECK("PKGJAIL_FAULT_ONLY='supervisor: " << faults[at].text() << "'\n" << wrong);
     }
+    if (only.empty())
+        CHECK(injected > 0);
     std::cout << fmt::format("numbers: faults injected {}, survived {}, of {} possible\n", injected, survived,
                              faults.size());
 }

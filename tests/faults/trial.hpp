@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "faults/acts.hpp"
@@ -16,6 +17,8 @@ std::string difference(const std::string& from, const std::string& to);
 bool says_rolled_back(const CommandResult& result);
 /// What is wrong with how a command of `verb` tells that the system failed it; empty: nothing.
 std::string ill_told(const CommandResult& result, const std::string& verb);
+/// The same of its words alone, whatever its status is.
+std::string ill_worded(const CommandResult& result, const std::string& verb);
 
 /// All faults of a command in an order that is the same each time, the kinds mixed.
 std::vector<Fault> faults_of(const std::map<std::string, unsigned long>& counts);
@@ -42,7 +45,11 @@ class Trial {
 
   private:
     void settle() const;
+    void learn_what_is_put_back();
     std::string check() const;
+    /// Runs the command where `picture` is what there is, and what is left to do then: what is wrong; empty:
+    /// nothing.
+    std::string once_more(const std::string& picture) const;
 
     const Act& act_;
     World world_;
@@ -50,9 +57,9 @@ class Trial {
     std::map<std::string, unsigned long> counts_;
     std::string before_;
     std::string after_;
-    /// Where the command's new generation could not be started and the one before was put back; empty: it
-    /// makes none.
-    std::string rolled_back_;
+    /// What there is where a service could not be started and what was before was put back, and what there is
+    /// when the command was run once more after that: the next generation has another number.
+    std::set<std::string> rolled_back_, done_after_that_;
 };
 
 } // namespace pkgjail::test

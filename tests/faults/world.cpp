@@ -309,7 +309,7 @@ std::string World::running() const {
 std::string World::picture() const {
     if (!with_services_)
         return Picture(top_, "").text();
-    const auto patience = base::steady_now() + std::chrono::seconds(5);
+    const auto patience = base::steady_now() + std::chrono::seconds(30);
     for (std::string before;;) {
         std::string now = running();
         bool waits = now != before || now.find("a pkgjail runs") != now.npos;
@@ -317,8 +317,10 @@ std::string World::picture() const {
             waits = waits || (entry.is_directory() &&
                               under_way(entry.path(), now.find(entry.path().filename().string() +
                                                                " is supervised") != now.npos));
-        if (!waits || base::steady_now() > patience)
+        if (!waits)
             return Picture(top_, now).text();
+        if (base::steady_now() > patience)
+            FAIL("did not settle:\n" << now);
         before = std::move(now);
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
