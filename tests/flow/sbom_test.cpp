@@ -1,4 +1,5 @@
 // sbom: bills of materials, against the official schemas.
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -228,7 +229,11 @@ TEST_CASE("what pkgjail itself is made of is a valid document, the same each tim
     std::set<std::string> names;
     for (const auto& component : document["components"])
         names.insert(component["name"].get<std::string>());
-    for (const char* library : {"libarchive13", "libcurl4", "libicu72", "libsqlite3-0", "libc6"})
-        CHECK(names.contains(library));
+    // Debian puts an ABI or a version behind some of them.
+    for (const char* library : {"libarchive13", "libcurl4", "libicu", "libsqlite3-0", "libc6"}) {
+        INFO(library);
+        CHECK(std::any_of(names.begin(), names.end(),
+                          [&](const std::string& name) { return name.starts_with(library); }));
+    }
     CHECK(base::run(command, std::chrono::seconds(120)).out == first.out);
 }
