@@ -86,7 +86,7 @@ TEST_CASE("ps shows a jail's processes from both sides, with nothing that steers
     const Host host(test::demo_repository("2026Q3"));
     install_script(
         host, "calm",
-        "odd=\"/var/$(printf '\\033[2J')\"; ln -sf /bin/sleep \"$odd\"; \"$odd\" 1000 & exec sleep 1001");
+        "odd=\"/var/$(printf \"\\033[2J\")\"; ln -sf /bin/sleep \"$odd\"; \"$odd\" 1000 & exec sleep 1001");
 
     const CommandResult as_json = host.run({"ps", "calm", "--json"});
     const CommandResult plain = host.run({"ps", "calm"});
