@@ -1,5 +1,5 @@
-// One directory of a base::Tree, held open by who makes, moves or links many entries in it: each then costs the call
-// for the entry alone, and not one more to get to its directory.
+// One directory of a base::Tree, held open by who makes, moves or links many entries in it: each then costs
+// the call for the entry alone, and not one more to get to its directory.
 //
 // It is the directory that was there when it was opened. Whoever lets others change the tree meanwhile (a
 // script, a jail) opens it again.
