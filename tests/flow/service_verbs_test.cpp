@@ -79,7 +79,7 @@ TEST_CASE("a start that another command is in the way of is tried again, and one
     const auto next = host.run({"update"});
     INFO(next.err);
     CHECK(next.status == 0);
-    CHECK_THAT(next.err, ContainsSubstring("jail front: a command was interrupted (restart)") &&
+    CHECK_THAT(next.err, ContainsSubstring("jail front: it is to be started again (restart)") &&
                              ContainsSubstring(": upgrade web") &&
                              ContainsSubstring("; the next command tries again"));
     CHECK(note() == "restart");
