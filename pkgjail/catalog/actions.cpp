@@ -33,7 +33,8 @@ std::vector<Action> Actions::latest(const std::optional<std::string>& target, st
     Statement statement(
         catalog_.database(),
         "SELECT action_id, at, uid, verb, target, command_line, outcome, exit_status FROM action"
-        " WHERE ?1 IS NULL OR instr(' ' || target || ' ', ' ' || ?1 || ' ') > 0 ORDER BY action_id DESC LIMIT ?2");
+        " WHERE ?1 IS NULL OR instr(' ' || target || ' ', ' ' || ?1 || ' ') > 0 ORDER BY action_id DESC "
+        "LIMIT ?2");
     std::vector<Action> actions;
     auto row = statement.use();
     const std::size_t most = std::numeric_limits<std::int64_t>::max();

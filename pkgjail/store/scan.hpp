@@ -37,8 +37,8 @@ struct ScanResult {
 
 /// `staging` holds tree/ and seed/, which nobody else can change any more; `packages` says which package a
 /// manifest path came with. Error{corrupt} for what no image may hold: devices, FIFOs, sockets, files with a
-/// hard link elsewhere (but for those of packages that are linked), names that no manifest can hold, more than the limits. Set-id bits and file
-/// capabilities follow the policy.
+/// hard link elsewhere (but for those of packages that are linked), names that no manifest can hold, more
+/// than the limits. Set-id bits and file capabilities follow the policy.
 ///
 /// `known` has the SHA-256 of files that nobody but us had a hand on since they were written, by manifest
 /// path; they are not read again. All other files are.
