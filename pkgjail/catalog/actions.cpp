@@ -29,6 +29,13 @@ void Actions::finish(std::int64_t id, const std::string& outcome, int exit_statu
                           "is not in the catalog");
 }
 
+void Actions::explain(std::int64_t id, std::int64_t at, const std::string& outcome, int exit_status) {
+    Statement(catalog_.database(), "UPDATE action SET outcome = ?, exit_status = ?"
+                                   " WHERE action_id = ? AND at = ? AND outcome = 'failed'")
+        .use()(outcome)(std::int64_t{exit_status})(id)(at)
+        .execute();
+}
+
 std::vector<Action> Actions::latest(const std::optional<std::string>& target, std::size_t count) {
     Statement statement(
         catalog_.database(),

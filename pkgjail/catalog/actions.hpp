@@ -28,6 +28,8 @@ class Actions {
     std::int64_t begin(const Action& action);
     /// Error{not_found} for a number that begin did not give.
     void finish(std::int64_t id, const std::string& outcome, int exit_status);
+    /// Why one that ended as "failed" did so. Nothing when there is none of this number and time.
+    void explain(std::int64_t id, std::int64_t at, const std::string& outcome, int exit_status);
     /// Newest first; of one jail, or of all.
     std::vector<Action> latest(const std::optional<std::string>& target, std::size_t count);
 

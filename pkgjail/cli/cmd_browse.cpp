@@ -84,6 +84,7 @@ int cmd_update(Environment& environment) {
                      {"packages", update.packages}};
         if (update.failure) {
             ++failed;
+            environment.failed(*update.failure);
             status = exit_status(update.failure->kind());
             json["error"] = error_json("update", *update.failure);
             if (!environment.json())
@@ -108,6 +109,7 @@ int cmd_update(Environment& environment) {
                     ? fmt::format("vulnerabilities: would be asked for at {}\n", printable(update.url))
                     : update_text(update));
         } catch (const Error& error) {
+            environment.failed(error);
             if (failed++ == 0)
                 status = exit_status(error.kind());
             vulnerabilities = {{"error", error_json("update", error)}};

@@ -5,6 +5,8 @@
 
 #include "pkgjail/base/accounts.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
@@ -31,20 +33,34 @@ std::vector<Act> acts(const Context& context, const std::string& jail, std::size
     return result;
 }
 
+namespace {
+
+void record(const Context& context) {
+    catalog::Catalog::open_read_only(context.layout.catalog()); // what is empty is no catalog
+    auto catalog = catalog::Catalog::open(context.layout.catalog(), std::chrono::seconds(1));
+    for (const FailedAct& act : *context.failed_acts)
+        if (!act.outcome.empty())
+            catalog::Actions(catalog).explain(act.id, act.at, act.outcome, act.exit_status);
+}
+
+} // namespace
+
 void explain_failed_acts(const Context& context, const std::string& why, int exit_status) {
     for (FailedAct& act : *context.failed_acts)
         if (act.outcome.empty())
-            act = {act.id, why, exit_status};
+            act = {act.id, act.at, why, exit_status};
 }
 
 void record_failed_acts(const Context& context) {
     if (context.failed_acts->empty())
         return;
     try {
-        auto catalog = catalog::Catalog::open(context.layout.catalog(), std::chrono::seconds(1));
-        for (const FailedAct& act : *context.failed_acts)
-            if (!act.outcome.empty())
-                catalog::Actions(catalog).finish(act.id, act.outcome, act.exit_status);
+        // The sessions are over. Whoever holds this lock alone may be about to put another catalog in place,
+        // and one that is gone must not be made here: it would know of no jail.
+        const auto lock =
+            base::Lock::try_take(context.layout.store_lock(), base::LockMode::shared, "history");
+        if (lock && base::exists(context.layout.catalog()))
+            record(context);
     } catch (const base::Error&) {
         // The failure itself is told all the same, and may well be that of the catalog.
     }

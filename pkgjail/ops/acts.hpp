@@ -19,7 +19,8 @@ std::vector<Act> acts(const Context& context, const std::string& jail, std::size
 
 /// Why acts failed that have ended since it was said last.
 void explain_failed_acts(const Context& context, const std::string& why, int exit_status);
-/// Puts what is known of them into the audit trail. Where that cannot be done it goes on saying "failed".
+/// Puts what is known of them into the audit trail. Where that cannot be done at once (the catalog is being
+/// made anew, or is gone) it goes on saying "failed".
 void record_failed_acts(const Context& context);
 
 } // namespace pkgjail::ops

@@ -36,6 +36,7 @@ class Reporter {
 /// An entry of the audit trail that did not end well.
 struct FailedAct {
     std::int64_t id = 0;
+    std::int64_t at = 0; ///< as the entry has it
     std::string outcome; ///< why; empty: not known yet
     int exit_status = 1;
 };

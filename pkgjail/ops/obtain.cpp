@@ -207,7 +207,8 @@ class Obtaining {
             repo::CheckedArchive archive = repo::check_local_archive(local_.at(pkgname));
             cache_.keep(archive);
             origin.proof = "file";
-            return archive;
+            // The operator's file may change at any time, what is in the cache does not.
+            return cache_.find(wanted_by_digest(pkgname, archive.sha256));
         }
         if (const auto available = find_record(context_, packages_, member.package))
             trust_.tell_none(*find_repository(context_.config, available->repository));
@@ -336,11 +337,14 @@ class Obtaining {
                 check_against_promise(offer, origin.available, metadata, digests_);
                 if (origin.available && digests_ != Digests::exact && goes_by_dates(*origin.available))
                     check_build_date(*origin.available, metadata);
-                check_host(context_, offer.pkgname, metadata);
             });
+            check_host(context_, offer.pkgname, metadata);
         });
-        if (origin.available && is_undigested(*origin.available))
-            result.undigested.push_back(wanted_from(context_, *origin.available));
+        if (origin.available && is_undigested(*origin.available)) {
+            const repo::CheckedArchive& archive = result.archives[result.repositories.size()];
+            result.undigested.emplace(archive.path.filename().string(),
+                                      wanted_from(context_, *origin.available));
+        }
         result.repositories.push_back(origin.available ? origin.available->repository : std::string());
     }
 
@@ -389,11 +393,10 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
 }
 
 base::Error forget_undigested(const Context& context, const Archives& archives, const base::Error& error) {
-    if (!is_of_archive(error))
+    const auto archive = archives.undigested.find(error.object());
+    if (!is_of_archive(error) || archive == archives.undigested.end())
         return error;
-    const repo::Cache cache(context.layout.cache());
-    for (const repo::WantedArchive& wanted : archives.undigested)
-        cache.forget(wanted);
+    repo::Cache(context.layout.cache()).forget(archive->second);
     return of_half_filled(error);
 }
 

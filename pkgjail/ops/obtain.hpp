@@ -18,8 +18,9 @@ struct Archives {
     std::vector<format::PackageMetadata> metadata;
     std::vector<std::string> proofs;       ///< by what each is believed, as catalog::ImagePackage has it
     std::vector<std::string> repositories; ///< from which each was fetched; empty: it was here already
-    /// Those of which the index says no digest: what was there when they were fetched is in the cache.
-    std::vector<repo::WantedArchive> undigested;
+    /// Those of which the index says no digest, by the file name that errors have: what was there when they
+    /// were fetched is in the cache.
+    std::map<std::string, repo::WantedArchive> undigested;
     std::uint64_t downloaded_bytes = 0;
 };
 
@@ -42,8 +43,8 @@ Archives obtain_archives(Session& session, const solve::Plan& plan,
                          const std::map<std::string, std::string>& known,
                          Digests digests = Digests::preferred);
 
-/// For an archive that turns out to be damaged later: those without a digest are forgotten, so that the next
-/// command fetches them anew, and the error that is returned says that this may help. Another failure comes
+/// For an archive that turns out to be damaged later: one without a digest is forgotten, so that the next
+/// command fetches it anew, and the error that is returned says that this may help. Another failure comes
 /// back as it is.
 base::Error forget_undigested(const Context& context, const Archives& archives, const base::Error& error);
 

@@ -93,7 +93,7 @@ Session::Session(const Context& context, std::string verb, std::string target, R
         catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
     }
     catalog::Action action;
-    action.at = base::to_unix(base::wall_now());
+    action.at = began_at_ = base::to_unix(base::wall_now());
     action.uid = ::getuid();
     action.verb = verb_;
     action.target = std::move(target);
@@ -117,7 +117,7 @@ Session::~Session() {
     if (finished_ || !catalog_ || context_.dry_run)
         return;
     try {
-        context_.failed_acts->push_back({action_, {}, 1});
+        context_.failed_acts->push_back({action_, began_at_, {}, 1});
         catalog::Actions(*catalog_).finish(action_, "failed", 1);
     } catch (const std::exception&) {
         // The entry keeps its empty outcome, which reads as "did not finish"; the failure itself is already

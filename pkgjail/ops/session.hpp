@@ -50,6 +50,7 @@ class Session {
     std::optional<base::Lock> store_lock_;
     std::optional<catalog::Catalog> catalog_;
     std::int64_t action_ = 0;
+    std::int64_t began_at_ = 0;
     bool finished_ = false;
 };
 

@@ -314,7 +314,10 @@ std::vector<RepositoryUpdate> update(const Context& context, const std::set<std:
     }
     Session session(context, "update", "", Session::Reads::foreign);
     auto updates = refresh_repositories(session, allow_older);
-    session.finish();
+    // Otherwise the entry in the audit trail says that it failed.
+    if (std::none_of(updates.begin(), updates.end(),
+                     [](const RepositoryUpdate& one) { return one.failure.has_value(); }))
+        session.finish();
     return updates;
 }
 

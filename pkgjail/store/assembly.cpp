@@ -247,10 +247,10 @@ void Assembly::open_build_jail() {
 
 base::Exit Assembly::run_script(const BuildPackage& package, std::vector<std::string> argv,
                                 std::string directory) {
-    if (!request_.run_scripts)
-        refuse_scripts(package);
     if (holds_scripts_back_)
         throw ScriptHeldBack{};
+    if (!request_.run_scripts)
+        refuse_scripts(package);
     has_run_scripts_ = true;
     if (!scripts_)
         open_build_jail();

@@ -29,8 +29,12 @@ class Assembly {
     /// +INSTALL PRE-INSTALL, the package's files with @exec at their places, +INSTALL POST-INSTALL.
     /// `unpacked` is the directory of its files, which is empty afterwards.
     void install(const BuildPackage& package, const Unpacked& metadata, const base::RootPath& unpacked);
-    /// From now on a script that has to run is ScriptHeldBack.
-    void hold_scripts_back() { holds_scripts_back_ = true; }
+    /// There are files of other images: from now on a script that has to run, or an owner or mode to be set
+    /// of such a file, is ScriptHeldBack.
+    void hold_scripts_back() {
+        holds_scripts_back_ = true;
+        pkginstall_.spare_links();
+    }
     bool has_run_scripts() const { return has_run_scripts_; }
     /// Manifest paths of packages' files that data lines gave another owner or mode.
     const std::set<std::string>& changed() const { return pkginstall_.changed(); }

@@ -1,9 +1,14 @@
 #include "pkgjail/store/link_unpacked.hpp"
 
+#include <cerrno>
 #include <set>
 
+#include <sys/stat.h>
+
+#include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/directory.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file_capabilities.hpp"
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/pkgdb.hpp"
 #include "pkgjail/store/seal.hpp"
@@ -58,10 +63,15 @@ class Linker {
     }
 
     bool take_file(const ManifestEntry& entry, const RootPath& path) {
-        const auto there = from_->stat(path.name());
-        if (!there || !S_ISREG(there->st_mode) || !is_unchanged(*there, entry) ||
-            static_cast<std::uint64_t>(there->st_size) != entry.size ||
-            (there->st_mode & 07777u) != entry.mode || there->st_nlink >= most_links)
+        const base::Fd file = image_.open_regular(entry.path);
+        const std::string shown = image_.show(entry.path);
+        struct stat there {};
+        if (::fstat(file.get(), &there) != 0)
+            throw base::system_error(errno, shown, "fstat");
+        if (!is_unchanged(there, entry) || static_cast<std::uint64_t>(there.st_size) != entry.size ||
+            (there.st_mode & 07777u) != entry.mode || there.st_nlink >= most_links ||
+            base::has_file_capabilities(file, shown) ||
+            base::digest_of_file(base::DigestAlgorithm::sha256, file, shown) != entry.sha256)
             return false;
         from_->link_into(*to_, path.name());
         digests_[path.str()] = entry.sha256;
@@ -80,7 +90,7 @@ class Linker {
         return true;
     }
 
-    /// A file's time is its archive's, which is older than the image unless somebody wrote to it since.
+    /// The time is the archive's, which is older than the image unless somebody wrote to it since.
     bool is_unchanged(const struct stat& there, const ManifestEntry& entry) const {
         return there.st_uid == entry.uid && there.st_gid == entry.gid &&
                static_cast<std::int64_t>(there.st_mtim.tv_sec) < before_.made_at;
@@ -111,8 +121,12 @@ std::optional<Unpacked> link_unpacked(const Layout& layout, const BuildPackage& 
         return std::nullopt;
     const Tree image = images.open_tree(name);
     Linker linker(image, before, files, advance);
-    const bool is_whole = base::while_doing("take " + package.pkgname + " from another image",
-                                            [&] { return linker.run(*package.metadata); });
+    bool is_whole = false;
+    try {
+        is_whole = linker.run(*package.metadata);
+    } catch (const base::Error&) {
+        // Damage in that image, or another file system; what is wrong here unpacking meets again.
+    }
     if (!is_whole) {
         files.remove_all(RootPath());
         return std::nullopt;

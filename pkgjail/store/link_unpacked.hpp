@@ -14,9 +14,9 @@ namespace pkgjail::store {
 bool needs_no_script(const format::PackageMetadata& metadata);
 
 /// Gives each file of the package a second name in `files`, which is empty and reachable by nobody else;
-/// links are made anew. The catalog's word for the content; type, size, mode, owner and a link's target must
-/// be there as it says, and nothing may have been changed since the image was made. nullopt when that is not
-/// so, when the image is gone, or a file can have no more names: then the archive is to be unpacked, and
+/// links are made anew. Each must be there as the manifest says, content, owner and mode, and with a time
+/// from before the image was made. nullopt when that is not so, when the image is gone or cannot be read,
+/// lies on another file system, or a file can have no more names: then the archive is to be unpacked, and
 /// `files` is empty again. `advance` is called with the size of each file.
 std::optional<Unpacked> link_unpacked(const Layout& layout, const BuildPackage& package,
                                       const UnpackedBefore& before, const base::Tree& files,

@@ -53,7 +53,8 @@ bool has(const std::string& flags, char flag) {
 class PkgInstall::Stage {
   public:
     Stage(const PkgInstall& install, const std::string& pkgname)
-        : top_(install.top_), base_(install.base_), prefix_(install.prefix_), pkgname_(pkgname) {
+        : top_(install.top_), base_(install.base_), prefix_(install.prefix_),
+          spares_links_(install.spares_links_), pkgname_(pkgname) {
         const Tree config = top_.open_tree(config_top);
         users_ = account_numbers_in(config, false);
         groups_ = account_numbers_in(config, true);
@@ -102,8 +103,8 @@ class PkgInstall::Stage {
             !is_directory_or_missing(place->parent()))
             return false;
         const auto there = top_.stat(*place);
-        // Another name of the file may be another image's.
-        return !there || (!there->is_symlink() && !(there->is_file() && there->status.st_nlink > 1));
+        const bool is_spared = spares_links_ && there && there->is_file() && there->status.st_nlink > 1;
+        return !there || (!there->is_symlink() && !is_spared);
     }
     template <class Line>
     bool takes_all(const std::vector<Line>& lines) const {
@@ -298,6 +299,7 @@ class PkgInstall::Stage {
     const Tree& top_;
     const HostBase& base_;
     const RootPath& prefix_;
+    const bool spares_links_;
     const std::string& pkgname_;
     std::map<std::string, std::uint32_t> users_, groups_;
 };

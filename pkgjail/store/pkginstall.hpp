@@ -31,6 +31,8 @@ class PkgInstall {
                      const format::InstallDeclarations& declared);
     /// The stage POST-INSTALL. False: nothing is done, run the script.
     bool post_install(const std::string& pkgname, const format::InstallDeclarations& declared);
+    /// From now on a stage that would set owner or mode of a file with several names declines.
+    void spare_links() { spares_links_ = true; }
     /// Manifest paths of files that were there and got another owner or mode.
     const std::set<std::string>& changed() const { return changed_; }
 
@@ -40,6 +42,7 @@ class PkgInstall {
     const base::Tree& top_;
     const HostBase& base_;
     base::RootPath prefix_;
+    bool spares_links_ = false;
     std::set<std::string> changed_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 
@@ -36,12 +37,14 @@ std::uint64_t link_equal_files(const Layout& layout, const Tree& staging, const 
         const auto other = equal_file(line);
         if (!other)
             continue;
-        // The catalog's word for the content, the file system's for the rest; the digest stands in both
-        // manifests.
         const RootPath there = RootPath::parse(other->lexically_relative(layout.images()).string());
         const auto theirs = images.stat(there);
         const auto ours = staging.stat(line.path);
         if (!theirs || !ours || !same_but_content(*theirs, *ours) || theirs->status.st_nlink >= most_links)
+            continue;
+        // Ours is sound. The catalog says what theirs was; what it is now the disk alone knows.
+        if (base::digest_of_file(base::DigestAlgorithm::sha256, images.open_regular(there),
+                                 images.show(there)) != line.sha256)
             continue;
         staging.make_hard_link(images, there, beside);
         staging.rename_into(beside, staging, line.path);

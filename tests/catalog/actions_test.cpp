@@ -63,3 +63,22 @@ TEST_CASE("an action that was never begun cannot end", "[catalog][actions]") {
     REQUIRE(error);
     CHECK(error->kind() == base::ErrorKind::not_found);
 }
+
+TEST_CASE("only what ended as failed, and is that act, is explained", "[catalog][actions]") {
+    Fixture fixture;
+    Actions actions(fixture.catalog);
+    const auto failed = actions.begin(action("upgrade", "web"));
+    actions.finish(failed, "failed", 1);
+    const auto done = actions.begin(action("start", "web"));
+    actions.finish(done, "done", 0);
+
+    actions.explain(failed, 999, "another catalog's", 4);
+    actions.explain(done, 1000, "not this one", 4);
+    actions.explain(7, 1000, "nor this one", 4);
+    CHECK(show(actions.latest(std::nullopt, 9)) ==
+          "2 1000 uid 501 start [web] pkgjail start web: done (0)\n"
+          "1 1000 uid 501 upgrade [web] pkgjail upgrade web: failed (1)\n");
+    actions.explain(failed, 1000, "not healthy", 4);
+    CHECK(actions.latest(std::nullopt, 9).back().outcome == "not healthy");
+    CHECK(actions.latest(std::nullopt, 9).back().exit_status == 4);
+}

@@ -1,8 +1,10 @@
-// What dead commands left is looked for once a command, however many sessions it has.
+// What dead commands left is looked for once a command, however many sessions it has; and what becomes of
+// their entries in the audit trail.
 #include <filesystem>
 #include <memory>
 
 #include "pkgjail/base/lock.hpp"
+#include "pkgjail/ops/acts.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
@@ -63,4 +65,39 @@ TEST_CASE("a command that could not sweep beside another one does so later", "[o
     command.session();
     CHECK_FALSE(std::filesystem::exists(left));
     CHECK_THAT(command.reporter.warnings, ContainsSubstring("removed what an interrupted command left: "));
+}
+
+TEST_CASE("why an act failed is put into the catalog that it stands in, and into no other",
+          "[ops][session]") {
+    const Command command;
+    { const ops::Session failed(command.context, "test", "web"); }
+    ops::explain_failed_acts(command.context, "a good reason", 4);
+    const std::filesystem::path catalog = command.context.layout.catalog();
+    const auto outcome = [&] { return ops::acts(command.context, "web", 9).front().outcome; };
+    REQUIRE(outcome() == "failed");
+
+    SECTION("there it is") {
+        ops::record_failed_acts(command.context);
+        CHECK(outcome() == "a good reason");
+        CHECK(ops::acts(command.context, "web", 9).front().exit_status == 4);
+    }
+    SECTION("somebody may be about to put another one in its place") {
+        {
+            const auto alone = base::Lock::try_take(command.context.layout.store_lock(),
+                                                    base::LockMode::exclusive, "catalog rebuild");
+            REQUIRE(alone);
+            ops::record_failed_acts(command.context);
+        }
+        CHECK(outcome() == "failed");
+    }
+    SECTION("it is gone") {
+        std::filesystem::remove(catalog);
+        ops::record_failed_acts(command.context);
+        CHECK_FALSE(std::filesystem::exists(catalog));
+    }
+    SECTION("it is empty") {
+        std::filesystem::resize_file(catalog, 0);
+        ops::record_failed_acts(command.context);
+        CHECK(std::filesystem::file_size(catalog) == 0);
+    }
 }

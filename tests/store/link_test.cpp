@@ -102,3 +102,18 @@ TEST_CASE("hard links of a package stay links of one file", "[store][link]") {
     CHECK(inode(at_work, second, "/tree/lib/big") == inode(at_work, second, "/tree/lib/zz"));
     CHECK(at_work.image(second).stat(at("/tree/lib/zz"))->status.st_nlink == 4);
 }
+
+TEST_CASE("a file that is not what the catalog says of it is linked to nothing", "[store][link]") {
+    StoreFixture at_work;
+    const store::BuiltImage first = at_work.build({shared("a-1.0")});
+    at_work.equal_file = by_content(at_work, first);
+    const base::HostPath damaged = at_work.layout.image(first.id) / "tree/lib/big";
+    const auto time = std::filesystem::last_write_time(damaged);
+    write_bytes(damaged, "The same in both\n");
+    std::filesystem::last_write_time(damaged, time);
+
+    const store::BuiltImage second = at_work.build({shared("b-1.0")});
+
+    CHECK(inode(at_work, first, "/tree/lib/big") != inode(at_work, second, "/tree/lib/big"));
+    CHECK(at_work.image(second).read(at("/tree/lib/big")) == "the same in both\n");
+}

@@ -88,6 +88,11 @@ std::string names(const std::set<std::string>& packages) {
     return text;
 }
 
+void set_time_of_archives(const base::HostPath& file) {
+    const std::array<struct timespec, 2> times = {{{1'760'000'000, 0}, {1'760'000'000, 0}}};
+    REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times.data(), 0) == 0);
+}
+
 /// Whether other images may have the package as this one has it.
 bool is_offered(const PackageSpec& spec, const PackageSpec& other = small_package("old-1.0")) {
     return Before(spec, other).first.as_unpacked.contains(spec.pkgname);
@@ -179,8 +184,15 @@ TEST_CASE("what is in the image no more as it was is unpacked", "[store][link]")
     }
     SECTION("shorter, with the old time") {
         REQUIRE(::truncate(one.c_str(), 1) == 0);
-        const std::array<struct timespec, 2> times = {{{1'760'000'000, 0}, {1'760'000'000, 0}}};
-        REQUIRE(::utimensat(AT_FDCWD, one.c_str(), times.data(), 0) == 0);
+        set_time_of_archives(one);
+    }
+    SECTION("other content of the same size, with the old time, as a failing disk gives it") {
+        write_bytes(one, "ONE\n");
+        set_time_of_archives(one);
+    }
+    SECTION("the same on a host whose clock was ahead") {
+        write_bytes(one, "ONE\n");
+        before.made_at += 86'400;
     }
     SECTION("another mode") {
         REQUIRE(::chmod(one.c_str(), 0600) == 0);
@@ -198,6 +210,10 @@ TEST_CASE("what is in the image no more as it was is unpacked", "[store][link]")
     SECTION("a link in its directory's place") {
         std::filesystem::remove_all(one.parent_path());
         std::filesystem::create_symlink(before.at_work.canary(), one.parent_path());
+    }
+    SECTION("a link further up") {
+        std::filesystem::rename(before.file_of_first("tree/lib"), before.file_of_first("tree/lib2"));
+        std::filesystem::create_symlink("lib2", before.file_of_first("tree/lib"));
     }
     SECTION("a link that leads elsewhere") {
         const base::HostPath link = before.file_of_first("tree/lib/a/link");
@@ -271,4 +287,29 @@ TEST_CASE("who has all scripts run, or no scripts, gets the same image", "[store
     before.at_work.defaults.run_known_scripts = false;
     before.at_work.defaults.run_scripts = false;
     CHECK(names(before.build({lib(), known}).linked) == "lib-1.0");
+}
+
+TEST_CASE("owner and mode of a shared file that a data line changes need no script", "[store][link]") {
+    Before before;
+    const std::string as_it_was = state_of_tree(before.file_of_first("tree"));
+    before.at_work.defaults.run_scripts = false;
+
+    const store::BuiltImage second =
+        before.build({lib(), with_script(framework_script("PERMS: lib/a/one 0600 root wheel\n"))});
+
+    CHECK(second.linked.empty());
+    CHECK((before.stat_in(second, "/tree/lib/a/one").st_mode & 0777) == 0600);
+    CHECK(state_of_tree(before.file_of_first("tree")) == as_it_was);
+}
+
+TEST_CASE("nor do they of a file that its own package has under two names", "[store][link]") {
+    StoreFixture at_work;
+    PackageSpec spec = lib();
+    spec.install_script = framework_script("PERMS: lib/a/two 0700 root wheel\n");
+
+    const store::BuiltImage built = at_work.build({spec});
+
+    CHECK(at_work.scripts.calls.empty());
+    CHECK((at_work.image(built).stat(at("/tree/lib/b/two"))->status.st_mode & 0777) == 0700);
+    CHECK(built.as_unpacked.empty());
 }
