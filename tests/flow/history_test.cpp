@@ -87,6 +87,14 @@ TEST_CASE("an act that failed has the failure and its exit status", "[flow][hist
     CHECK(last("web")["outcome"] == "web: has no generation 7");
     CHECK(last("web")["exit_status"] == 5);
 
+    SECTION("an update of which nothing came") {
+        std::filesystem::remove_all(shop.path());
+        const int status = host.run({"update"}).status;
+        const auto acts = host.run({"history", "--json"}).json()["acts"];
+        CHECK(status == 69);
+        CHECK(acts.back()["exit_status"] == status);
+        CHECK(acts.back()["outcome"].get<std::string>().find(shop.path().string()) != std::string::npos);
+    }
     SECTION("one act of several jails") {
         REQUIRE(host.run({"stop", "web", "db"}).status == 0);
         CHECK(last("web") == last("db"));
