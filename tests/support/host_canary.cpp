@@ -21,17 +21,24 @@ namespace {
 namespace fs = std::filesystem;
 using Entries = std::map<std::string, std::string>;
 
+/// Python writes its compiled files when it likes, and Chromium makes this directory when root starts it for
+/// the first time.
+bool is_others_habit(const fs::path& path) {
+    return path.filename() == "__pycache__" || path == "/usr/lib/chromium/extensions";
+}
+
 void add_entries(const fs::path& directory, Entries& entries) {
     std::error_code gone;
     for (fs::recursive_directory_iterator
              entry(directory, fs::directory_options::skip_permission_denied, gone),
          end;
          !gone && entry != end; entry.increment(gone)) {
-        // Python writes its compiled files when it likes.
-        if (entry->path().filename() == "__pycache__")
-            entry.disable_recursion_pending();
         struct stat status {};
-        if (entry->path().filename() == "__pycache__" || ::lstat(entry->path().c_str(), &status) != 0)
+        if (is_others_habit(entry->path())) {
+            entry.disable_recursion_pending();
+            continue;
+        }
+        if (::lstat(entry->path().c_str(), &status) != 0)
             continue;
         const bool timed = !S_ISDIR(status.st_mode);
         entries[entry->path().string()] =
