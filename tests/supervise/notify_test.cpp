@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "pkgjail/supervise/notifier.hpp"
 #include "supervised.hpp"
@@ -61,11 +62,14 @@ TEST_CASE("a program that hangs or is not there holds up neither service nor sup
     web.service.notify.events = {NotifyEvent::failed, NotifyEvent::restart};
     SECTION("it hangs") {
         web.service.notify.command =
-            teller(web, "echo $$ > '" + web.file("pid").string() + "'; exec sleep 30");
+            teller(web, "echo $$ >> '" + web.file("pid").string() + "'; exec sleep 30");
         web.begin();
         CHECK(web.wait_for(ServiceState::failed).restarts == 2);
         CHECK(web.supervisor_exit() == 1);
-        ::kill(std::stoi(base::read_file(web.file("pid"))), SIGKILL);
+        CHECK(web.wait_for_text("pid", "\n")); // the supervisor does not wait for it
+        std::istringstream lines(base::read_file(web.file("pid")));
+        for (pid_t pid = 0; lines >> pid;)
+            ::kill(pid, SIGKILL);
     }
     SECTION("it is not there") {
         web.service.notify.command = {"/no/such/program"};
