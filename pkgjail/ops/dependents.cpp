@@ -116,11 +116,18 @@ void Dependents::bring_up() {
             else
                 thrown = error;
         }
-        base::step("dependents.started");
-        if (!is_over || !entry->jail.operation)
-            continue;
-        catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
-        entry->jail.operation.reset();
+        try {
+            base::step("dependents.started");
+            if (is_over && entry->jail.operation) {
+                catalog::Jails(session_.catalog()).set_operation(entry->jail.id, std::nullopt);
+                entry->jail.operation.reset();
+            }
+        } catch (const Error& error) {
+            // It says nothing about a service, and must not hide what one said; the next command finds the
+            // note, and sees whether the service runs.
+            session_.context().reporter.warn(
+                fmt::format("jail {}: it is still noted as stopped: {}", entry->jail.name, error.what()));
+        }
     }
     if (thrown)
         throw Error(*thrown);

@@ -362,3 +362,29 @@ TEST_CASE("of a jail that is down it is said that it is to be started, not that 
                 .status == 128 + 9);
     CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("a command was interrupted (restore "));
 }
+
+TEST_CASE("a service that does not come up is what counts, also where its note cannot be taken away",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    for (const char* name : {"aa", "bb"}) {
+        jails.make(name, {"db"});
+        jails.write_recipe(name, {"db"}, "exit 1");
+    }
+
+    const CommandResult changed =
+        jails.world.run({"install", "extra", "-j", "db"}, {{"PKGJAIL_FAIL_AT", "dependents.started"}});
+
+    INFO(changed.err);
+    CHECK(changed.status == 4);
+    CHECK_THAT(changed.err, ContainsSubstring("generation 2 was rolled back: start jail "));
+    for (const char* name : {"aa", "bb"}) {
+        CHECK_THAT(changed.err, ContainsSubstring(fmt::format("start jail {}, which requires db", name)));
+        CHECK_THAT(changed.err,
+                   ContainsSubstring(fmt::format("jail {}: it is still noted as stopped", name)));
+        jails.write_recipe(name, {"db"});
+    }
+    CHECK(jails.of("db")["generation"] == 1);
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "aa:ready bb:ready db:ready");
+}
