@@ -228,8 +228,7 @@ class NamedFiles {
                     rendered && rendered->is_file() && kept->read(from.path) == from.content)
                     kept->write(from.path, to.content, rendered->permissions(),
                                 {rendered->status.st_uid, rendered->status.st_gid});
-                const auto there = config.stat(from.path);
-                const bool same = there && there->is_file() && config.read(from.path) == from.content;
+                const bool same = reads_as(config, from);
                 if (same)
                     files.push_back(to);
                 add_once(same ? result.written : result.edited, from.path.str());
@@ -240,6 +239,19 @@ class NamedFiles {
     }
 
   private:
+    /// Root in the jail shapes what is there. What cannot be read for that, such as a file behind a link,
+    /// counts as edited: an error would come again each time, also where the rename is undone.
+    bool reads_as(const base::Tree& config, const jail::RenderedRecipe::File& file) const {
+        try {
+            const auto there = config.stat(file.path);
+            return there && there->is_file() && config.read(file.path) == file.content;
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::corrupt)
+                throw;
+            context_.reporter.warn(fmt::format("{}; it is left alone", error.what()));
+            return false;
+        }
+    }
     static void add_once(std::vector<std::string>& paths, const std::string& path) {
         if (std::find(paths.begin(), paths.end(), path) == paths.end())
             paths.push_back(path);
@@ -273,8 +285,6 @@ RenameResult rename(const Context& context, const std::string& name, const std::
     if (is_running(supervise::read_status(context.layout.run(jail.id))))
         throw Error(ErrorKind::conflict, name, "is running, and its processes know its name",
                     "pkgjail stop " + name);
-    if (jail.operation) // there is one note, and a rename needs its own
-        throw not_put_right(jail);
     if (const auto others = read_requirements(context, session.catalog()).required_by(name); !others.empty())
         throw Error(ErrorKind::conflict, name,
                     fmt::format("is required by jail {}, under this name", others.front()),
@@ -285,8 +295,10 @@ RenameResult rename(const Context& context, const std::string& name, const std::
             throw Error(ErrorKind::conflict, to.string(), "is in the way, the log of an earlier jail",
                         "move it away");
     const NamedFiles files(context, jail, new_name);
-    if (context.dry_run)
+    if (context.dry_run) // without recovery, so a note says nothing yet
         return {};
+    if (jail.operation) // there is one note, and a rename needs its own
+        throw not_put_right(jail);
     RenameResult result;
     jails.set_operation(jail.id, std::string(rename_note) + new_name);
     base::step("rename.noted");

@@ -9,6 +9,7 @@
 
 #include "faults/world.hpp"
 #include "flow/flow.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
@@ -387,4 +388,49 @@ TEST_CASE("a service that does not come up is what counts, also where its note c
     CHECK(jails.of("db")["generation"] == 1);
     jails.world.well({"gc"});
     CHECK(jails.states() == "aa:ready bb:ready db:ready");
+}
+
+TEST_CASE(
+    "a file of the recipe behind a link does not keep a jail from being renamed, or that from being undone",
+    "[faults][rename]") {
+    const Jails jails;
+    jails.world.write("etc/recipes.d/name.in", "name = ${jail}\n");
+    jails.write_recipe("named");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/named.recipe";
+    std::ofstream(recipe, std::ios::app) << "[file /etc/web/web.conf]\nsource = name.in\n"
+                                            "[file /etc/other.conf]\nsource = name.in\n";
+    jails.world.well({"install", "more", "-j", "old", "--recipe", "named"});
+    jails.world.well({"stop", "old"});
+    const fs::path etc = jails.data("old").parent_path() / "config/1/etc";
+    fs::rename(etc / "web", etc / "web-real");
+    fs::create_directory_symlink("web-real", etc / "web");
+
+    REQUIRE(jails.world.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", "rename.files_written"}}).status ==
+            128 + 9);
+    CHECK(base::read_file((etc / "other.conf").string()) == "name = new\n");
+    const CommandResult undone = jails.world.well({"restart", "old"});
+    CHECK_THAT(undone.err, ContainsSubstring("passes through a symbolic link; it is left alone"));
+    CHECK(base::read_file((etc / "other.conf").string()) == "name = old\n");
+
+    jails.world.well({"stop", "old"});
+    const CommandResult renamed = jails.world.well({"rename", "old", "new", "--json"});
+    CHECK(renamed.json()["written"].dump() == R"(["/etc/other.conf"])");
+    CHECK(renamed.json()["edited"].dump() == R"(["/etc/web/web.conf"])");
+    CHECK(base::read_file((etc / "web-real/web.conf").string()) == "name = old\n");
+    jails.world.well({"start", "new"});
+}
+
+TEST_CASE("a dry run of a rename refuses nothing that the next command would have put right",
+          "[faults][rename]") {
+    const Jails jails;
+    jails.make("db");
+    jails.world.well({"stop", "db"});
+    REQUIRE(jails.world.run({"install", "extra", "-j", "db"}, {{"PKGJAIL_STOP_AT", "switch.noted"}}).status ==
+            128 + 9);
+
+    const CommandResult looked = jails.world.well({"rename", "-n", "db", "base"});
+
+    CHECK_THAT(looked.out, ContainsSubstring("jail db: would be renamed to base"));
+    jails.world.well({"rename", "db", "base"});
+    CHECK(jails.states() == "base:stopped");
 }
