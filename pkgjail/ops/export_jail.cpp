@@ -11,6 +11,7 @@
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -59,6 +60,8 @@ class Export {
             result.left_out = LeftOut(jail_);
             return result;
         }
+        if (request_.snapshot.empty())
+            require_in_place(jail_);
         // Only the configuration goes into an OCI image, and no running jail need stand still for a copy of
         // its data; freezing both is simpler, and they belong together.
         std::optional<store::SnapshotStaging> frozen;

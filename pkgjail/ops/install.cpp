@@ -25,6 +25,7 @@
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/promised_image.hpp"
 #include "pkgjail/ops/recipes.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -277,6 +278,7 @@ class Install {
         supervise::ServiceStatus status = supervise::read_status(context_.layout.run(jail.id));
         result_.addresses = addresses(recipe_, jail.address);
         if (jail.wanted_running && request_.start && !(status.state == supervise::ServiceState::ready)) {
+            require_in_place(jail);
             if (is_running(status))
                 stop_jail(session_, jail);
             status = start_jail(session_, jail);

@@ -10,6 +10,7 @@
 
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/supervise/probe.hpp"
@@ -89,8 +90,11 @@ QuietJail::QuietJail(Session& session, const catalog::Jail& jail) : session_(ses
     const Context& context = session.context();
     const base::HostPath run = context.layout.run(jail_.id);
     const supervise::ServiceStatus status = supervise::read_status(run);
+    require_in_place(jail_); // or the copy has what a dead command left
     if (!is_running(status))
         return;
+    if (jail_.operation) // there is one note, and this needs its own
+        throw not_put_right(jail_);
     auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
     if (status.state == ServiceState::backoff || status.state == ServiceState::stopping ||
         !driver->exists(jail_handle(jail_), run))

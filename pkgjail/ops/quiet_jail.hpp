@@ -17,6 +17,7 @@ namespace pkgjail::ops {
 ///     pre-snapshot → pause → (the caller copies) → resume → post-snapshot
 /// A jail that does not run is quiet. The note "pause" or "quiet" in the catalog is for the next command,
 /// should this one be killed. The caller holds the jail's lock, and has no note of its own there.
+/// Error{conflict} where recovery could not take away another command's (not_put_right).
 /// Error{busy} while its service is being started or stopped: processes could come that nobody has paused.
 /// Error{system} when pre-snapshot fails; then post-snapshot has been run.
 class QuietJail {

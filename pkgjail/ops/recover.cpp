@@ -133,8 +133,12 @@ base::Error not_put_right(const catalog::Jail& jail) {
             "every command that changes something tries that, and says why it cannot"};
 }
 
+bool is_in_place(const catalog::Jail& jail) {
+    return !jail.operation || !has_moved_files(*jail.operation);
+}
+
 void require_in_place(const catalog::Jail& jail) {
-    if (jail.operation && has_moved_files(*jail.operation))
+    if (!is_in_place(jail))
         throw not_put_right(jail);
 }
 

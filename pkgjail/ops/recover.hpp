@@ -19,8 +19,10 @@ std::string note_in_words(const std::string& note);
 /// Error{conflict}: a command that needs a note of its own, on a jail whose note recovery could not take
 /// away.
 base::Error not_put_right(const catalog::Jail& jail);
-/// That error where the note says where the jail's data or its log are: with another note nobody knew. A
-/// service that is only to be started again hinders nobody.
+/// Whether no note says where the jail's data or its log are.
+bool is_in_place(const catalog::Jail& jail);
+/// not_put_right() where they are not: with another note nobody knew, and what a service writes meanwhile is
+/// lost. A service that is only to be started again hinders nobody.
 void require_in_place(const catalog::Jail& jail);
 
 } // namespace pkgjail::ops

@@ -14,6 +14,7 @@
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/prepare.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
 #include "pkgjail/ops/secrets.hpp"
@@ -63,6 +64,9 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
         const catalog::Jail required = require_jail(session.catalog(), name);
         if (is_up(required))
             continue;
+        if (!is_in_place(required)) // whoever is to be started keeps a note of that
+            throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
+                        "the next command that changes something tries again");
         context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
         if (is_running(supervise::read_status(context.layout.run(required.id))))
             stop_jail(session, required); // without its supervisor, or on its way up or down

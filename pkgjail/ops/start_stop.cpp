@@ -10,6 +10,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/ops/learned.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -147,8 +148,10 @@ class Start : Several {
         planned_.at(name).changed = !up;
         if (context_.dry_run)
             return;
-        if (!up)
+        if (!up) {
             require_service(context_, mine.jail);
+            require_in_place(mine.jail);
+        }
         want_running(session_, mine.jail, true);
         if (up)
             return;

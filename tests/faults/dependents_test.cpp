@@ -308,7 +308,14 @@ TEST_CASE("no command has a note of its own while the one there says where a jai
     REQUIRE_FALSE(fs::exists(rows));
 
     for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-             {"restart", "db"}, {"install", "extra", "-j", "db"}, {"restore", "db", "now", "--yes"}}) {
+             {"restart", "db"},
+             {"start", "db"},
+             {"install", "extra", "-j", "db"},
+             {"install", "more", "-j", "db"},
+             {"restore", "db", "now", "--yes"},
+             {"snapshot", "db", "then"},
+             {"clone", "db", "copy"},
+             {"export", "db", (jails.world.top() / "out/db.tar").string()}}) {
         const CommandResult refused = jails.world.run_with({"eio", 1, true, "rename /data"}, command);
         INFO(command.front() << ": " << refused.err);
         CHECK(jails.world.hit());
@@ -433,4 +440,52 @@ TEST_CASE("a dry run of a rename refuses nothing that the next command would hav
     CHECK_THAT(looked.out, ContainsSubstring("jail db: would be renamed to base"));
     jails.world.well({"rename", "db", "base"});
     CHECK(jails.states() == "base:stopped");
+}
+
+TEST_CASE("a required jail whose data a restore has moved aside is not started before they are back",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"snapshot", "db", "now"});
+    const auto rows = jails.data("db") / "rows";
+    std::ofstream(rows) << "many";
+    REQUIRE(jails.world.run({"restore", "db", "now", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.data_aside"}})
+                .status == 128 + 9);
+
+    const CommandResult refused = jails.world.run_with({"eio", 1, true, "rename /data"}, {"restart", "app"});
+
+    INFO(refused.err);
+    CHECK(jails.world.hit());
+    CHECK(refused.status == 75);
+    CHECK_THAT(refused.err, ContainsSubstring("db: has to be put right first: a command was interrupted"));
+    CHECK(jails.states() == "app:stopped db:stopped");
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready db:ready");
+    CHECK(fs::exists(rows));
+}
+
+TEST_CASE("a copy of a jail does not make an unproven generation count as proven", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(
+        jails.world.run({"install", "extra", "-j", "db"}, {{"PKGJAIL_STOP_AT", "switch.proven"}}).status ==
+        128 + 9);
+    {
+        const base::Lock another = jails.lock("app"); // so that it cannot be proven now
+        for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+                 {"snapshot", "db", "now"},
+                 {"clone", "db", "copy"},
+                 {"export", "db", (jails.world.top() / "out/db.tar").string()}}) {
+            const CommandResult refused = jails.world.run(command);
+            INFO(command.front() << ": " << refused.err);
+            CHECK(refused.status == 6);
+            CHECK_THAT(refused.err, ContainsSubstring("db: has to be put right first: "));
+            CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+        }
+    }
+    jails.world.well({"gc"});
+    CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
+    CHECK(jails.states() == "app:ready db:ready");
 }
