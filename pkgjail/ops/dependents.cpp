@@ -21,11 +21,6 @@ bool is_up(const Context& context, const catalog::Jail& jail) {
     return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
 }
 
-/// By an earlier command, and nobody has stopped it for good since.
-bool is_left_down(const catalog::Jail& jail) {
-    return jail.operation == Dependents::note && jail.wanted_running;
-}
-
 } // namespace
 
 Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(session), required_(jail) {

@@ -17,6 +17,11 @@ class Dependents {
     /// one dies.
     static constexpr std::string_view note = "required jail stopped";
 
+    /// By an earlier command, and nobody has stopped it for good since.
+    static bool is_left_down(const catalog::Jail& jail) {
+        return jail.operation == note && jail.wanted_running;
+    }
+
     /// Finds those that require it, directly or not, and run, where it runs itself; and those that an earlier
     /// command has left down. Takes their locks; nothing is stopped yet. Error{busy} when another command
     /// holds one.

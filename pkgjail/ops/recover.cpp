@@ -122,14 +122,19 @@ void finish_destructions(Session& session, const std::vector<catalog::Jail>& jai
 
 } // namespace
 
-std::string note_in_words(const std::string& note) {
-    const bool was_cut = QuietJail::is_note(note) || has_moved_files(note);
-    return fmt::format("{} ({})", was_cut ? "a command was interrupted" : "it is to be started again", note);
+bool only_asks_for_a_start(const std::string& note) {
+    return note == "restart" || note == Dependents::note;
+}
+
+std::string note_in_words(const catalog::Jail& jail) {
+    const std::string note = jail.operation.value_or("");
+    const bool is_to_start = jail.wanted_running && only_asks_for_a_start(note);
+    return fmt::format("{} ({})", is_to_start ? "it is to be started again" : "a command was interrupted",
+                       note);
 }
 
 base::Error not_put_right(const catalog::Jail& jail) {
-    return {base::ErrorKind::conflict, jail.name,
-            "has to be put right first: " + note_in_words(jail.operation.value_or("")),
+    return {base::ErrorKind::conflict, jail.name, "has to be put right first: " + note_in_words(jail),
             "every command that changes something tries that, and says why it cannot"};
 }
 
@@ -158,7 +163,7 @@ void recover_jails(Session& session) {
         if (!jail || !jail->operation || jail->name != noted.name)
             continue; // done meanwhile, or renamed: it is under another lock
         context.reporter.warn(fmt::format("jail {}: {}; generation {} is current", jail->name,
-                                          note_in_words(*jail->operation), jail->current));
+                                          note_in_words(*jail), jail->current));
         try {
             put_in_place(session, *jail);
         } catch (const base::Error& error) {

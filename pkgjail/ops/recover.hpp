@@ -14,8 +14,10 @@ namespace pkgjail::ops {
 /// stopped, so that it does not hold up the present command.
 void recover_jails(Session& session);
 
-/// "it is to be started again (restart)", "a command was interrupted (pause)".
-std::string note_in_words(const std::string& note);
+/// Whether nothing that a command had begun is to be undone or proven.
+bool only_asks_for_a_start(const std::string& note);
+/// "it is to be started again (restart)", "a command was interrupted (pause)": what its note says.
+std::string note_in_words(const catalog::Jail& jail);
 /// Error{conflict}: a command that needs a note of its own, on a jail whose note recovery could not take
 /// away.
 base::Error not_put_right(const catalog::Jail& jail);

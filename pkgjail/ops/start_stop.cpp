@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/learned.hpp"
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/recover.hpp"
@@ -229,16 +230,25 @@ class Stop : Several {
 
     void plan_with_dependents(const std::string& name) {
         Names others;
-        for (const std::string& other : requirements_.dependents(name))
-            if (!holds(asked_, other) && is_running(status_of(require_jail(session_.catalog(), other))))
-                others.push_back(other);
+        bool all_run = true;
+        for (const std::string& other : requirements_.dependents(name)) {
+            const catalog::Jail jail = require_jail(session_.catalog(), other);
+            const bool runs = is_running(status_of(jail));
+            // One that is left down would be started by the next command, and this one with it.
+            if (holds(asked_, other) || (!runs && !Dependents::is_left_down(jail)))
+                continue;
+            others.push_back(other);
+            all_run = all_run && runs;
+        }
+        const bool one = others.size() == 1;
         if (!others.empty() && !dependents_)
-            throw Error(ErrorKind::conflict, name,
-                        fmt::format("is required by {} {}, which run{}",
-                                    others.size() == 1 ? "jail" : "jails", fmt::join(others, ", "),
-                                    others.size() == 1 ? "s" : ""),
-                        fmt::format("pkgjail stop --dependents {} stops {} as well", name,
-                                    others.size() == 1 ? "it" : "them"));
+            throw Error(
+                ErrorKind::conflict, name,
+                fmt::format("is required by {} {}, which {}", one ? "jail" : "jails", fmt::join(others, ", "),
+                            !all_run ? (one ? "is to run again" : "are to run again")
+                            : one    ? "runs"
+                                     : "run"),
+                fmt::format("pkgjail stop --dependents {} stops {} as well", name, one ? "it" : "them"));
         for (const std::string& other : others)
             plan(other, name);
         plan(name, name);
@@ -251,8 +261,11 @@ class Stop : Several {
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;
-        if (!keep_wanted_)
+        if (!keep_wanted_) {
             want_running(session_, mine.jail, false);
+            if (mine.jail.operation && only_asks_for_a_start(*mine.jail.operation))
+                catalog::Jails(session_.catalog()).set_operation(mine.jail.id, std::nullopt);
+        }
         base::step("stop.noted");
         context_.reporter.doing("stop " + name);
         // Also where nothing seems to run: it clears what a crash may have left.

@@ -369,6 +369,15 @@ TEST_CASE("of a jail that is down it is said that it is to be started, not that 
     REQUIRE(jails.world.run({"restore", "db", "now", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.data_aside"}})
                 .status == 128 + 9);
     CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("a command was interrupted (restore "));
+    jails.world.well({"gc"});
+    for (const auto& [step, note] : std::vector<std::pair<std::string, std::string>>{
+             {"switch.stopped", "switch"}, {"switch.committed", "start 1"}}) {
+        REQUIRE(jails.world.run({"install", "extra", "-j", "db"}, {{"PKGJAIL_STOP_AT", step}}).status ==
+                128 + 9);
+        CHECK_THAT(jails.world.run({"doctor"}).out,
+                   ContainsSubstring("a command was interrupted (" + note + ")"));
+        jails.world.well({"gc"});
+    }
 }
 
 TEST_CASE("a service that does not come up is what counts, also where its note cannot be taken away",
@@ -488,4 +497,26 @@ TEST_CASE("a copy of a jail does not make an unproven generation count as proven
     jails.world.well({"gc"});
     CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
     CHECK(jails.states() == "app:ready db:ready");
+}
+
+TEST_CASE("a jail that was stopped while it was to be started again stays stopped", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+    REQUIRE(jails.states() == "app:stopped db:stopped");
+
+    const CommandResult refused = jails.world.run({"stop", "db"}, no_start);
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("db: is required by jail app, which is to run again"));
+    SECTION("with those that require it") {
+        CHECK(jails.world.run({"stop", "--dependents", "db"}, no_start).status == 0);
+        CHECK(jails.world.run({"doctor"}).out.find("(restart)") == std::string::npos);
+    }
+    SECTION("and they too, each by its name") {
+        CHECK(jails.world.run({"stop", "db", "app"}, no_start).status == 0);
+    }
+    const CommandResult next = jails.world.well({"gc"});
+    CHECK(next.err.find("jail ") == std::string::npos);
+    CHECK(jails.states() == "app:stopped db:stopped");
 }
