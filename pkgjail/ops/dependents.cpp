@@ -31,8 +31,7 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         const bool other_runs = is_running(supervise::read_status(context.layout.run(other.id)));
         if (is_left_down(other))
             return runs || !other_runs;
-        // One with another note belongs to a dead command, and recovery has not come to it yet.
-        return runs && other_runs && (!other.operation || other.operation == note);
+        return runs && other_runs;
     };
     for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
         if (!is_concerned(require_jail(session_.catalog(), name)))
@@ -42,7 +41,10 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
             continue;
         // Whoever had the lock until now may have stopped it, or be rid of it.
         const auto now = catalog::Jails(session_.catalog()).find(name);
-        if (now && is_concerned(*now))
+        if (!now || !is_concerned(*now))
+            continue;
+        // Under its lock, another note is a dead command's, and recovery has not come to it yet.
+        if (!now->operation || now->operation == note)
             entries_.push_back({*now, std::move(*lock), is_left_down(*now)});
     }
 }

@@ -194,7 +194,9 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, De
             result.started = true;
             bring_up_on(session, dependents);
         } catch (const Error& error) {
-            if (old == jail.current)
+            // Another command holds a jail that it requires: that says nothing about the generation. Its note
+            // stays, and the next command proves it.
+            if (old == jail.current || error.kind() == ErrorKind::busy)
                 throw;
             put_back(session, jail, old, error, dependents);
         }

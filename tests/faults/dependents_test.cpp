@@ -520,3 +520,50 @@ TEST_CASE("a jail that was stopped while it was to be started again stays stoppe
     CHECK(next.err.find("jail ") == std::string::npos);
     CHECK(jails.states() == "app:stopped db:stopped");
 }
+
+TEST_CASE("a jail that another command works on is not passed over where what it requires goes down",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"snapshot", "app", "now"}, {{"PKGJAIL_STOP_AT", "pause.noted"}}).status ==
+            128 + 9);
+    const auto db = jails.of("db")["pid"];
+    {
+        const base::Lock another = jails.lock("app"); // as if that one were alive
+        const CommandResult refused = jails.world.run({"restart", "db"});
+        INFO(refused.err);
+        CHECK(refused.status == 75);
+        CHECK(jails.of("db")["pid"] == db);
+    }
+    jails.world.well({"restart", "db"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
+
+TEST_CASE("a generation that another command keeps from being started is proven by the next one",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db", {"cache"});
+    jails.make("app", {"db"});
+    jails.end("cache");
+    {
+        const base::Lock another = jails.lock("cache");
+        const CommandResult changed = jails.world.run({"install", "extra", "-j", "db"});
+        INFO(changed.err);
+        CHECK(changed.status == 75);
+        CHECK(changed.err.find("rolled back") == std::string::npos);
+        CHECK(jails.of("db")["generation"] == 2);
+        CHECK(jails.states() == "app:stopped cache:failed db:stopped");
+    }
+    SECTION("where it is good") {
+        jails.world.well({"gc"});
+        CHECK(jails.of("db")["generation"] == 2);
+    }
+    SECTION("where it is not") {
+        CHECK_THAT(jails.world.run({"gc"}, no_start).err, ContainsSubstring("generation 2 was rolled back"));
+        CHECK(jails.of("db")["generation"] == 1);
+        jails.world.well({"gc"});
+    }
+    CHECK(jails.states() == "app:ready cache:ready db:ready");
+}
