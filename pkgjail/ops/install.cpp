@@ -259,7 +259,7 @@ class Install {
     }
 
     void switch_generation(const Installed& before) {
-        const MadeImage made = image(digests_of(before.image));
+        const MadeImage made = image(archives_of(before.image));
         std::vector<std::string> wishes = locked_ ? locked_->wishes : before.generation.wishes;
         for (const std::string& wish : subject_.wishes)
             if (std::find(wishes.begin(), wishes.end(), wish) == wishes.end())
@@ -359,7 +359,7 @@ class Install {
         return plan;
     }
 
-    MadeImage image(const std::map<std::string, std::string>& present) {
+    MadeImage image(const KnownArchives& present) {
         MadeImage made = locked_ ? locked_image() : planned_image(present);
         if (locked_ && made.image.id != locked_->image)
             context_.reporter.warn(fmt::format("the image is {}, the lock's is {}; the packages are the same",
@@ -374,12 +374,12 @@ class Install {
 
     MadeImage locked_image() {
         const Archives archives =
-            obtain_archives(session_, result_.plan, {}, digests_of(*locked_), Digests::exact);
+            obtain_archives(session_, result_.plan, {}, archives_of(*locked_), Digests::exact);
         take_account_numbers(session_, *locked_);
         return make_image(session_, result_.plan, archives, subject_.jail_name);
     }
 
-    MadeImage planned_image(const std::map<std::string, std::string>& present) {
+    MadeImage planned_image(const KnownArchives& present) {
         PromisedImage promised(session_, result_.plan);
         if (auto made = promised.find())
             return std::move(*made);

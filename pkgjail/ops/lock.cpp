@@ -193,11 +193,11 @@ solve::Plan plan_of(const LockFile& lock, const Installed* before) {
     return plan;
 }
 
-std::map<std::string, std::string> digests_of(const LockFile& lock) {
-    std::map<std::string, std::string> digests;
+KnownArchives archives_of(const LockFile& lock) {
+    KnownArchives known;
     for (const LockedPackage& package : lock.packages)
-        digests[package.pkgname] = package.sha256;
-    return digests;
+        known.digests[package.pkgname] = package.sha256;
+    return known;
 }
 
 void take_account_numbers(Session& session, const LockFile& lock) {

@@ -1,12 +1,12 @@
 // `pkgjail lock`: a jail's packages, exactly; and what `install --locked` makes of it.
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "pkgjail/ops/context.hpp"
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/lock_file.hpp"
+#include "pkgjail/ops/obtain.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/solve/solver.hpp"
 
@@ -24,8 +24,7 @@ void check_lock(const Context& context, const LockFile& lock);
 /// The package set of the lock, in its order; steps against the image that the jail has (null: none yet).
 /// Asks no solver. Error{conflict} where it would change a held package.
 solve::Plan plan_of(const LockFile& lock, const Installed* before);
-/// pkgname → SHA-256.
-std::map<std::string, std::string> digests_of(const LockFile& lock);
+KnownArchives archives_of(const LockFile& lock);
 /// Gives the lock's accounts the lock's numbers where they have none on this host and the numbers are free.
 void take_account_numbers(Session& session, const LockFile& lock);
 

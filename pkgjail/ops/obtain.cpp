@@ -122,7 +122,7 @@ Error of_half_filled(const Error& error) {
 class Obtaining {
   public:
     Obtaining(Session& session, const std::map<std::string, base::HostPath>& local,
-              const std::map<std::string, std::string>& known, Digests digests)
+              const KnownArchives& known, Digests digests)
         : context_(session.context()), local_(local), known_(known), digests_(digests),
           packages_(session.catalog()), images_(session.catalog()), cache_(context_.layout.cache()),
           trust_(session) {}
@@ -197,8 +197,8 @@ class Obtaining {
     }
 
     const std::string* known_digest(const std::string& pkgname) const {
-        const auto digest = known_.find(pkgname);
-        return digest == known_.end() ? nullptr : &digest->second;
+        const auto digest = known_.digests.find(pkgname);
+        return digest == known_.digests.end() ? nullptr : &digest->second;
     }
 
     std::optional<repo::CheckedArchive> at_hand(const solve::Plan::Member& member, Origin& origin) {
@@ -208,7 +208,11 @@ class Obtaining {
             cache_.keep(archive);
             origin.proof = "file";
             // The operator's file may change at any time, what is in the cache does not.
-            return cache_.find(wanted_by_digest(pkgname, archive.sha256));
+            auto kept = cache_.find(wanted_by_digest(pkgname, archive.sha256));
+            if (!kept)
+                throw Error(ErrorKind::corrupt, local_.at(pkgname).string(), "changed while it was read",
+                            "try again when nobody writes to it");
+            return kept;
         }
         if (const auto available = find_record(context_, packages_, member.package))
             trust_.tell_none(*find_repository(context_.config, available->repository));
@@ -235,18 +239,19 @@ class Obtaining {
         origin.proof = known_proof(pkgname, *digest);
         if (auto archive = cache_.find(wanted_by_digest(pkgname, *digest)))
             return archive;
-        const auto image = image_with(pkgname, *digest);
-        if (!image)
+        if (known_.image == nullptr)
             return std::nullopt;
+        const catalog::Image& image = *known_.image;
+        origin.proof = proof_in(image, pkgname);
         context_.reporter.warn(fmt::format("{}: its repository offers it no more and the cache has lost its "
                                            "archive; it is packed again from image {}",
-                                           pkgname, image->id.substr(0, 12)));
+                                           pkgname, image.id.substr(0, 12)));
         const base::HostPath file = context_.layout.cache() / ("fetch-" + base::random_hex(8));
         format::WrittenArchive written;
         try {
             const base::Fd output = base::open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
-            written = store::repack(base::Tree::open(context_.layout.image(image->id)), pkgname,
-                                    image->prefix, output, file.string());
+            written = store::repack(base::Tree::open(context_.layout.image(image.id)), pkgname, image.prefix,
+                                    output, file.string());
             cache_.keep(repo::check_local_archive(file));
         } catch (...) {
             base::remove_entry(file);
@@ -256,12 +261,12 @@ class Obtaining {
         return cache_.find(wanted_by_digest(pkgname, written.sha256));
     }
 
-    std::optional<catalog::Image> image_with(const std::string& pkgname, const std::string& sha256) {
-        for (catalog::Image& image : images_.all())
-            for (const catalog::ImagePackage& package : image.packages)
-                if (package.pkgname == pkgname && package.archive_sha256 == sha256)
-                    return std::move(image);
-        return std::nullopt;
+    /// By what the package in this very image was believed: its files are not proved by the archive's digest.
+    static std::string proof_in(const catalog::Image& image, const std::string& pkgname) {
+        for (const catalog::ImagePackage& package : image.packages)
+            if (package.pkgname == pkgname)
+                return package.trust;
+        return {};
     }
 
     /// False when nobody has it and that is noted.
@@ -355,7 +360,7 @@ class Obtaining {
 
     const Context& context_;
     const std::map<std::string, base::HostPath>& local_;
-    const std::map<std::string, std::string>& known_;
+    const KnownArchives& known_;
     Digests digests_;
     catalog::Packages packages_;
     catalog::Images images_;
@@ -384,8 +389,8 @@ void check_libraries(const Context& context, const std::vector<format::PackageMe
 } // namespace
 
 Archives obtain_archives(Session& session, const solve::Plan& plan,
-                         const std::map<std::string, base::HostPath>& local,
-                         const std::map<std::string, std::string>& known, Digests digests) {
+                         const std::map<std::string, base::HostPath>& local, const KnownArchives& known,
+                         Digests digests) {
     Archives result = Obtaining(session, local, known, digests).run(plan);
     check_libraries(session.context(), result.metadata);
     base::step("install.archives_checked");

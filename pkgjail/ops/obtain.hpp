@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/catalog/images.hpp"
 #include "pkgjail/format/archive.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/repo/cache.hpp"
@@ -24,6 +25,13 @@ struct Archives {
     std::uint64_t downloaded_bytes = 0;
 };
 
+/// The archives that the packages of a jail, or of a lock file, came from.
+struct KnownArchives {
+    std::map<std::string, std::string> digests; ///< SHA-256, by pkgname
+    /// Where the packages are, installed, and outlives this; none: a lock file, or a new jail.
+    const catalog::Image* image = nullptr;
+};
+
 /// Whether a package may come from another archive than the one whose digest is known.
 enum class Digests {
     preferred, ///< a repository may have built it anew; that is told
@@ -34,13 +42,13 @@ enum class Digests {
 /// repository's policy asks for, before anything in the archive is looked at; pkgname, dependencies,
 /// architecture and platform in the package against what was promised; shared libraries that packages ask for
 /// against those that the set and the base have. One that was fetched without a digest and is refused is not
-/// kept. `local` are archives that the operator named, by pkgname;
-/// `known` says which archive digest a package of the jail (or of a lock file) came with: unchanged packages
-/// are taken from there, and so are those that no repository offers any more. Throws Error{network},
+/// kept. `local` are archives that the operator named, by pkgname. Unchanged packages are taken from the
+/// archives that are known, and so are those that no repository offers any more; where the cache has lost
+/// such an archive it is made again from the known image, which somebody keeps from being removed, and from
+/// no other: what another says of its packages may be a stranger's word (import). Throws Error{network},
 /// Error{trust}, Error{corrupt}, Error{unsolvable} for libraries that nobody has.
 Archives obtain_archives(Session& session, const solve::Plan& plan,
-                         const std::map<std::string, base::HostPath>& local,
-                         const std::map<std::string, std::string>& known,
+                         const std::map<std::string, base::HostPath>& local, const KnownArchives& known,
                          Digests digests = Digests::preferred);
 
 /// For an archive that turns out to be damaged later: one without a digest is forgotten, so that the next

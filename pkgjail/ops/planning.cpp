@@ -29,11 +29,12 @@ std::vector<solve::Present> present_packages(const catalog::Image& image) {
     return present;
 }
 
-std::map<std::string, std::string> digests_of(const catalog::Image& image) {
-    std::map<std::string, std::string> digests;
+KnownArchives archives_of(const catalog::Image& image) {
+    KnownArchives known;
+    known.image = &image;
     for (const catalog::ImagePackage& package : image.packages)
-        digests[package.pkgname] = package.archive_sha256;
-    return digests;
+        known.digests[package.pkgname] = package.archive_sha256;
+    return known;
 }
 
 bool is_fulfilled(const std::string& wish, const solve::Plan& plan) {

@@ -2,19 +2,19 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/obtain.hpp"
 #include "pkgjail/solve/solver.hpp"
 
 namespace pkgjail::ops {
 
 /// The packages of an image as the solver sees them.
 std::vector<solve::Present> present_packages(const catalog::Image& image);
-/// pkgname → digest of the archive it came from.
-std::map<std::string, std::string> digests_of(const catalog::Image& image);
+/// The archives that an image was made of. Refers to the image.
+KnownArchives archives_of(const catalog::Image& image);
 /// Whether a package of the plan's result is what the wish asks for.
 bool is_fulfilled(const std::string& wish, const solve::Plan& plan);
 /// Throws Error{unsolvable}, or Error{not_found} where a requested name is in no repository, with all

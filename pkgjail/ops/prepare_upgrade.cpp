@@ -32,7 +32,7 @@ UpgradeResult PreparedUpgrade::plan() {
 }
 
 Archives PreparedUpgrade::fetch(const solve::Plan& plan) {
-    return obtain_archives(session_, plan, {}, digests_of(before_.image));
+    return obtain_archives(session_, plan, {}, archives_of(before_.image));
 }
 
 std::vector<std::string> PreparedUpgrade::wishes_after(const solve::Plan& plan) const {

@@ -76,7 +76,7 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
         session.finish();
         return result;
     }
-    const Archives archives = obtain_archives(session, result.plan, {}, digests_of(before.image));
+    const Archives archives = obtain_archives(session, result.plan, {}, archives_of(before.image));
     const MadeImage made = make_image(session, result.plan, archives, before.jail.name);
     const Switched switched =
         switch_image(session, before.jail, made, remaining_wishes(before.generation.wishes, result.plan));

@@ -5,6 +5,7 @@
 
 #include "flow/flow.hpp"
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/catalog/sqlite.hpp"
 #include "support/catch.hpp"
 
 using namespace pkgjail;
@@ -293,6 +294,48 @@ TEST_CASE("a package that no repository offers any more is kept, with a warning"
         CHECK_THAT(result.err, ContainsSubstring("share/gone/README"));
         CHECK(status(host, "web")["generation"] == 1);
     }
+}
+
+TEST_CASE("what an imported image says of its packages gets into no other jail", "[flow][upgrade][import]") {
+    if (::geteuid() != 0)
+        return; // who is not root imports nothing
+    const Shop shop({package("app-1.0"), package("gone-1.0")});
+    const Host& host = shop.host();
+    install(host, {"app", "gone"}, "web");
+    PackageSpec other = package("gone-1.0");
+    other.files.front().content = "a stranger's\n";
+    const Shop stranger({other});
+    install(stranger.host(), {"gone"}, "evil");
+    // The stranger's host says that it is the other one's archive, and older.
+    std::string claimed;
+    const auto lock = nlohmann::json::parse(host.run({"lock", "web"}).out);
+    for (const auto& each : lock["packages"])
+        if (each["pkgname"] == "gone-1.0")
+            claimed = each["sha256"];
+    REQUIRE(!claimed.empty());
+    {
+        catalog::Database database(stranger.host().state() / "catalog.sqlite",
+                                   catalog::Database::Mode::read_write, std::chrono::seconds(5));
+        database.execute(("UPDATE image_package SET archive_sha256 = '" + claimed + "'").c_str());
+        database.execute("UPDATE image SET created_at = 1000000001");
+    }
+    const std::string archive = (host.etc() / "evil.tar").string();
+    REQUIRE(stranger.host().run({"export", "evil", archive}).status == 0);
+    const CommandResult imported = host.run({"import", archive, "evil", "--no-start"});
+    INFO(imported.err);
+    REQUIRE(imported.status == 0);
+    std::filesystem::remove(shop.path() / "gone-1.0.tgz");
+    publish(shop, {package("app-2.0")});
+    std::filesystem::remove_all(host.state() / "cache");
+
+    const CommandResult result = host.run({"upgrade", "web"});
+
+    INFO(result.out << result.err);
+    CHECK(result.status == 0);
+    CHECK_THAT(result.err, ContainsSubstring("it is packed again from image "));
+    const std::string image = status(host, "web")["image"];
+    CHECK(test::read_bytes(host.state() / "images" / image / "tree" / other.files.front().path) ==
+          package("gone-1.0").files.front().content);
 }
 
 TEST_CASE("an unchanged package is taken from its own archive, not from a newer build of the same name",
