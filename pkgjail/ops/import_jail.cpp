@@ -143,6 +143,8 @@ class Import {
         const jail::Manifest manifest =
             store::verified_manifest(reader_.text(manifest_name, max_manifest), description_.image.build_key,
                                      description_.image.id, request_.name);
+        // What is here stays until the jail has it, and what is not nobody else adds meanwhile.
+        image_lock_.emplace(hold_image(context_, description_.image.build_key, base::LockMode::shared));
         const bool have_image = catalog::Images(session_.catalog()).find(description_.image.id).has_value();
         check_room(have_image ? manifest.total_bytes() : 0);
 
@@ -172,7 +174,8 @@ class Import {
             files.place(record_of(jail, first));
             commit(jail, first, imported, final_manifest);
         } catch (...) {
-            // Both have their own names already, and the catalog knows neither.
+            // The jail's files have their own name already, and so may the image, which is ours alone if the
+            // catalog does not know it.
             store::remove_jail(context_.layout, jail.id);
             if (!catalog::Images(session_.catalog()).find(imported.id))
                 store::remove_image(context_.layout, imported.id);
@@ -240,6 +243,7 @@ class Import {
         image.id = base::sha256(image.build_key + "\n" + text);
         image.size_bytes = manifest.total_bytes();
         image.file_count = manifest.entries.size();
+        image_lock_.emplace(hold_image(context_, image.build_key, base::LockMode::exclusive));
         result_.image_reused = catalog::Images(session_.catalog()).find(image.id).has_value();
         if (result_.image_reused)
             return;
@@ -295,8 +299,6 @@ class Import {
         catalog::Images images(session_.catalog());
         if (!images.find(image.id))
             images.add(image, manifest);
-        else
-            result_.image_reused = true;
         catalog::Jails(session_.catalog()).add(jail, first);
         transaction.commit();
     }
@@ -305,6 +307,7 @@ class Import {
     const ImportRequest& request_;
     Session session_;
     std::optional<base::Lock> lock_;
+    std::optional<base::Lock> image_lock_; ///< until the jail is in the catalog
     format::FdSource source_;
     store::ImportReader reader_;
     ExportDescription description_;
