@@ -3,7 +3,9 @@
 #include <fcntl.h>
 
 #include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/file_capabilities.hpp"
 #include "pkgjail/base/step.hpp"
 
 namespace pkgjail::store {
@@ -23,6 +25,34 @@ bool same_but_content(const Entry& a, const Entry& b) {
            a.status.st_ino != b.status.st_ino;
 }
 
+bool is_equal(const Tree& images, const RootPath& theirs, const Tree& staging,
+              const jail::ManifestEntry& ours) {
+    const auto entry = images.stat(theirs);
+    const auto our_entry = staging.stat(ours.path);
+    if (!entry || !our_entry || !same_but_content(*entry, *our_entry) || entry->status.st_nlink >= most_links)
+        return false;
+    const std::string shown = images.show(theirs);
+    const base::Fd file = images.open_regular(theirs);
+    // Ours is sound. The catalog says what theirs was; what it is now the disk alone knows.
+    return !base::has_file_capabilities(file, shown) &&
+           !base::has_file_capabilities(staging.open_regular(ours.path), staging.show(ours.path)) &&
+           base::digest_of_file(base::DigestAlgorithm::sha256, file, shown) == ours.sha256;
+}
+
+/// Gives their file a second name. False: it is not as ours, or cannot be had (a damaged disk, a file system
+/// that counts names otherwise), and nothing is lost, for ours is there.
+bool link_beside(const Tree& images, const RootPath& theirs, const Tree& staging,
+                 const jail::ManifestEntry& ours, const RootPath& beside) {
+    try {
+        if (!is_equal(images, theirs, staging, ours))
+            return false;
+        staging.make_hard_link(images, theirs, beside);
+        return true;
+    } catch (const base::Error&) {
+        return false;
+    }
+}
+
 } // namespace
 
 std::uint64_t link_equal_files(const Layout& layout, const Tree& staging, const jail::Manifest& manifest,
@@ -38,15 +68,8 @@ std::uint64_t link_equal_files(const Layout& layout, const Tree& staging, const 
         if (!other)
             continue;
         const RootPath there = RootPath::parse(other->lexically_relative(layout.images()).string());
-        const auto theirs = images.stat(there);
-        const auto ours = staging.stat(line.path);
-        if (!theirs || !ours || !same_but_content(*theirs, *ours) || theirs->status.st_nlink >= most_links)
+        if (!link_beside(images, there, staging, line, beside))
             continue;
-        // Ours is sound. The catalog says what theirs was; what it is now the disk alone knows.
-        if (base::digest_of_file(base::DigestAlgorithm::sha256, images.open_regular(there),
-                                 images.show(there)) != line.sha256)
-            continue;
-        staging.make_hard_link(images, there, beside);
         staging.rename_into(beside, staging, line.path);
         saved += line.size;
     }

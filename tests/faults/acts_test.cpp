@@ -130,6 +130,20 @@ TEST_CASE("what was not survived once is survived", "[faults][found]") {
     }
 }
 
+TEST_CASE("an image that cannot be read any more hinders no other one", "[faults][found]") {
+    const World world;
+    test::furnish(world);
+    const std::string image = world.run({"status", "web", "--json"}).json()["jails"][0]["image"];
+
+    const CommandResult result =
+        world.run_with({"eio", 1, true, "read /images/" + image}, {"install", "lib", "extra", "-j", "new"});
+
+    INFO(result.out << result.err);
+    CHECK(world.hit());
+    CHECK(result.status == 0);
+    world.well({"verify"});
+}
+
 TEST_CASE("a service whose generation recovery put back, and could not start, is started by the next command",
           "[faults][found]") {
     const auto act = std::find_if(acts().begin(), acts().end(), [](const Act& one) {

@@ -4,6 +4,10 @@
 #include <filesystem>
 
 #include <sys/stat.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/xattr.h>
+#endif
 
 #include "pkgjail/store/seal.hpp"
 #include "support/store_fixture.hpp"
@@ -117,3 +121,20 @@ TEST_CASE("a file that is not what the catalog says of it is linked to nothing",
     CHECK(inode(at_work, first, "/tree/lib/big") != inode(at_work, second, "/tree/lib/big"));
     CHECK(at_work.image(second).read(at("/tree/lib/big")) == "the same in both\n");
 }
+
+#ifdef __linux__
+TEST_CASE("a file with capabilities is one file with no other", "[store][link]") {
+    if (::geteuid() != 0)
+        return; // who is not root gives none
+    StoreFixture at_work;
+    const store::BuiltImage first = at_work.build({shared("a-1.0")});
+    at_work.equal_file = by_content(at_work, first);
+    const base::HostPath theirs = at_work.layout.image(first.id) / "tree/lib/big";
+    const std::string net_raw("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+    REQUIRE(::setxattr(theirs.c_str(), "security.capability", net_raw.data(), net_raw.size(), 0) == 0);
+
+    const store::BuiltImage second = at_work.build({shared("b-1.0")});
+
+    CHECK(inode(at_work, first, "/tree/lib/big") != inode(at_work, second, "/tree/lib/big"));
+}
+#endif
