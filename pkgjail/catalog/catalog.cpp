@@ -79,13 +79,19 @@ int Catalog::newest_schema() {
     return static_cast<int>(std::size(migration_texts));
 }
 
-Catalog Catalog::open_read_only(const base::HostPath& file, std::chrono::milliseconds patience) {
+Catalog Catalog::open_as_it_is(const base::HostPath& file, std::chrono::milliseconds patience) {
     Catalog catalog(Database(file, Database::Mode::read_only, patience));
     const int version = recognise_at_once(catalog.database_);
     // An empty file is what a first command leaves that was killed before its first commit.
     if (version == 0)
         throw Error(ErrorKind::not_found, catalog.database_.name(), "there is no catalog yet");
     refuse_newer(catalog.database_, version);
+    return catalog;
+}
+
+Catalog Catalog::open_read_only(const base::HostPath& file, std::chrono::milliseconds patience) {
+    Catalog catalog = open_as_it_is(file, patience);
+    const int version = catalog.schema_version();
     if (version < newest_schema())
         throw Error(ErrorKind::configuration, catalog.database_.name(),
                     fmt::format("written by an older pkgjail (schema {}, this one reads {})", version,

@@ -23,6 +23,10 @@ class Catalog {
     /// for what is no catalog.
     static Catalog open_read_only(const base::HostPath& file,
                                   std::chrono::milliseconds patience = default_patience);
+    /// As above, but also one of an older schema, for who saves what can be saved: statements that name what
+    /// it lacks throw Error{system}.
+    static Catalog open_as_it_is(const base::HostPath& file,
+                                 std::chrono::milliseconds patience = default_patience);
     /// Changing verbs: makes the file when it is missing, migrates an older schema step by step (each in one
     /// transaction with its version). Its directory must exist.
     static Catalog open(const base::HostPath& file, std::chrono::milliseconds patience = default_patience);

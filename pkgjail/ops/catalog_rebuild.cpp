@@ -91,11 +91,6 @@ class Rebuild {
         read_old_catalog();
         if (context_.dry_run)
             return counted();
-        if (continues_) { // what stands nowhere else is not what a new attempt begins with removing
-            put_aside();  // the rest of the old one, such as a -wal, which SQLite would read into this one
-            base::rename_durably(layout_.catalog_staging(), layout_.catalog());
-            base::step("rebuild.continued");
-        }
         fill(); // what a failure leaves of it, and SQLite beside it, the next changing command sweeps away
         base::step("rebuild.filled");
         put_aside();
@@ -264,19 +259,52 @@ class Rebuild {
     /// has left the new one whole.
     void read_old_catalog() {
         const bool was_cut = !base::exists(layout_.catalog()) && base::exists(layout_.catalog_staging());
+        // What stands nowhere else is not what a new attempt begins with removing.
+        const bool continues = was_cut && is_whole(layout_.catalog_staging());
+        if (continues && !context_.dry_run) {
+            put_aside(); // the rest of the old one, such as a -wal, which SQLite would read into this one
+            base::rename_durably(layout_.catalog_staging(), layout_.catalog());
+            base::step("rebuild.continued");
+        }
         try {
             catalog::Catalog old =
-                catalog::Catalog::open_read_only(was_cut ? layout_.catalog_staging() : layout_.catalog());
-            if (was_cut &&
-                !old.is_settled()) // and so was never found sound, and the old one not moved for it
-                throw Error(ErrorKind::corrupt, layout_.catalog_staging().string(), "is not whole");
-            continues_ = was_cut;
+                open_old(continues && context_.dry_run ? layout_.catalog_staging() : layout_.catalog());
             take_over(old);
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::configuration && !was_cut)
-                throw; // of another schema, and readable: its own hint says what to do first
+            if (error.kind() == ErrorKind::configuration || error.kind() == ErrorKind::busy)
+                throw; // of another schema, or in use by another program, and not damaged
             note(fmt::format("forgotten with the old catalog ({}): {}; {}; and {}", error.cause(),
                              about_signed, about_unsigned, about_unfinished));
+        }
+    }
+
+    /// Otherwise it was never found sound, and the old one not moved for it.
+    static bool is_whole(const base::HostPath& staging) {
+        try {
+            return catalog::Catalog::open_as_it_is(staging).is_settled();
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::configuration || error.kind() == ErrorKind::busy)
+                throw;
+            return false;
+        }
+    }
+
+    /// One of an older schema is brought up to date; where damage is in the way of that, it is read as it is.
+    catalog::Catalog open_old(const base::HostPath& file) const {
+        {
+            catalog::Catalog old = catalog::Catalog::open_as_it_is(file);
+            if (old.schema_version() == catalog::Catalog::newest_schema())
+                return old;
+        }
+        if (context_.dry_run)
+            throw Error(ErrorKind::configuration, file.string(), "written by an older pkgjail",
+                        "without -n it is brought up to date first");
+        try {
+            return catalog::Catalog::open(file);
+        } catch (const Error& error) {
+            if (error.kind() == ErrorKind::busy)
+                throw;
+            return catalog::Catalog::open_as_it_is(file);
         }
     }
 
@@ -333,7 +361,7 @@ class Rebuild {
                 ErrorKind::corrupt, layout_.state().string(),
                 fmt::format("what was rebuilt is not sound: {}{}", findings.front(),
                             findings.size() > 1 ? fmt::format(" (and {} more)", findings.size() - 1) : ""),
-                "put right what it names, then run this again; the old catalog is untouched");
+                "put right what it names, then run this again; the old catalog is still there");
         made.settle();
     }
 
@@ -413,7 +441,6 @@ class Rebuild {
     std::vector<catalog::Snapshot> snapshots_;
     std::vector<catalog::RepositoryTrust> trusts_;
     std::vector<catalog::RepositoryMemory> memories_;
-    bool continues_ = false; ///< a rebuild that was cut before it had placed the new catalog
     RebuildResult result_;
 };
 

@@ -434,6 +434,83 @@ TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so"
     CHECK(names_in(host.state()).find("catalog.sqlite.") == std::string::npos); // nothing was put aside
 }
 
+/// The catalog as the version before the last one left it, with a signed repository that this host knows.
+void make_older(const base::HostPath& file) {
+    {
+        catalog::RepositoryTrust trust;
+        trust.name = trust.identity = "signed";
+        trust.serial = 7;
+        catalog::Catalog catalog = catalog::Catalog::open(file);
+        catalog::RepositoryTrusts(catalog).remember(trust);
+    }
+    catalog::Database database(file, catalog::Database::Mode::read_write, std::chrono::seconds(5));
+    database.execute("CREATE INDEX action_by_target ON action (target)");
+    database.execute("PRAGMA user_version = 13");
+}
+
+std::uint64_t known_serial(const Host& host) {
+    catalog::Catalog made = catalog::Catalog::open_read_only(host.state() / "catalog.sqlite");
+    const auto trusts = catalog::RepositoryTrusts(made).all();
+    return trusts.size() == 1 ? trusts.front().serial : 0;
+}
+
+TEST_CASE("a catalog of an older schema is rebuilt, damaged or not", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const base::HostPath file = host.state() / "catalog.sqlite";
+    const std::string known = knowledge(host);
+    make_older(file);
+    SECTION("sound, and -n changes nothing") {
+        const CommandResult planned = host.run({"-n", "catalog", "rebuild"});
+        INFO(planned.err);
+        CHECK(planned.status == 78);
+        CHECK_THAT(planned.err, ContainsSubstring("written by an older pkgjail"));
+        CHECK_THAT(planned.err, ContainsSubstring("hint: without -n it is brought up to date first"));
+    }
+    SECTION("damaged where it is to be changed") {
+        std::int64_t page = 0, size = 0;
+        {
+            catalog::Database database(file, catalog::Database::Mode::read_write, std::chrono::seconds(5));
+            const auto number = [&](const char* sql) {
+                catalog::Statement statement(database, sql);
+                auto row = statement.use();
+                return row.next() ? row.integer(0) : 0;
+            };
+            page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'action_by_target'");
+            size = number("PRAGMA page_size");
+        }
+        REQUIRE(page > 1);
+        std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+        bytes.seekp((page - 1) * size);
+        bytes << std::string(static_cast<std::size_t>(size), '\xff');
+    }
+
+    CHECK(well(host, {"catalog", "rebuild"}).err.find("taken back") == std::string::npos);
+
+    CHECK(known_serial(host) == 7);
+    CHECK(knowledge(host) == known);
+    test::check_sound(host);
+}
+
+TEST_CASE("a rebuild that was cut before an upgrade of pkgjail forgets nothing", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    make_older(host.state() / "catalog.sqlite");
+    well(host, {"catalog", "rebuild"});
+    REQUIRE(host.run({"catalog", "rebuild"}, {{"PKGJAIL_STOP_AT", "rebuild.aside"}}).status == 128 + 9);
+    const base::HostPath staging = store::Layout(host.state()).catalog_staging();
+    {
+        catalog::Database database(staging, catalog::Database::Mode::read_write, std::chrono::seconds(5));
+        database.execute("CREATE INDEX action_by_target ON action (target)");
+        database.execute("PRAGMA user_version = 13");
+    }
+
+    CHECK(well(host, {"catalog", "rebuild"}).err.find("forgotten") == std::string::npos);
+
+    CHECK(known_serial(host) == 7);
+    test::check_sound(host);
+}
+
 TEST_CASE("damage of one part of the old catalog takes no other part along", "[flow][catalog][rebuild]") {
     const Lives lives;
     const Host& host = lives.host();
