@@ -324,12 +324,12 @@ void OciDriver::remove(const std::string& handle, const HostPath& run_directory)
     const HostPath known = runtime_.state_root() / handle;
     const HostPath bundle = bundle_directory(run_directory);
     std::error_code error;
-    const bool has_state = fs::exists(known, error);
     const bool has_bundle = fs::exists(bundle, error);
-    if (!cgroup.exists() && !has_state && !has_bundle && !networks_.is_noted(handle))
+    if (!cgroup.exists() && !fs::exists(known, error) && !has_bundle && !networks_.is_noted(handle))
         return;
 
     runtime_.end_clients(handle, removal_patience);
+    const bool has_state = fs::exists(known, error); // as a client may have made it until a moment ago
     // The processes first and by ourselves: it works for every state in which a killed runtime can have left
     // them.
     const auto first = first_process(run_directory);
