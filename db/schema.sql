@@ -156,8 +156,9 @@ CREATE TABLE image_key (
 -- For deleting an image.
 CREATE INDEX image_key_by_image ON image_key (image_number);
 
--- Images by what repositories promised of their packages: a further jail with the same packages needs no archive. The
--- catalog can do without; what is missing is put in by the next install.
+-- Images by what was known of their packages before: the archives of those that a jail had, and what repositories promised
+-- of others. A further jail like it needs no archive. The catalog can do without; what is missing is put in by the next
+-- install.
 CREATE TABLE image_promise (
     promise_key    TEXT PRIMARY KEY,          -- SHA-256 over packages, promises, configuration and host
     image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- what they gave

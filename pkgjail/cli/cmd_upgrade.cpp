@@ -1,6 +1,7 @@
 // upgrade, rollback: new generations, and the way back.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -127,11 +128,12 @@ int cmd_upgrade(Environment& environment) {
     // Everything is fetched and checked before the first jail is changed; a jail for which that fails stays
     // as it is.
     std::map<std::string, Error> failures;
+    std::set<std::string> fetched;
     if (jails.size() > 1 && !only_look)
         for (const std::string& jail : jails)
             try {
                 request.jail = jail;
-                ops::fetch_for_upgrade(environment.context(), request);
+                ops::fetch_for_upgrade(environment.context(), request, fetched);
             } catch (const Error& error) {
                 environment.failed(error);
                 failures.emplace(jail, error);

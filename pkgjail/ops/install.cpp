@@ -360,7 +360,9 @@ class Install {
     }
 
     MadeImage image(const KnownArchives& present) {
-        MadeImage made = locked_ ? locked_image() : planned_image(present);
+        MadeImage made =
+            locked_ ? locked_image()
+                    : image_of_plan(session_, result_.plan, subject_.local, present, subject_.jail_name);
         if (locked_ && made.image.id != locked_->image)
             context_.reporter.warn(fmt::format("the image is {}, the lock's is {}; the packages are the same",
                                                made.image.id.substr(0, 12), locked_->image.substr(0, 12)));
@@ -377,16 +379,6 @@ class Install {
             obtain_archives(session_, result_.plan, {}, archives_of(*locked_), Digests::exact);
         take_account_numbers(session_, *locked_);
         return make_image(session_, result_.plan, archives, subject_.jail_name);
-    }
-
-    MadeImage planned_image(const KnownArchives& present) {
-        PromisedImage promised(session_, result_.plan);
-        if (auto made = promised.find())
-            return std::move(*made);
-        const Archives archives = obtain_archives(session_, result_.plan, subject_.local, present);
-        MadeImage made = make_image(session_, result_.plan, archives, subject_.jail_name);
-        promised.note(archives, made);
-        return made;
     }
 
     catalog::Jail new_jail() const {

@@ -7,6 +7,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/promised_image.hpp"
 #include "pkgjail/ops/update.hpp"
 #include "pkgjail/ops/upgrade_planner.hpp"
 #include "pkgjail/solve/pattern_table.hpp"
@@ -31,8 +32,18 @@ UpgradeResult PreparedUpgrade::plan() {
     return result;
 }
 
-Archives PreparedUpgrade::fetch(const solve::Plan& plan) {
-    return obtain_archives(session_, plan, {}, archives_of(before_.image));
+MadeImage PreparedUpgrade::image(const solve::Plan& plan) {
+    return image_of_plan(session_, plan, {}, archives_of(before_.image), before_.jail.name);
+}
+
+void PreparedUpgrade::fetch(const solve::Plan& plan, std::set<std::string>& fetched) {
+    const KnownArchives known = archives_of(before_.image);
+    PromisedImage promised(session_, plan, known);
+    if ((promised.key() && fetched.contains(*promised.key())) || promised.find())
+        return;
+    obtain_archives(session_, plan, {}, known);
+    if (promised.key())
+        fetched.insert(*promised.key());
 }
 
 std::vector<std::string> PreparedUpgrade::wishes_after(const solve::Plan& plan) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ class PreparedUpgrade {
 
     /// What there is to do, and what is left alone.
     UpgradeResult plan();
-    Archives fetch(const solve::Plan& plan);
+    MadeImage image(const solve::Plan& plan);
+    /// Only what image() will want, and nothing twice: `fetched` has the keys of plans for which it was done.
+    void fetch(const solve::Plan& plan, std::set<std::string>& fetched);
     /// A wish that only a replaced package fulfilled now means the one that took its place.
     std::vector<std::string> wishes_after(const solve::Plan& plan) const;
 

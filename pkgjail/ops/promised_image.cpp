@@ -12,9 +12,9 @@
 
 namespace pkgjail::ops {
 
-PromisedImage::PromisedImage(Session& session, const solve::Plan& plan)
-    : session_(session), context_(session.context()), plan_(plan), packages_(session.catalog()),
-      key_(key_of_plan()) {}
+PromisedImage::PromisedImage(Session& session, const solve::Plan& plan, const KnownArchives& known)
+    : session_(session), context_(session.context()), plan_(plan), known_(known),
+      packages_(session.catalog()), key_(key_of_plan()) {}
 
 /// The build key with promises in the archives' place: by which archive, what the index says that the package
 /// needs and is for; and this host, for which packages have to be fit. The numbers of accounts are not in it,
@@ -35,8 +35,12 @@ std::optional<std::string> PromisedImage::key_of_plan() {
 }
 
 std::optional<std::string> PromisedImage::promise(const solve::Plan::Member& member) {
+    if (member.already_present) {
+        const auto digest = known_.digests.find(member.package.pkgname);
+        return digest == known_.digests.end() ? std::nullopt : std::optional("archive " + digest->second);
+    }
     const jail::RepositoryConfig* repository = find_repository(context_.config, member.package.repository);
-    if (member.already_present || repository == nullptr || repository->trust == jail::Trust::package_signed)
+    if (repository == nullptr || repository->trust == jail::Trust::package_signed)
         return std::nullopt;
     auto available = packages_.find(repository->name, member.package.pkgname);
     if (!available ||
@@ -67,6 +71,10 @@ std::optional<MadeImage> PromisedImage::find() {
         return std::nullopt; // the archives tell who needs them
     require_sealed(context_, *image);
     PackageTrust trust(session_);
+    for (const solve::Plan::Member& member : plan_.result)
+        if (member.already_present)
+            if (const auto available = find_record(context_, packages_, member.package))
+                trust.tell_none(*find_repository(context_.config, available->repository));
     for (const catalog::AvailablePackage& record : records_)
         trust.admit(*find_repository(context_.config, record.repository), record.record);
     made.image = *image;
@@ -76,9 +84,31 @@ std::optional<MadeImage> PromisedImage::find() {
 }
 
 void PromisedImage::note(const Archives& archives, MadeImage& made) const {
+    if (!key_)
+        return;
+    // Another build may have come in the place of one that was known and is gone.
+    for (std::size_t i = 0; i < plan_.result.size(); ++i)
+        if (plan_.result[i].already_present &&
+            known_.digests.at(plan_.result[i].package.pkgname) != archives.archives[i].sha256)
+            return;
     // An update may have come between the promises and the archives.
-    if (key_ && PromisedImage(session_, plan_).key_ == key_)
+    if (PromisedImage(session_, plan_, known_).key_ == key_)
         made.promise = {*key_, libraries_of_base(archives.metadata, context_.config.prefix)};
+}
+
+MadeImage image_of_plan(Session& session, const solve::Plan& plan,
+                        const std::map<std::string, base::HostPath>& local, const KnownArchives& known,
+                        const std::string& jail) {
+    PromisedImage promised(session, plan, known);
+    const bool has_files = !local.empty(); // which may be for packages that are there already
+    if (!has_files)
+        if (auto made = promised.find())
+            return std::move(*made);
+    const Archives archives = obtain_archives(session, plan, local, known);
+    MadeImage made = make_image(session, plan, archives, jail);
+    if (!has_files)
+        promised.note(archives, made);
+    return made;
 }
 
 } // namespace pkgjail::ops

@@ -1,7 +1,9 @@
-// The image that was made before of exactly what the repositories promise of a plan's packages: for a further
-// jail with the same packages nobody has to look at their archives again.
+// The image that was made before of exactly what is known of a plan's packages: by which archives a jail has
+// them, and what the repositories promise of others. For a further jail with the same packages nobody has to
+// look at their archives again.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,12 +15,14 @@ namespace pkgjail::ops {
 
 class PromisedImage {
   public:
-    PromisedImage(Session& session, const solve::Plan& plan);
+    /// All three must outlive this.
+    PromisedImage(Session& session, const solve::Plan& plan, const KnownArchives& known);
 
-    /// nullopt where there is none, where the base lacks a library that the packages need of it, and where
-    /// archives have to be looked at in any case: the operator's own files, packages that are there already,
-    /// trust = package-signed, no digest in the index. The repositories' policies are asked as for fetching:
-    /// Error{trust}.
+    /// What find() goes by; nullopt: archives have to be looked at in any case, because one is the operator's
+    /// own file, its repository has trust = package-signed or no digest in its index.
+    const std::optional<std::string>& key() const { return key_; }
+    /// nullopt without a key, where there is none, and where the base lacks a library that the packages need
+    /// of it. The repositories' policies are asked as for fetching: Error{trust}.
     std::optional<MadeImage> find();
     /// What find() will go by, into what was made of archives that obtain_archives has checked; unless the
     /// repositories promise something else by now.
@@ -31,9 +35,16 @@ class PromisedImage {
     Session& session_;
     const Context& context_;
     const solve::Plan& plan_;
+    const KnownArchives& known_;
     catalog::Packages packages_;
-    std::vector<catalog::AvailablePackage> records_; ///< of all packages
+    std::vector<catalog::AvailablePackage> records_; ///< of those that would be fetched
     std::optional<std::string> key_;
 };
+
+/// The plan's image: one that was promised, or else one of its archives, as obtain_archives() and
+/// make_image() make it.
+MadeImage image_of_plan(Session& session, const solve::Plan& plan,
+                        const std::map<std::string, base::HostPath>& local, const KnownArchives& known,
+                        const std::string& jail);
 
 } // namespace pkgjail::ops

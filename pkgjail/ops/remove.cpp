@@ -6,8 +6,8 @@
 #include "pkgjail/ops/holding.hpp"
 #include "pkgjail/ops/install.hpp"
 #include "pkgjail/ops/installed.hpp"
-#include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/planning.hpp"
+#include "pkgjail/ops/promised_image.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/universe.hpp"
@@ -76,8 +76,8 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
         session.finish();
         return result;
     }
-    const Archives archives = obtain_archives(session, result.plan, {}, archives_of(before.image));
-    const MadeImage made = make_image(session, result.plan, archives, before.jail.name);
+    const MadeImage made =
+        image_of_plan(session, result.plan, {}, archives_of(before.image), before.jail.name);
     const Switched switched =
         switch_image(session, before.jail, made, remaining_wishes(before.generation.wishes, result.plan));
     result.generation = switched.jail.current;

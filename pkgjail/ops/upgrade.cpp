@@ -4,7 +4,6 @@
 
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
-#include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/prepare_upgrade.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -35,8 +34,7 @@ UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
         prepared.session().finish();
         return result;
     }
-    const Archives archives = prepared.fetch(*result.plan);
-    const MadeImage made = make_image(prepared.session(), *result.plan, archives, result.jail);
+    const MadeImage made = prepared.image(*result.plan);
     for (const auto& [pkgname, text] : made.messages)
         context.reporter.message(pkgname, text);
     const Switched switched =
@@ -51,11 +49,12 @@ UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
     return result;
 }
 
-void fetch_for_upgrade(const Context& context, const UpgradeRequest& request) {
+void fetch_for_upgrade(const Context& context, const UpgradeRequest& request,
+                       std::set<std::string>& fetched) {
     PreparedUpgrade prepared(context, request);
     const UpgradeResult result = prepared.plan();
     if (!result.plan->changes_nothing())
-        prepared.fetch(*result.plan);
+        prepared.fetch(*result.plan, fetched);
     prepared.session().finish("fetched");
 }
 

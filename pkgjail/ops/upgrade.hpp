@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,8 +73,9 @@ class UpgradeCheck {
 };
 
 /// Only plans, fetches and checks, so that with several jails everything is known to be there before the
-/// first one is changed. Throws what upgrade would throw as far as that.
-void fetch_for_upgrade(const Context& context, const UpgradeRequest& request);
+/// first one is changed. Throws what upgrade would throw as far as that. `fetched` is empty for the first
+/// jail, and the same for all: jails with equal packages want equal archives, which are looked at once.
+void fetch_for_upgrade(const Context& context, const UpgradeRequest& request, std::set<std::string>& fetched);
 
 struct RollbackResult {
     std::string jail;

@@ -1,6 +1,7 @@
 // A further jail with packages that an image has already: what is looked at again, and what is not.
 #include "flow/flow.hpp"
 #include "support/catch.hpp"
+#include "support/host_steps.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -189,4 +190,61 @@ TEST_CASE("a file of the operator is taken, whatever a repository promises under
     INFO(second.err);
     REQUIRE(second.status == 0);
     CHECK(image_of(made.host, "two") != image_of(made.host, "one"));
+}
+
+TEST_CASE("a further jail is upgraded to an image that is there without archives", "[flow][upgrade]") {
+    const OneJail made;
+    REQUIRE(install(made.host, "two").status == 0);
+    REQUIRE(install(made.host, "two", {"other"}).status == 0);
+    REQUIRE(install(made.host, "one", {"other"}).status == 0);
+    CHECK(image_of(made.host, "two") == image_of(made.host, "one"));
+    made.shop.offer({package("web-1.1", {"lib>=1"}), package("lib-1.2"), package("other-1.0")});
+    test::well(made.host, {"update"});
+    test::well(made.host, {"upgrade", "one"});
+    lose_archives(made.shop);
+
+    test::well(made.host, {"upgrade", "two"});
+
+    CHECK(image_of(made.host, "two") == image_of(made.host, "one"));
+    CHECK(made.host.run({"verify", "two"}).status == 0);
+}
+
+TEST_CASE("of jails with the same packages archives are looked at once", "[flow][upgrade]") {
+    const OneJail made;
+    for (const char* jail : {"two", "three"})
+        REQUIRE(install(made.host, jail).status == 0);
+    made.shop.offer({package("web-1.1", {"lib>=1"}), package("lib-1.2"), package("other-1.0")});
+    test::well(made.host, {"update"});
+    const std::filesystem::path log = made.host.etc() / "steps";
+
+    const CommandResult result = made.host.run({"upgrade", "--all"}, {{"PKGJAIL_STEP_LOG", log.string()}});
+
+    INFO(result.err);
+    CHECK(result.status == 0);
+    std::size_t looked = 0;
+    const std::string steps = test::read_bytes(log), step = "install.archives_checked\n";
+    for (std::size_t at = 0; (at = steps.find(step, at)) != std::string::npos; at += step.size())
+        ++looked;
+    CHECK(looked == 2); // before anything is changed, and for the image
+    CHECK(image_of(made.host, "three") == image_of(made.host, "one"));
+}
+
+TEST_CASE("a jail with another build of a package that stays gets an image of its own", "[flow][upgrade]") {
+    const OneJail made;
+    PackageSpec anew = package("lib-1.2");
+    anew.files.front().content = "built anew\n";
+    made.shop.offer({package("web-1.0", {"lib>=1"}), anew, package("other-1.0")});
+    test::well(made.host, {"update"});
+    REQUIRE(install(made.host, "two").status == 0);
+    made.shop.offer({package("web-1.1", {"lib>=1"}), anew, package("other-1.0")});
+    test::well(made.host, {"update"});
+    for (const char* jail : {"one", "two"})
+        test::well(made.host, {"upgrade", jail});
+
+    const auto lib = [&](const char* jail) {
+        return test::read_bytes(made.host.state() / "images" / image_of(made.host, jail) / "tree" /
+                                anew.files.front().path);
+    };
+    CHECK(lib("one") == "this is lib-1.2\n");
+    CHECK(lib("two") == "built anew\n");
 }
