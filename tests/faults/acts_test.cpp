@@ -133,7 +133,8 @@ TEST_CASE("what was not survived once is survived", "[faults][found]") {
 TEST_CASE("an image that cannot be read any more hinders no other one", "[faults][found]") {
     const World world;
     test::furnish(world);
-    const std::string image = world.run({"status", "web", "--json"}).json()["jails"][0]["image"];
+    world.well({"install", "lib", "-j", "old"});
+    const std::string image = world.run({"status", "old", "--json"}).json()["jails"][0]["image"];
 
     const CommandResult result =
         world.run_with({"eio", 1, true, "read /images/" + image}, {"install", "lib", "extra", "-j", "new"});
