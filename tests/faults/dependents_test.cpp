@@ -436,6 +436,57 @@ TEST_CASE(
     jails.world.well({"start", "new"});
 }
 
+TEST_CASE("a rename that cannot be undone at once takes no log from a jail that got the new name meanwhile",
+          "[faults][rename]") {
+    const Jails jails;
+    jails.make("old");
+    jails.world.well({"stop", "old"});
+    const fs::path log = jails.world.state() / "log", recipes = jails.world.top() / "etc/recipes.d";
+    const std::string before = base::read_file(log / "old.log");
+    const std::string step = GENERATE("rename.noted", "rename.log_renamed");
+    REQUIRE(jails.world.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+    fs::rename(recipes / "old.recipe", recipes / "away");
+    jails.make("new");
+    const std::string of_new = base::read_file(log / "new.log");
+
+    const CommandResult next = jails.world.well({"gc"});
+
+    CHECK_THAT(next.err, ContainsSubstring("the next command tries again"));
+    CHECK(base::read_file(log / "old.log") == before);
+    CHECK(base::read_file(log / "new.log") == of_new);
+    fs::rename(recipes / "away", recipes / "old.recipe");
+    jails.world.well({"gc"});
+    jails.world.well({"start", "old"});
+    CHECK(jails.states() == "new:ready old:ready");
+    CHECK(base::read_file(log / "old.log").starts_with(before));
+    CHECK(base::read_file(log / "new.log") == of_new);
+}
+
+TEST_CASE("a rename is undone over no file, and not while another command has the new name",
+          "[faults][rename]") {
+    const Jails jails;
+    jails.make("old");
+    jails.world.well({"stop", "old"});
+    const fs::path log = jails.world.state() / "log";
+    const std::string before = base::read_file(log / "old.log");
+    REQUIRE(jails.world.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", "rename.log_renamed"}}).status ==
+            128 + 9);
+    {
+        const base::Lock another = jails.lock("new");
+        CHECK_THAT(jails.world.well({"update"}).err,
+                   ContainsSubstring("jail old: new: another command is at work on this name"));
+        CHECK(base::read_file(log / "new.log") == before);
+    }
+    std::ofstream(log / "old.log") << "another\n";
+
+    const CommandResult undone = jails.world.well({"update"});
+
+    CHECK_THAT(undone.err, ContainsSubstring("old.log again, which is there; it is left alone"));
+    CHECK(base::read_file(log / "old.log") == "another\n");
+    CHECK(base::read_file(log / "new.log") == before);
+    jails.world.well({"start", "old"});
+}
+
 TEST_CASE("a dry run of a rename refuses nothing that the next command would have put right",
           "[faults][rename]") {
     const Jails jails;
