@@ -502,6 +502,29 @@ TEST_CASE("a dry run of a rename refuses nothing that the next command would hav
     CHECK(jails.states() == "base:stopped");
 }
 
+TEST_CASE("the log of a rename that was cut is in nobody's way", "[faults][rename]") {
+    const Jails jails;
+    for (const char* name : {"db", "cache"}) {
+        jails.make(name);
+        jails.world.well({"stop", name});
+    }
+    REQUIRE(jails.world.run({"rename", "db", "base"}, {{"PKGJAIL_STOP_AT", "rename.log_renamed"}}).status ==
+            128 + 9);
+
+    const CommandResult looked = jails.world.well({"rename", "-n", "cache", "base"});
+
+    CHECK_THAT(looked.out, ContainsSubstring("jail cache: would be renamed to base"));
+    jails.world.well({"rename", "cache", "base"});
+    CHECK(jails.states() == "base:stopped db:stopped");
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"rename", "-n", "db", "free"}, {"rename", "db", "free"}}) {
+        std::ofstream(jails.world.state() / "log/free.log") << "of an earlier jail\n";
+        const CommandResult refused = jails.world.run(command);
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("is in the way, the log of an earlier jail"));
+    }
+}
+
 TEST_CASE("a required jail whose data a restore has moved aside is not started before they are back",
           "[faults][requires]") {
     const Jails jails;
