@@ -525,6 +525,47 @@ TEST_CASE("the log of a rename that was cut is in nobody's way", "[faults][renam
     }
 }
 
+TEST_CASE("a restore of data from before the first start is prepared anew, also where it was cut",
+          "[faults][restore]") {
+    const Jails jails;
+    jails.write_recipe("db");
+    const std::string jail_data = (jails.world.state() / "jails/*/data/var/db/db").string();
+    std::ofstream(jails.world.top() / "etc/recipes.d/db.recipe", std::ios::app)
+        << "[prepare]\npath = /var/db/db\n"
+           "command = /bin/sh -c \"for d in "
+        << jail_data << "; do echo prepared >>$d/word; done\"\n";
+    jails.world.well({"install", "more", "-j", "db", "--recipe", "db", "--no-start"});
+    jails.world.well({"snapshot", "db", "empty"});
+    jails.world.well({"start", "db"});
+    const fs::path word = jails.data("db") / "var/db/db/word";
+    REQUIRE(base::read_file(word) == "prepared\n");
+    std::ofstream(word, std::ios::app) << "rows\n";
+
+    SECTION("after its commit: they are prepared") {
+        REQUIRE(
+            jails.world.run({"restore", "db", "empty", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.committed"}})
+                .status == 128 + 9);
+        jails.world.well({"gc"});
+        CHECK(base::read_file(word) == "prepared\n");
+    }
+    SECTION("before it: what is back is left alone, and missed when it is gone") {
+        REQUIRE(jails.world
+                    .run({"restore", "db", "empty", "--yes"},
+                         {{"PKGJAIL_STOP_AT", "restore.preparation_forgotten"}})
+                    .status == 128 + 9);
+        jails.world.well({"gc"});
+        CHECK(base::read_file(word) == "prepared\nrows\n");
+        jails.world.well({"stop", "db"});
+        fs::remove(word);
+        const CommandResult refused = jails.world.run({"start", "db"});
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("/var/db/db had data and is empty now"));
+        std::ofstream(word) << "brought back\n";
+        jails.world.well({"start", "db"});
+    }
+    CHECK(jails.states() == "db:ready");
+}
+
 TEST_CASE("a required jail whose data a restore has moved aside is not started before they are back",
           "[faults][requires]") {
     const Jails jails;
