@@ -5,6 +5,8 @@
 #include <future>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include "faults/world.hpp"
@@ -564,6 +566,27 @@ TEST_CASE("a restore of data from before the first start is prepared anew, also 
         jails.world.well({"start", "db"});
     }
     CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("a directory on the way to a mount point in a jail's data is open to all, whatever the umask is",
+          "[faults][umask]") {
+    const Jails jails;
+    jails.write_recipe("db");
+    jails.world.well(
+        {"install", "more", "-j", "db", "--recipe", "db", "--no-start", "--volume", "files:/var/files/here"});
+    const fs::path files = jails.data("db") / "var/files";
+    REQUIRE_FALSE(fs::exists(files));
+    const mode_t before = ::umask(077);
+
+    const CommandResult cut =
+        jails.world.run_with({"kill", 1, false, "fchmod " + files.string()}, {"start", "db"});
+
+    ::umask(before);
+    REQUIRE(cut.status == 128 + 9);
+    jails.world.well({"start", "db"});
+    struct stat status {};
+    REQUIRE(::stat(files.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0755);
 }
 
 TEST_CASE("a required jail whose data a restore has moved aside is not started before they are back",
