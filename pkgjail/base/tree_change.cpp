@@ -98,7 +98,8 @@ void Tree::make_directory(const RootPath& path, unsigned mode) const {
     if (path.is_root())
         return;
     Fd parent = open_parent(path);
-    if (::mkdirat(parent.get(), leaf(path).c_str(), 0700) != 0) {
+    // With what others may read at once: whoever is killed before it has its mode leaves it as it is.
+    if (::mkdirat(parent.get(), leaf(path).c_str(), static_cast<mode_t>(mode & 0755u)) != 0) {
         if (errno != EEXIST)
             throw failure(errno, path, "mkdir");
         if (!is_directory_there(parent, leaf(path), show(path)))
@@ -122,7 +123,7 @@ void Tree::make_directories(const RootPath& path, unsigned mode) const {
         const int from = here ? here.get() : directory_.get();
         Fd next = open_directory(from, component, search_flags);
         if (!next && errno == ENOENT) {
-            // With what others may read at once: whoever is killed before it has its mode leaves it as it is.
+            // As above.
             if (::mkdirat(from, component.c_str(), static_cast<mode_t>(mode & 0755u)) == 0) {
                 next = open_made(from, component, mode);
                 if (const int error = errno; !next) { // the next one would take it for made

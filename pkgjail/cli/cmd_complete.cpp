@@ -68,6 +68,13 @@ std::vector<Candidate> on_offer(const ops::Context& context, const std::string& 
     return result;
 }
 
+std::vector<Candidate> repository_words(const ops::Context& context) {
+    std::vector<Candidate> result;
+    for (const jail::RepositoryConfig& repository : context.config.repositories)
+        result.push_back({repository.name, repository.url});
+    return result;
+}
+
 std::vector<Candidate> limit_words() {
     std::vector<Candidate> result;
     for (const jail::LimitKind kind : jail::all_limit_kinds)
@@ -85,6 +92,8 @@ std::vector<Candidate> words_of(const ops::Context& context, const WordWanted& w
         return on_offer(context, wanted.begin);
     case WordKind::installed:
         return installed_words(context, wanted.jail);
+    case WordKind::repository:
+        return repository_words(context);
     case WordKind::recipe:
         return plain(jail::list_recipes(context.config.recipe_directories));
     case WordKind::limit_template:

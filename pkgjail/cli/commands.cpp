@@ -156,7 +156,7 @@ void catalog_options(po::options_description& options) {
     options.add_options()("force", "replace a file that is there");
 }
 void update_options(po::options_description& options) {
-    options.add_options()("allow-older", po::value<std::vector<std::string>>()->value_name("NAME"),
+    options.add_options()("allow-older", po::value<std::vector<std::string>>()->value_name("REPOSITORY"),
                           "take an index of this repository that is older than one that was seen; may be "
                           "repeated");
 }
@@ -216,7 +216,7 @@ void metrics_options(po::options_description& options) {
 const std::vector<Command>& commands() {
     static const std::vector<Command> table = {
         {"update",
-         "[--allow-older NAME]",
+         "[--allow-older REPOSITORY]",
          "refresh the index of every repository",
          update_options,
          {},

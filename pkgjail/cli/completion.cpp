@@ -44,6 +44,8 @@ WordKind kind_of_value(const std::string& value_name) {
         return WordKind::jail;
     if (value_name == "PKG")
         return WordKind::installed;
+    if (value_name == "REPOSITORY")
+        return WordKind::repository;
     if (value_name == "RECIPE")
         return WordKind::recipe;
     if (value_name == "TEMPLATE")

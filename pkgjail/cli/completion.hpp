@@ -21,6 +21,7 @@ enum class WordKind {
     snapshot,         ///< of the jail that stands before it
     package,          ///< on offer
     installed,        ///< in the jail of --jail, or in the one that stands before it
+    repository,       ///< that is configured
     recipe,
     limit_template,
     limit, ///< LIMIT=

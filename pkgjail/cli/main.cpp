@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "pkgjail/base/umask.hpp"
 #include "pkgjail/cli/command.hpp"
 
 namespace {
@@ -22,6 +23,7 @@ void fill_standard_descriptors() {
 
 int main(int argc, char** argv) {
     fill_standard_descriptors();
+    pkgjail::base::set_umask();
     // A reader of our output that goes away (pkgjail list | head) must not end a command in the middle of its
     // work.
     static_cast<void>(std::signal(SIGPIPE, SIG_IGN));

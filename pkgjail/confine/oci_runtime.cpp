@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/umask.hpp"
 #include "pkgjail/format/version.hpp"
 
 namespace pkgjail::confine {
@@ -104,7 +105,11 @@ OciRuntime::Outcome OciRuntime::call(const std::vector<std::string>& arguments, 
 
     Outcome outcome;
     {
+        std::optional<base::UmaskOfCaller> theirs;
+        if (patience.count() == 0)
+            theirs.emplace(); // the runtime hands it on to what it executes
         auto child = base::Child::start(command);
+        theirs.reset();
         if (patience.count() == 0) {
             outcome.exit = child.wait();
         } else if (const auto exit = child.wait_for(patience)) {

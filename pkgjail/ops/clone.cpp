@@ -263,6 +263,24 @@ class NamedFiles {
     std::vector<jail::RenderedRecipe::File> after_;
 };
 
+/// Log and files have the old name again. By the holder of both names.
+void put_back(Session& session, const catalog::Jail& jail, const std::string& new_name) {
+    const Context& context = session.context();
+    catalog::Jails jails(session.catalog());
+    // No jail and no log had the new name before, so what has it now was the jail's; unless the rest could
+    // not be undone at once, and a jail was made under that name since.
+    if (!jails.find(new_name))
+        for (const auto& [from, to] : log_renames(context.layout, new_name, jail.name)) {
+            if (base::exists(to))
+                context.reporter.warn(fmt::format("{} was to be {} again, which is there; it is left alone",
+                                                  from.string(), to.string()));
+            else
+                base::rename_durably(from, to);
+        }
+    NamedFiles(context, jail, new_name).write(session.catalog(), true);
+    jails.set_operation(jail.id, std::nullopt);
+}
+
 } // namespace
 
 CloneResult clone(const Context& context, const CloneRequest& request) {
@@ -290,12 +308,18 @@ RenameResult rename(const Context& context, const std::string& name, const std::
                     fmt::format("is required by jail {}, under this name", others.front()),
                     "change `requires` in that jail's recipe first");
     const auto renames = log_renames(context.layout, name, new_name);
+    const auto all = jails.all();
+    // A dry run is without recovery, which brings the log of a rename that was cut back.
+    const bool comes_free =
+        context.dry_run && std::any_of(all.begin(), all.end(), [&](const catalog::Jail& other) {
+            return other.operation && renamed_to(*other.operation) == new_name;
+        });
     for (const auto& [from, to] : renames)
-        if (base::exists(to))
+        if (!comes_free && base::exists(to))
             throw Error(ErrorKind::conflict, to.string(), "is in the way, the log of an earlier jail",
                         "move it away");
     const NamedFiles files(context, jail, new_name);
-    if (context.dry_run) // without recovery, so a note says nothing yet
+    if (context.dry_run) // a note says nothing yet
         return {};
     if (jail.operation) // there is one note, and a rename needs its own
         throw not_put_right(jail);
@@ -314,7 +338,7 @@ RenameResult rename(const Context& context, const std::string& name, const std::
         jails.set_operation(jail.id, std::nullopt);
         transaction.commit();
     } catch (...) {
-        undo_rename(session, jail, new_name);
+        put_back(session, jail, new_name);
         throw;
     }
     base::step("rename.committed");
@@ -330,11 +354,14 @@ std::optional<std::string> renamed_to(const std::string& note) {
 }
 
 void undo_rename(Session& session, const catalog::Jail& jail, const std::string& new_name) {
-    // No jail and no log had the new name before, so whatever has it now was the jail's.
-    for (const auto& [from, to] : log_renames(session.context().layout, new_name, jail.name))
-        base::rename_durably(from, to);
-    NamedFiles(session.context(), jail, new_name).write(session.catalog(), true);
-    catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
+    const auto lock = base::Lock::try_take(session.context().layout.jail_lock(new_name),
+                                           base::LockMode::exclusive, "recover " + jail.name);
+    if (!lock)
+        throw Error(
+            ErrorKind::busy, new_name,
+            fmt::format("another command is at work on this name, under which jail {} may have its log",
+                        jail.name));
+    put_back(session, jail, new_name);
 }
 
 } // namespace pkgjail::ops

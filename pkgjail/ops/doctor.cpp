@@ -123,12 +123,15 @@ void look_at_age(std::vector<Finding>& findings, const ListedRepository& listed)
         return;
     constexpr std::int64_t long_ago = std::int64_t{120} * 86400; // pkgsrc has a branch every quarter
     if (const std::string age = age_text(listed); !age.empty()) {
-        const bool is_old = *listed.state->newest_build < base::to_unix(base::wall_now()) - long_ago;
-        findings.push_back({is_old ? Verdict::note : Verdict::good, "repositories",
-                            fmt::format("{}: {}", listed.config.name, age),
-                            is_old ? "is it still filled? Look at it by another way; somebody between could "
-                                     "keep newer indexes from you"
-                                   : ""});
+        const std::int64_t now = base::to_unix(base::wall_now());
+        std::string hint;
+        if (*listed.state->newest_build > now)
+            hint = "this host's clock, or that index, is wrong";
+        else if (*listed.state->newest_build < now - long_ago)
+            hint = "is it still filled? Look at it by another way; somebody between could keep newer indexes "
+                   "from you";
+        findings.push_back({hint.empty() ? Verdict::good : Verdict::note, "repositories",
+                            fmt::format("{}: {}", listed.config.name, age), hint});
     }
     if (const std::string back = went_back_text(listed); !back.empty())
         findings.push_back({Verdict::note, "repositories", fmt::format("{}: {}", listed.config.name, back),

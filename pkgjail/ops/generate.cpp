@@ -11,6 +11,7 @@
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
+#include "pkgjail/base/umask.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 
@@ -176,8 +177,10 @@ class Generate {
         std::set<std::string> names = present();
         for (const auto& [name, text] : texts_)
             names.insert(name);
-        if (!context_.dry_run && !texts_.empty())
+        if (!context_.dry_run && !texts_.empty()) {
+            const base::UmaskOfCaller theirs;
             base::make_directories(request_.directory, 0755);
+        }
         for (const std::string& name : names)
             work_on(name);
     }

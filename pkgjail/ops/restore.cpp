@@ -93,6 +93,10 @@ class Restore {
             set_aside();
             store::place_restored_data(context_.layout, jail_.id);
             base::step("restore.data_placed");
+            // A snapshot may be older than the first start. Nobody comes back to this after the commit; when
+            // the restore is undone, the next start finds data there and notes them again.
+            forget_preparation(context_, jail_);
+            base::step("restore.preparation_forgotten");
             commit();
         } catch (...) {
             put_back();
@@ -101,7 +105,6 @@ class Restore {
         try {
             base::step("restore.committed");
             confine::release_disk(context_.layout.snapshot_data(aside_.id));
-            forget_preparation(context_, jail_); // a snapshot may be older than the first start
             write_record(session_, jail_.id);
         } catch (const Error& error) {
             context_.reporter.warn(error.what()); // the next command writes it; the service comes first

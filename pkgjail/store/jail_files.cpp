@@ -69,20 +69,31 @@ void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
     }
 }
 
+/// The same for a directory, empty: a service that is not root could never use one that it does not own.
+void copy_directory(const Entry& entry, const Tree& target) {
+    const RootPath temporary = entry.path.parent() / (".pkgjail-" + base::random_hex(12));
+    target.make_directory(temporary, 0700);
+    try {
+        target.set_owner(temporary, {entry.status.st_uid, entry.status.st_gid});
+        target.set_permissions(temporary, entry.permissions());
+        target.rename_into(temporary, target, entry.path);
+    } catch (...) {
+        target.remove_all(temporary);
+        throw;
+    }
+}
+
 /// What `seed` has and `target` has not, with owner and mode, files with their time. Directories that exist
 /// are gone into, everything else that exists is left alone.
 void add_missing(const Tree& seed, const Tree& target) {
     seed.walk([&](const Entry& entry) {
         if (const auto there = target.stat(entry.path))
             return there->is_directory();
-        const base::Owner owner{entry.status.st_uid, entry.status.st_gid};
         if (entry.is_directory()) {
-            target.make_directory(entry.path, 0700);
-            target.set_owner(entry.path, owner);
-            target.set_permissions(entry.path, entry.permissions());
+            copy_directory(entry, target);
         } else if (entry.is_symlink()) {
             target.make_symlink(entry.link_target, entry.path);
-            target.set_owner(entry.path, owner);
+            target.set_owner(entry.path, {entry.status.st_uid, entry.status.st_gid});
         } else {
             copy_file(seed, entry, target);
         }

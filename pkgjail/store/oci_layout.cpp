@@ -9,6 +9,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/base/umask.hpp"
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/output_file.hpp"
 
@@ -125,6 +126,7 @@ OciLayout::OciLayout(HostPath path, bool replace)
             throw Error(ErrorKind::conflict, path_.string(), "is no OCI image layout, and is not replaced");
     }
     base::require_directory_of(path_);
+    const base::UmaskOfCaller theirs; // a jail's files are in it
     if (::mkdir(staging_.c_str(), 0755) != 0)
         throw base::system_error(errno, path_.string(), "mkdir");
     try {

@@ -23,6 +23,8 @@ std::vector<cli::Candidate> host(const cli::WordWanted& wanted) {
                                     : std::vector<cli::Candidate>{};
     case WordKind::package:
         return {{"nginx", "HTTP server"}, {"redis", ""}};
+    case WordKind::repository:
+        return {{"demo", "https://demo.example/All"}, {"own", ""}};
     case WordKind::recipe:
         return {{"nginx", ""}};
     case WordKind::limit_template:
@@ -74,6 +76,9 @@ TEST_CASE("values follow the option that wants them", "[cli][completion]") {
     CHECK(after("install nginx --jail w") == "web");
     CHECK(after("install nginx --jail=w") == "--jail=web");
     CHECK(after("install --recipe ") == "nginx");
+    CHECK(after("update --allow-older ") == "demo own");
+    CHECK(after("update --allow-older=o") == "--allow-older=own");
+    CHECK(after("repo index --id ").empty());
     CHECK(after("install --limits ") == "web");
     CHECK(after("install --limit m") == "memory=");
     CHECK(after("export web x --format ") == "tar oci");

@@ -4,7 +4,9 @@
 
 #include <sys/stat.h>
 
+#include "base/in_child.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/umask.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
@@ -89,6 +91,24 @@ TEST_CASE("a runtime is called with its state, a log, and nothing of our environ
     CHECK(base::read_file(dir / "environment").find("SECRET") == std::string::npos);
     for (const auto& entry : std::filesystem::directory_iterator(dir.path()))
         CHECK(entry.path().extension() != ".json");
+}
+
+TEST_CASE("what a runtime executes in a jail has the umask of whoever asked for it", "[confine][runtime]") {
+    const test::TempDir dir;
+    const base::HostPath program = dir / "runtime";
+    base::write_file_atomically(program, "#!/bin/sh\numask >>" + (dir / "said").string() + "\n", 0755);
+
+    const int status = test::status_of_child([&] {
+        ::umask(027);
+        base::set_umask();
+        const OciRuntime runtime(program, dir / "oci");
+        runtime.call({"exec", "web"}, dir.path(), {}, {});
+        runtime.call({"create", "web"}, dir.path(), {}, std::chrono::seconds(20));
+        return 0;
+    });
+
+    REQUIRE(status == 0);
+    CHECK(base::read_file(dir / "said") == "0027\n0022\n");
 }
 
 TEST_CASE("a runtime that does not come back is ended", "[confine][runtime]") {

@@ -6,13 +6,17 @@
 #include <iostream>
 #include <sstream>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "faults/acts.hpp"
 #include "faults/trial.hpp"
+#include "flow/flow.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "support/catch.hpp"
+#include "support/framework_script.hpp"
 
 using namespace pkgjail;
 using test::Act;
@@ -167,4 +171,30 @@ TEST_CASE("a service whose generation recovery put back, and could not start, is
     const CommandResult next = world.well({"gc"});
     INFO(next.err);
     CHECK_THAT(world.running(), ContainsSubstring(" is ready\n"));
+}
+
+TEST_CASE("a directory that an upgrade makes in a jail's data is its owner's, or not there yet",
+          "[faults][found]") {
+    const World world;
+    world.offer({test::package("svc-1.0")});
+    world.well({"update"});
+    world.well({"install", "svc"});
+    test::PackageSpec spec = test::package("svc-2.0");
+    spec.install_script =
+        test::framework_script("GROUP: svcg\nUSER: svc:svcg\nDIR: /var/db/svc mo 0750 svc svcg\n");
+    world.offer({spec});
+    world.well({"update"});
+    const std::string id = World::names(world.state() / "jails");
+    const std::string call = GENERATE("fchownat", "fchmod");
+
+    const CommandResult cut = world.run_with(
+        {"kill", 1, false, fmt::format("{} jails/{}/data/var/db/", call, id)}, {"upgrade", "svc"});
+
+    REQUIRE(cut.status == 128 + 9);
+    world.well({"upgrade", "svc"});
+    struct stat status {};
+    REQUIRE(::stat((world.state() / "jails" / id / "data/var/db/svc").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0750);
+    CHECK(status.st_uid != 0);
+    CHECK(status.st_gid != 0);
 }

@@ -5,6 +5,8 @@
 #include <future>
 #include <thread>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include "faults/world.hpp"
@@ -436,6 +438,57 @@ TEST_CASE(
     jails.world.well({"start", "new"});
 }
 
+TEST_CASE("a rename that cannot be undone at once takes no log from a jail that got the new name meanwhile",
+          "[faults][rename]") {
+    const Jails jails;
+    jails.make("old");
+    jails.world.well({"stop", "old"});
+    const fs::path log = jails.world.state() / "log", recipes = jails.world.top() / "etc/recipes.d";
+    const std::string before = base::read_file(log / "old.log");
+    const std::string step = GENERATE("rename.noted", "rename.log_renamed");
+    REQUIRE(jails.world.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
+    fs::rename(recipes / "old.recipe", recipes / "away");
+    jails.make("new");
+    const std::string of_new = base::read_file(log / "new.log");
+
+    const CommandResult next = jails.world.well({"gc"});
+
+    CHECK_THAT(next.err, ContainsSubstring("the next command tries again"));
+    CHECK(base::read_file(log / "old.log") == before);
+    CHECK(base::read_file(log / "new.log") == of_new);
+    fs::rename(recipes / "away", recipes / "old.recipe");
+    jails.world.well({"gc"});
+    jails.world.well({"start", "old"});
+    CHECK(jails.states() == "new:ready old:ready");
+    CHECK(base::read_file(log / "old.log").starts_with(before));
+    CHECK(base::read_file(log / "new.log") == of_new);
+}
+
+TEST_CASE("a rename is undone over no file, and not while another command has the new name",
+          "[faults][rename]") {
+    const Jails jails;
+    jails.make("old");
+    jails.world.well({"stop", "old"});
+    const fs::path log = jails.world.state() / "log";
+    const std::string before = base::read_file(log / "old.log");
+    REQUIRE(jails.world.run({"rename", "old", "new"}, {{"PKGJAIL_STOP_AT", "rename.log_renamed"}}).status ==
+            128 + 9);
+    {
+        const base::Lock another = jails.lock("new");
+        CHECK_THAT(jails.world.well({"update"}).err,
+                   ContainsSubstring("jail old: new: another command is at work on this name"));
+        CHECK(base::read_file(log / "new.log") == before);
+    }
+    std::ofstream(log / "old.log") << "another\n";
+
+    const CommandResult undone = jails.world.well({"update"});
+
+    CHECK_THAT(undone.err, ContainsSubstring("old.log again, which is there; it is left alone"));
+    CHECK(base::read_file(log / "old.log") == "another\n");
+    CHECK(base::read_file(log / "new.log") == before);
+    jails.world.well({"start", "old"});
+}
+
 TEST_CASE("a dry run of a rename refuses nothing that the next command would have put right",
           "[faults][rename]") {
     const Jails jails;
@@ -449,6 +502,91 @@ TEST_CASE("a dry run of a rename refuses nothing that the next command would hav
     CHECK_THAT(looked.out, ContainsSubstring("jail db: would be renamed to base"));
     jails.world.well({"rename", "db", "base"});
     CHECK(jails.states() == "base:stopped");
+}
+
+TEST_CASE("the log of a rename that was cut is in nobody's way", "[faults][rename]") {
+    const Jails jails;
+    for (const char* name : {"db", "cache"}) {
+        jails.make(name);
+        jails.world.well({"stop", name});
+    }
+    REQUIRE(jails.world.run({"rename", "db", "base"}, {{"PKGJAIL_STOP_AT", "rename.log_renamed"}}).status ==
+            128 + 9);
+
+    const CommandResult looked = jails.world.well({"rename", "-n", "cache", "base"});
+
+    CHECK_THAT(looked.out, ContainsSubstring("jail cache: would be renamed to base"));
+    jails.world.well({"rename", "cache", "base"});
+    CHECK(jails.states() == "base:stopped db:stopped");
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"rename", "-n", "db", "free"}, {"rename", "db", "free"}}) {
+        std::ofstream(jails.world.state() / "log/free.log") << "of an earlier jail\n";
+        const CommandResult refused = jails.world.run(command);
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("is in the way, the log of an earlier jail"));
+    }
+}
+
+TEST_CASE("a restore of data from before the first start is prepared anew, also where it was cut",
+          "[faults][restore]") {
+    const Jails jails;
+    jails.write_recipe("db");
+    const std::string jail_data = (jails.world.state() / "jails/*/data/var/db/db").string();
+    std::ofstream(jails.world.top() / "etc/recipes.d/db.recipe", std::ios::app)
+        << "[prepare]\npath = /var/db/db\n"
+           "command = /bin/sh -c \"for d in "
+        << jail_data << "; do echo prepared >>$d/word; done\"\n";
+    jails.world.well({"install", "more", "-j", "db", "--recipe", "db", "--no-start"});
+    jails.world.well({"snapshot", "db", "empty"});
+    jails.world.well({"start", "db"});
+    const fs::path word = jails.data("db") / "var/db/db/word";
+    REQUIRE(base::read_file(word) == "prepared\n");
+    std::ofstream(word, std::ios::app) << "rows\n";
+
+    SECTION("after its commit: they are prepared") {
+        REQUIRE(
+            jails.world.run({"restore", "db", "empty", "--yes"}, {{"PKGJAIL_STOP_AT", "restore.committed"}})
+                .status == 128 + 9);
+        jails.world.well({"gc"});
+        CHECK(base::read_file(word) == "prepared\n");
+    }
+    SECTION("before it: what is back is left alone, and missed when it is gone") {
+        REQUIRE(jails.world
+                    .run({"restore", "db", "empty", "--yes"},
+                         {{"PKGJAIL_STOP_AT", "restore.preparation_forgotten"}})
+                    .status == 128 + 9);
+        jails.world.well({"gc"});
+        CHECK(base::read_file(word) == "prepared\nrows\n");
+        jails.world.well({"stop", "db"});
+        fs::remove(word);
+        const CommandResult refused = jails.world.run({"start", "db"});
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("/var/db/db had data and is empty now"));
+        std::ofstream(word) << "brought back\n";
+        jails.world.well({"start", "db"});
+    }
+    CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("a directory on the way to a mount point in a jail's data is open to all, whatever the umask is",
+          "[faults][umask]") {
+    const Jails jails;
+    jails.write_recipe("db");
+    jails.world.well(
+        {"install", "more", "-j", "db", "--recipe", "db", "--no-start", "--volume", "files:/var/files/here"});
+    const fs::path files = jails.data("db") / "var/files";
+    REQUIRE_FALSE(fs::exists(files));
+    const mode_t before = ::umask(077);
+
+    const CommandResult cut =
+        jails.world.run_with({"kill", 1, false, "fchmod " + files.string()}, {"start", "db"});
+
+    ::umask(before);
+    REQUIRE(cut.status == 128 + 9);
+    jails.world.well({"start", "db"});
+    struct stat status {};
+    REQUIRE(::stat(files.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0755);
 }
 
 TEST_CASE("a required jail whose data a restore has moved aside is not started before they are back",

@@ -77,6 +77,17 @@ TEST_CASE("an empty word is not taken for one that was not given", "[flow][usage
     CHECK(host.run({"complete", "--", "st", ""}).status == 0);
 }
 
+TEST_CASE("repositories are offered by their names where one is wanted", "[flow][completion]") {
+    const Host host;
+    host.write_config("repositories.conf", "[repository main]\nurl = https://main.example/All\n"
+                                           "[repository own]\nurl = file:///srv/All\n");
+
+    CHECK(host.run({"complete", "--", "update", "--allow-older", ""}).out ==
+          "main\thttps://main.example/All\nown\tfile:///srv/All\n");
+    CHECK(host.run({"complete", "--", "update", "--allow-older=o"}).out ==
+          "--allow-older=own\tfile:///srv/All\n");
+}
+
 TEST_CASE("a command inside a jail is not run to see what it would do", "[flow][usage]") {
     check_fails(Host(), {"-n", "exec", "web", "rm", "-rf", "/var"}, 64,
                 "pkgjail: exec: --dry-run: what a command does cannot be told without running it\n");

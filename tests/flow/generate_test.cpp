@@ -94,6 +94,26 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("who may look into a directory that is made for the caller, the caller's umask says",
+          "[flow][generate][umask]") {
+    const Host host;
+    record(host, "db");
+    const test::TempDir directory;
+    const mode_t mask = GENERATE(022, 077);
+    const mode_t before = ::umask(mask);
+
+    const CommandResult made = host.run({"generate", "systemd", "--output", (directory / "units").string()});
+
+    ::umask(before);
+    INFO(made.err);
+    REQUIRE(made.status == 0);
+    struct stat status {};
+    REQUIRE(::stat((directory / "units").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == (0755 & ~mask));
+    REQUIRE(::stat((directory / "units/pkgjail-db.service").c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0644);
+}
+
 TEST_CASE("an edited file is left alone and told of, and a stale one is removed", "[flow][generate]") {
     const Host host;
     record(host, "db");

@@ -1,5 +1,7 @@
 // Indexes that nobody has signed: an old copy of one, single packages taken back, and what their dates may
 // be. tests/attacks/README.md lists them.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "flow/flow.hpp"
@@ -386,6 +388,22 @@ TEST_CASE("an index with a package of yesterday is not asked whether it is still
     CHECK_THAT(said,
                ContainsSubstring("demo: its newest package was built at " + yesterday + "T04:05:06Z, "));
     CHECK(said.find("is it still filled?") == std::string::npos);
+}
+
+TEST_CASE("an index with a package of tomorrow is noted, because a clock is wrong", "[flow][trust][repo]") {
+    const auto soon = base::wall_now() + std::chrono::hours(12);
+    std::string date = base::format_time(soon); // 2026-11-23T05:00:00Z
+    const UnsignedShop shop({built("web-1.0", date.substr(0, 10) + " " + date.substr(11, 8) + " +0000")});
+    shop.update();
+
+    const auto findings = shop.host().run({"doctor", "--json"}).json()["findings"];
+
+    const auto found = std::find_if(findings.begin(), findings.end(), [&](const auto& finding) {
+        return finding["text"] == "demo: its newest package was built at " + date + ", in the future";
+    });
+    REQUIRE(found != findings.end());
+    CHECK((*found)["verdict"] == "note");
+    CHECK((*found)["hint"] == "this host's clock, or that index, is wrong");
 }
 
 TEST_CASE("an index cannot make an older build of one version look newer", "[flow][trust][x509][attack]") {

@@ -9,11 +9,13 @@
 
 #include "base/tree_fixture.hpp"
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/base/umask.hpp"
 #include "pkgjail/format/archive_writer.hpp"
 #include "pkgjail/format/byte_source.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/import_files.hpp"
+#include "pkgjail/store/oci_layout.hpp"
 #include "support/catch.hpp"
 
 using namespace pkgjail;
@@ -213,6 +215,25 @@ TreeMember link_to(const std::string& path, TreeMemberType type, const std::stri
 const std::pair<TreeMember, std::string> top = {member("data", TreeMemberType::directory, 0755), ""};
 
 } // namespace
+
+TEST_CASE("who may look into an image layout that is a directory, the caller's umask says",
+          "[store][export][umask]") {
+    const TempDir dir;
+
+    const int status = status_of_child([&] {
+        ::umask(077);
+        base::set_umask();
+        store::OciLayout layout(dir / "oci", false);
+        layout.add_blob("{}");
+        layout.place("{}", 0);
+        return 0;
+    });
+
+    REQUIRE(status == 0);
+    struct stat made {};
+    REQUIRE(::stat((dir / "oci").c_str(), &made) == 0);
+    CHECK((made.st_mode & 07777) == 0700);
+}
 
 TEST_CASE("a tree comes back from an archive as it was", "[store][export]") {
     const TempDir from;
