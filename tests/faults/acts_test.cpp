@@ -141,7 +141,7 @@ TEST_CASE("an image that cannot be read any more hinders no other one", "[faults
     const std::string image = world.run({"status", "old", "--json"}).json()["jails"][0]["image"];
 
     const CommandResult result =
-        world.run_with({"eio", 1, true, "read /images/" + image}, {"install", "lib", "extra", "-j", "new"});
+        world.run_with({"eio", 1, true, "pread /images/" + image}, {"install", "lib", "extra", "-j", "new"});
 
     INFO(result.out << result.err);
     CHECK(world.hit());
