@@ -167,6 +167,8 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
                                                            snapshots.empty() ? "" : ", with its snapshots")))
         throw Error(ErrorKind::usage, name, "not destroyed, because the question was not answered with yes",
                     "repeat it with --yes");
+    if (!with_data)
+        require_in_place(jail); // or what is kept is not what the jail had
     want_running(session, jail, false);
     stop_jail(session, jail);
     base::step("destroy.stopped");
