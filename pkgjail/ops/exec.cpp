@@ -5,6 +5,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -91,6 +92,7 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
     const base::HostPath run = context.layout.run(jail.id);
     if (driver->exists(spec.handle, run))
         return driver->exec(spec, run, inner);
+    require_in_place(jail); // or what it writes is lost
     make_mount_points(context, jail, recipe);
     return run_alone(context, *driver, spec, inner);
 }

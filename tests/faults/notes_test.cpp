@@ -70,3 +70,25 @@ TEST_CASE("a jail is not destroyed while its data are elsewhere, unless with the
         CHECK(jails.world.names(jails.world.state() / "snapshots").empty());
     }
 }
+
+TEST_CASE("no command is run in a jail that does not run while its data are elsewhere", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    const fs::path rows = write_rows(jails);
+    const fs::path data = rows.parent_path();
+    cut(jails, "restore.data_placed", {"restore", "db", "now", "--yes"});
+
+    const CommandResult refused =
+        jails.world.run({"exec", "db", "--", "/usr/bin/touch", (data / "new").string()});
+
+    INFO(refused.err);
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err,
+               ContainsSubstring("db: has to be put right first: a command was interrupted (restore "));
+    CHECK_FALSE(fs::exists(data / "new"));
+    jails.world.well({"gc"});
+    CHECK(fs::exists(rows));
+    jails.world.well({"stop", "db"});
+    jails.world.well({"exec", "db", "--", "/usr/bin/touch", (data / "new").string()});
+    CHECK(fs::exists(data / "new"));
+}
