@@ -43,7 +43,7 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         const auto now = catalog::Jails(session_.catalog()).find(name);
         if (!now || !is_concerned(*now))
             continue;
-        // Under its lock, another note is a dead command's, and recovery has not come to it yet.
+        // Another note is one that could not be put right, or that recovery has not come to yet.
         if (!now->operation || now->operation == note)
             entries_.push_back({*now, std::move(*lock), is_left_down(*now)});
     }

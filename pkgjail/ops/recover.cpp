@@ -147,13 +147,61 @@ void require_in_place(const catalog::Jail& jail) {
         throw not_put_right(jail);
 }
 
-void recover_jails(Session& session) {
+namespace {
+
+/// Under the jail's lock.
+void put_right(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    catalog::Jails jails(session.catalog());
+    context.reporter.warn(
+        fmt::format("jail {}: {}; generation {} is current", jail.name, note_in_words(jail), jail.current));
+    try {
+        put_in_place(session, jail);
+    } catch (const base::Error& error) {
+        // The note stays, because it says where the jail's data are.
+        context.reporter.warn(
+            fmt::format("jail {}: {}; the next command tries again", jail.name, error.what()));
+        return;
+    }
+    const auto in_place = jails.find_by_id(jail.id);
+    if (!in_place || !in_place->operation)
+        return;
+    try {
+        settle(session, *in_place);
+    } catch (const base::Error& error) {
+        // Another command has a jail that requires it; or this host failed, and not the service.
+        if (is_worth_another_try(error)) {
+            context.reporter.warn(
+                fmt::format("jail {}: {}; the next command tries again", jail.name, error.what()));
+            return;
+        }
+        // It was tried and told; a person decides from here. Where a generation was put back, that has
+        // decided about the note already.
+        const auto now = jails.find_by_id(jail.id);
+        if (now && now->current == in_place->current)
+            jails.set_operation(now->id, std::nullopt);
+        context.reporter.warn(fmt::format("jail {}: {}", jail.name, error.what()));
+    }
+}
+
+/// The same, and remembers what note is still there then.
+void try_to_put_right(Session& session, const catalog::Jail& jail, LeftNotes& left) {
+    put_right(session, jail);
+    const auto now = catalog::Jails(session.catalog()).find_by_id(jail.id);
+    if (now && now->operation)
+        left[jail.id] = *now->operation;
+}
+
+} // namespace
+
+LeftNotes recover_jails(Session& session) {
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
     // Read once; who has to be helped is looked up again when his lock is held.
     const std::vector<catalog::Jail> all = jails.all();
     finish_destructions(session, all);
     undo_dead_preparations(session, all); // before a jail is started on what they left
+    LeftNotes left;
     for (const catalog::Jail& noted : noted_jails(session, all)) {
         const auto lock = base::Lock::try_take(context.layout.jail_lock(noted.name),
                                                base::LockMode::exclusive, "recover " + noted.name);
@@ -162,36 +210,18 @@ void recover_jails(Session& session) {
         const auto jail = jails.find_by_id(noted.id);
         if (!jail || !jail->operation || jail->name != noted.name)
             continue; // done meanwhile, or renamed: it is under another lock
-        context.reporter.warn(fmt::format("jail {}: {}; generation {} is current", jail->name,
-                                          note_in_words(*jail), jail->current));
-        try {
-            put_in_place(session, *jail);
-        } catch (const base::Error& error) {
-            // The note stays, because it says where the jail's data are.
-            context.reporter.warn(
-                fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
-            continue;
-        }
-        const auto in_place = jails.find_by_id(noted.id);
-        if (!in_place || !in_place->operation)
-            continue;
-        try {
-            settle(session, *in_place);
-        } catch (const base::Error& error) {
-            // Another command has a jail that requires it; or this host failed, and not the service.
-            if (is_worth_another_try(error)) {
-                context.reporter.warn(
-                    fmt::format("jail {}: {}; the next command tries again", jail->name, error.what()));
-                continue;
-            }
-            // It was tried and told; a person decides from here. Where a generation was put back, that has
-            // decided about the note already.
-            const auto now = jails.find_by_id(noted.id);
-            if (now && now->current == in_place->current)
-                jails.set_operation(now->id, std::nullopt);
-            context.reporter.warn(fmt::format("jail {}: {}", jail->name, error.what()));
-        }
+        try_to_put_right(session, *jail, left);
     }
+    return left;
+}
+
+void recover_jail(Session& session, const std::string& name, LeftNotes& left) {
+    const auto jail = catalog::Jails(session.catalog()).find(name);
+    if (!jail || !jail->operation)
+        return;
+    const auto tried = left.find(jail->id);
+    if (tried == left.end() || tried->second != *jail->operation)
+        try_to_put_right(session, *jail, left);
 }
 
 } // namespace pkgjail::ops

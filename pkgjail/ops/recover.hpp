@@ -11,8 +11,11 @@ namespace pkgjail::ops {
 /// Finishes what destroy had begun, where nothing but a jail's data is left. For every jail with a noted
 /// operation whose command is dead (its lock is free): clears the note and, when the jail is meant to run,
 /// starts its current generation again. Says what it did; a jail that does not start is told of and left
-/// stopped, so that it does not hold up the present command.
-void recover_jails(Session& session);
+/// stopped, so that it does not hold up the present command. Returns the notes that are still there.
+LeftNotes recover_jails(Session& session);
+/// The same for one jail whose lock the caller has got: whoever had it until then may be dead, and have left
+/// a note that nobody has tried to put right. One that is in `left` was tried by this command.
+void recover_jail(Session& session, const std::string& name, LeftNotes& left);
 
 /// Whether nothing that a command had begun is to be undone or proven.
 bool only_asks_for_a_start(const std::string& note);

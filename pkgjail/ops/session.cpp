@@ -101,7 +101,18 @@ Session::Session(const Context& context, std::string verb, std::string target, R
     action_ = catalog::Actions(*catalog_).begin(action);
     if (reads == Reads::foreign)
         prepare_readers(context_);
-    recover_jails(*this);
+    recover([this] { left_notes_ = recover_jails(*this); });
+}
+
+void Session::recover(const std::function<void()>& put_right) {
+    recovers_ = true;
+    try {
+        put_right();
+    } catch (...) {
+        recovers_ = false;
+        throw;
+    }
+    recovers_ = false;
 }
 
 void Session::open_unchanged() {
@@ -292,8 +303,12 @@ void Session::sweep_temporary_jails() {
 std::optional<Lock> Session::lock_jail(const std::string& name) {
     if (context_.dry_run)
         return std::nullopt;
-    return Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
-                      context_.command_line.empty() ? verb_ : context_.command_line, context_.patience);
+    Lock lock = Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
+                           context_.command_line.empty() ? verb_ : context_.command_line,
+                           recovers_ ? std::chrono::milliseconds(0) : context_.patience);
+    if (!recovers_)
+        recover([&] { recover_jail(*this, name, left_notes_); });
+    return lock;
 }
 
 std::optional<catalog::Catalog> open_for_reading(const Context& context) {

@@ -1,6 +1,8 @@
 // The frame of an operation: locks, catalog, sweeping what a crashed command left, the audit trail.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,9 @@
 #include "pkgjail/store/sweep.hpp"
 
 namespace pkgjail::ops {
+
+/// The notes that recovery has tried in vain to put right, by the ids of their jails.
+using LeftNotes = std::map<std::string, std::string>;
 
 /// A changing operation. Made first: checks and makes the state directory, takes the store lock (shared, so
 /// that nobody sweeps what we are building), opens the catalog, sweeps when nobody else is at work and no
@@ -31,7 +36,8 @@ class Session {
     const Context& context() const { return context_; }
     catalog::Catalog& catalog() { return *catalog_; }
     /// Exclusive for this jail name until the returned lock goes (none in a dry run); Error{busy} names the
-    /// holder.
+    /// holder. What that one left of itself is put right first (recover_jail), so whoever needs to know the
+    /// jail looks it up after this. Within recovery nobody waits, because its command may have the lock.
     std::optional<base::Lock> lock_jail(const std::string& name);
     void finish(const std::string& outcome = "done", int exit_status = 0);
 
@@ -44,11 +50,14 @@ class Session {
     void renew_record(const catalog::Jail& jail);
     void refuse_lost_catalog() const;
     void sweep_temporary_jails();
+    void recover(const std::function<void()>& put_right);
 
     const Context& context_;
     std::string verb_;
     std::optional<base::Lock> store_lock_;
     std::optional<catalog::Catalog> catalog_;
+    bool recovers_ = false; ///< and takes locks for that
+    LeftNotes left_notes_;
     std::int64_t action_ = 0;
     std::int64_t began_at_ = 0;
     bool finished_ = false;

@@ -92,3 +92,51 @@ TEST_CASE("no command is run in a jail that does not run while its data are else
     jails.world.well({"exec", "db", "--", "/usr/bin/touch", (data / "new").string()});
     CHECK(fs::exists(data / "new"));
 }
+
+TEST_CASE("a command that has waited for a jail puts right what a dead one left there", "[faults][notes]") {
+    const Jails jails;
+    const fs::path out = jails.world.top() / "out";
+    jails.write_recipe("db", {}, ":", "touch " + (out / "ended").string());
+    std::ofstream(jails.world.top() / "etc/recipes.d/db.recipe", std::ios::app)
+        << "[data]\npre-snapshot = /usr/bin/true\nsnapshot-pause = yes\npost-snapshot = /usr/bin/touch "
+        << (out / "resumed").string() << '\n';
+    jails.world.well({"install", "more", "-j", "db", "--recipe", "db"});
+    cut(jails, "pause.paused", {"snapshot", "db", "now"});
+    std::optional<base::Lock> another = jails.lock("db"); // as if that one were alive
+    auto restart = std::async(std::launch::async, [&] {
+        return jails.world.run({"--wait", "10", "restart", "db"});
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+
+    another.reset();
+
+    const CommandResult restarted = restart.get();
+    INFO(restarted.err);
+    CHECK(restarted.status == 0);
+    CHECK_THAT(restarted.err, ContainsSubstring("jail db: a command was interrupted (quiet)"));
+    CHECK(fs::exists(out / "resumed"));
+    CHECK(fs::exists(out / "ended"));
+    CHECK(jails.states() == "db:ready");
+}
+
+TEST_CASE("a jail that a dead command left paused goes down with what it requires", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    cut(jails, "pause.paused", {"snapshot", "app", "now"});
+    const auto app = jails.of("app")["pid"];
+    std::optional<base::Lock> another = jails.lock("app");
+    auto restart = std::async(std::launch::async, [&] {
+        return jails.world.run({"--wait", "10", "restart", "db"});
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+
+    another.reset();
+
+    const CommandResult restarted = restart.get();
+    INFO(restarted.err);
+    CHECK(restarted.status == 0);
+    CHECK_THAT(restarted.err, ContainsSubstring("jail app is stopped for the time being"));
+    CHECK(jails.of("app")["pid"] != app);
+    CHECK(jails.states() == "app:ready db:ready");
+}
