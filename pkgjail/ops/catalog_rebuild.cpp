@@ -322,9 +322,13 @@ class Rebuild {
         unless_damaged(about_unfinished, [&] {
             for (const catalog::Jail& jail : catalog::Jails(old).all()) {
                 const auto found = jails_.find(jail.id);
-                if (found != jails_.end() && !found->second.jail.operation &&
-                    found->second.jail.current == jail.current)
-                    found->second.jail.operation = jail.operation;
+                if (found == jails_.end() || found->second.jail.operation ||
+                    found->second.jail.current != jail.current || !jail.operation)
+                    continue;
+                found->second.jail.operation = jail.operation;
+                // Whoever undoes the restore removes what it had set aside, which no snapshot was yet.
+                const auto aside = set_aside_by_restore(*jail.operation);
+                std::erase_if(snapshots_, [&](const catalog::Snapshot& one) { return one.id == aside; });
             }
         });
     }

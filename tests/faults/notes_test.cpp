@@ -140,3 +140,22 @@ TEST_CASE("a jail that a dead command left paused goes down with what it require
     CHECK(jails.of("app")["pid"] != app);
     CHECK(jails.states() == "app:ready db:ready");
 }
+
+TEST_CASE("what a restore has set aside is no snapshot of a rebuilt catalog before the restore is done",
+          "[faults][notes][rebuild]") {
+    const Jails jails;
+    jails.make("db");
+    const fs::path rows = write_rows(jails);
+    cut(jails, "restore.data_placed", {"restore", "db", "now", "--yes"});
+
+    jails.world.well({"catalog", "rebuild"});
+
+    const CommandResult next = jails.world.well({"gc"});
+    CHECK_THAT(next.err, ContainsSubstring("a command was interrupted (restore "));
+    CHECK(fs::exists(rows));
+    const nlohmann::json snapshots = jails.world.well({"snapshots", "db", "--json"}).json()["snapshots"];
+    REQUIRE(snapshots.size() == 1);
+    CHECK(snapshots[0]["snapshot"] == "now");
+    jails.world.well({"drop", "db", "now", "--yes"});
+    jails.world.well({"destroy", "db"});
+}
