@@ -31,6 +31,7 @@ void put(Session& session, const catalog::Jail& jail) {
 void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
     catalog::Jails jails(session.catalog());
     require_in_place(before);
+    require_proven(before);
     require_room_to_start(session.context(), before);
     Dependents dependents(session, before);
     before.operation = after.operation = "switch";

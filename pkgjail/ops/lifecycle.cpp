@@ -67,6 +67,7 @@ LifecycleResult restart(const Context& context, const std::string& name,
     if (learning)
         require_learning(context);
     require_in_place(jail);
+    require_proven(jail);
     require_room_to_start(context, jail);
     Dependents dependents(session, jail);
     want_running(session, jail, true);

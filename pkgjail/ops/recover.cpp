@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <optional>
 
 #include <fmt/core.h>
 
@@ -21,21 +22,29 @@ namespace pkgjail::ops {
 
 namespace {
 
-std::int64_t noted_generation(const catalog::Jail& jail, std::string_view digits) {
+constexpr std::string_view unproven = "start ";
+
+/// 3 of "start 3" and of "start 3 {…}".
+std::optional<std::int64_t> noted_generation(std::string_view note) {
+    if (!note.starts_with(unproven))
+        return std::nullopt;
+    std::string_view digits = note.substr(unproven.size());
+    digits = digits.substr(0, digits.find(' '));
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error != std::errc{} || end != digits.data() + digits.size())
+        return std::nullopt;
+    return number;
+}
+
+std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
+    const auto number = noted_generation(*jail.operation);
+    if (!number)
         throw base::Error(
             base::ErrorKind::corrupt, "jail " + jail.name,
             fmt::format("its interrupted operation is noted as \"{}\", which names no generation",
                         *jail.operation));
-    return number;
-}
-
-/// "3" of "start 3" and of "start 3 {…}".
-std::string_view number_after(std::string_view word, std::string_view note) {
-    const std::string_view rest = note.substr(word.size());
-    return rest.substr(0, rest.find(' '));
+    return *number;
 }
 
 /// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
@@ -43,10 +52,9 @@ std::string_view number_after(std::string_view word, std::string_view note) {
 void settle(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
     const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
-    constexpr std::string_view unproven = "start ";
     std::int64_t old = jail.current;
     if (jail.operation->starts_with(unproven))
-        old = noted_generation(jail, number_after(unproven, *jail.operation));
+        old = generation_to_go_back_to(jail);
     else if (status.state == supervise::ServiceState::ready) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
@@ -135,7 +143,23 @@ std::string note_in_words(const catalog::Jail& jail) {
 
 base::Error not_put_right(const catalog::Jail& jail) {
     return {base::ErrorKind::conflict, jail.name, "has to be put right first: " + note_in_words(jail),
-            "every command that changes something tries that, and says why it cannot"};
+            is_unproven(jail) && !jail.wanted_running
+                ? "pkgjail start " + jail.name
+                : "every command that changes something tries that, and says why it cannot"};
+}
+
+bool is_unproven(const catalog::Jail& jail) {
+    const auto old = noted_generation(jail.operation.value_or(""));
+    return old && *old != jail.current;
+}
+
+void require_proven(const catalog::Jail& jail) {
+    if (is_unproven(jail))
+        throw not_put_right(jail);
+}
+
+void prove_current(Session& session, const catalog::Jail& jail) {
+    prove(session, jail, generation_to_go_back_to(jail));
 }
 
 bool is_in_place(const catalog::Jail& jail) {
@@ -151,6 +175,8 @@ namespace {
 
 /// Under the jail's lock.
 void put_right(Session& session, const catalog::Jail& jail) {
+    if (is_unproven(jail) && !jail.wanted_running)
+        return; // it was stopped meanwhile, and its next start proves it
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
     context.reporter.warn(
@@ -176,11 +202,13 @@ void put_right(Session& session, const catalog::Jail& jail) {
             return;
         }
         // It was tried and told; a person decides from here. Where a generation was put back, that has
-        // decided about the note already.
+        // decided about the note already; where it could neither be tried nor put back, it is not proven yet.
         const auto now = jails.find_by_id(jail.id);
-        if (now && now->current == in_place->current)
+        const bool is_left = now && now->current == in_place->current && is_unproven(*now);
+        if (now && now->current == in_place->current && !is_left)
             jails.set_operation(now->id, std::nullopt);
-        context.reporter.warn(fmt::format("jail {}: {}", jail.name, error.what()));
+        context.reporter.warn(fmt::format("jail {}: {}{}", jail.name, error.what(),
+                                          is_left ? "; the next command tries again" : ""));
     }
 }
 

@@ -38,6 +38,7 @@ class Restore {
         if (context_.dry_run)
             return result;
         require_in_place(jail_);
+        require_proven(jail_);
         ask();
         ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
                (jail_.operation && jail_.wanted_running);

@@ -161,6 +161,13 @@ class Start : Several {
             if (status_of(other).state == ServiceState::unhealthy)
                 wait_until_well(context_, other);
         }
+        if (is_unproven(mine.jail)) {
+            if (learning)
+                throw not_put_right(mine.jail);
+            mine.jail.wanted_running = true;
+            prove_current(session_, mine.jail);
+            return;
+        }
         if (is_running(status)) // without its supervisor, or on its way up or down
             stop_jail(session_, mine.jail);
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);

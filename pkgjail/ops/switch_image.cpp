@@ -102,9 +102,10 @@ void tell_conflicts(const Context& context, const catalog::Jail& jail, const Mer
 }
 
 bool is_to_run(Session& session, const catalog::Jail& jail) {
-    const Context& context = session.context();
-    const auto recipe = rendered_recipe(context, jail);
-    return jail.wanted_running && recipe && !recipe->services.empty();
+    if (!jail.wanted_running)
+        return false;
+    const auto recipe = rendered_recipe(session.context(), jail);
+    return recipe && !recipe->services.empty();
 }
 
 } // namespace
@@ -231,7 +232,9 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     }
     const std::int64_t next = next_generation(jails, jail);
     require_in_place(before);
+    require_proven(before);
     require_room_to_start(context, before);
+    const bool is_to_prove = is_to_run(session, jail);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -250,7 +253,8 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         if (settings)
             jails.update(jail);
         jail.current = jails.add_generation(jail.id, generation);
-        jails.set_operation(jail.id, unproven(before.current, settings_before));
+        if (is_to_prove)
+            jails.set_operation(jail.id, unproven(before.current, settings_before));
         transaction.commit();
         made.hold.reset();
     } catch (...) {
@@ -268,7 +272,9 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
     require_in_place(before);
+    require_proven(before);
     require_room_to_start(session.context(), before);
+    const bool is_to_prove = is_to_run(session, jail);
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -278,7 +284,8 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         base::step("switch.stopped");
         catalog::Transaction transaction(session.catalog().database());
         jails.set_current(jail.id, generation);
-        jails.set_operation(jail.id, unproven(before.current, std::nullopt));
+        if (is_to_prove)
+            jails.set_operation(jail.id, unproven(before.current, std::nullopt));
         transaction.commit();
     } catch (...) {
         go_on_with(session, before, dependents);

@@ -4,7 +4,8 @@
 //
 // The note in the catalog (Jails::set_operation) says how far a command is, for the next one to finish or
 // undo (recover.hpp):
-//     "switch"        the old generation is current, the service may be stopped
+//     "switch"        the old generation is current, the service may be stopped; or the new one is, which is
+//                     not to be started
 //     "start OLD"     the new generation is current and not proven; OLD is what to go back to
 //     "start OLD {…}" and the jail's settings were changed with it; those of before are the JSON object
 //     "restart"       a restart is under way

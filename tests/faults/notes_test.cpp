@@ -159,3 +159,102 @@ TEST_CASE("what a restore has set aside is no snapshot of a rebuilt catalog befo
     jails.world.well({"drop", "db", "now", "--yes"});
     jails.world.well({"destroy", "db"});
 }
+
+TEST_CASE("a generation that could not be tried is still not proven", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.world.write("etc/recipes.d/db.recipe", "[recipe\n");
+    CHECK_THAT(jails.world.run({"gc"}).err, ContainsSubstring("the next command tries again"));
+
+    SECTION("and is proven once it can be") {
+        jails.write_recipe("db");
+        jails.world.well({"gc"});
+        CHECK(jails.of("db")["generation"] == 2);
+        CHECK(jails.states() == "db:ready");
+    }
+    SECTION("and is put back if it is not good") {
+        jails.write_recipe("db");
+        CHECK_THAT(jails.world.run({"gc"}, no_start).err, ContainsSubstring("generation 2 was rolled back"));
+        jails.world.well({"gc"});
+        CHECK(jails.of("db")["generation"] == 1);
+        CHECK(jails.states() == "db:ready");
+    }
+    CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
+}
+
+TEST_CASE("no command has a note of its own before the current generation is proven", "[faults][notes]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db", {"cache"});
+    jails.world.well({"snapshot", "db", "now"});
+    jails.end("cache");
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    {
+        const base::Lock another = jails.lock("cache"); // so that it cannot be proven now
+        for (const std::vector<std::string>& command :
+             std::vector<std::vector<std::string>>{{"restart", "db"},
+                                                   {"remove", "extra", "-j", "db"},
+                                                   {"rollback", "db"},
+                                                   {"restore", "db", "now", "--yes"}}) {
+            const CommandResult refused = jails.world.run(command);
+            INFO(command.front() << ": " << refused.err);
+            CHECK(refused.status == 6);
+            CHECK_THAT(
+                refused.err,
+                ContainsSubstring("db: has to be put right first: a command was interrupted (start 1)"));
+            CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+        }
+        CHECK(jails.of("db")["generation"] == 2);
+    }
+    jails.write_recipe("db", {"cache"}, "exit 1");
+    CHECK_THAT(jails.world.well({"gc"}).err, ContainsSubstring("generation 2 was rolled back"));
+    CHECK(jails.of("db")["generation"] == 1);
+}
+
+TEST_CASE("a generation that is not proven when its jail is stopped is proven by the next start",
+          "[faults][notes]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db", {"cache"});
+    jails.end("cache");
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    {
+        const base::Lock another = jails.lock("cache"); // so that it cannot be proven now
+        REQUIRE(jails.world.run({"stop", "db"}).status == 0);
+    }
+    CHECK(jails.world.well({"gc"}).err.find("jail db") == std::string::npos);
+    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+    const CommandResult refused = jails.world.run({"restart", "db"});
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("pkgjail start db"));
+    CHECK(jails.states() == "cache:failed db:stopped");
+
+    SECTION("where it is good") {
+        jails.world.well({"start", "db"});
+        CHECK(jails.of("db")["generation"] == 2);
+        CHECK(jails.states() == "cache:ready db:ready");
+    }
+    SECTION("where it is not") {
+        jails.write_recipe("db", {"cache"}, "exit 1");
+        const CommandResult failed = jails.world.run({"start", "db"});
+        INFO(failed.err);
+        CHECK(failed.status == 3); // cache came up
+        CHECK_THAT(failed.err, ContainsSubstring("generation 2 was rolled back"));
+        CHECK(jails.of("db")["generation"] == 1);
+    }
+    CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
+}
+
+TEST_CASE("a jail that was not to run when it was changed has nothing to prove", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.world.well({"stop", "db"});
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+
+    jails.world.well({"gc"});
+
+    CHECK(jails.world.run({"doctor"}).out.find("a command was interrupted") == std::string::npos);
+    jails.world.well({"rollback", "db"});
+    CHECK(jails.states() == "db:stopped");
+}
