@@ -37,6 +37,11 @@ std::optional<std::int64_t> noted_generation(std::string_view note) {
     return number;
 }
 
+bool is_up(const Context& context, const catalog::Jail& jail) {
+    const auto state = supervise::read_status(context.layout.run(jail.id)).state;
+    return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
+}
+
 std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
     const auto number = noted_generation(*jail.operation);
     if (!number)
@@ -45,6 +50,18 @@ std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
             fmt::format("its interrupted operation is noted as \"{}\", which names no generation",
                         *jail.operation));
     return *number;
+}
+
+/// Who was stopped for good stays so: Error{busy}, and whoever requires it waits for a person.
+void require_none_stopped(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    for (const std::string& name : read_requirements(context, session.catalog()).start_order(jail.name)) {
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        if (!required.wanted_running && !is_up(context, required))
+            throw base::Error(base::ErrorKind::busy, jail.name,
+                              fmt::format("jail {}, which it requires, was stopped", name),
+                              "pkgjail start " + jail.name);
+    }
 }
 
 /// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
@@ -59,6 +76,8 @@ void settle(Session& session, const catalog::Jail& jail) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
     }
+    if (jail.wanted_running)
+        require_none_stopped(session, jail);
     if (prove(session, jail, old).started)
         context.reporter.warn(fmt::format("jail {}: started again", jail.name));
 }

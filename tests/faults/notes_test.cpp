@@ -258,3 +258,27 @@ TEST_CASE("a jail that was not to run when it was changed has nothing to prove",
     jails.world.well({"rollback", "db"});
     CHECK(jails.states() == "db:stopped");
 }
+
+TEST_CASE("a jail that was stopped is not started because another one is to be started again",
+          "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "app"}, no_start).status == 1);
+    REQUIRE(jails.world.run({"stop", "db"}, no_start).status == 0);
+
+    const CommandResult next = jails.world.well({"gc"});
+
+    CHECK_THAT(next.err, ContainsSubstring("app: jail db, which it requires, was stopped"));
+    CHECK(jails.states() == "app:stopped db:stopped");
+    SECTION("and both are when that one is started") {
+        jails.world.well({"start", "db"});
+        jails.world.well({"gc"});
+        CHECK(jails.states() == "app:ready db:ready");
+    }
+    SECTION("and neither is when that one is stopped as well") {
+        jails.world.well({"stop", "app"});
+        CHECK(jails.world.well({"gc"}).err.find("jail app") == std::string::npos);
+        CHECK(jails.states() == "app:stopped db:stopped");
+    }
+}
