@@ -152,10 +152,15 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     LifecycleResult result{name, true, status_of(context, jail), {}, {}};
-    for (const std::string& other : read_requirements(context, session.catalog()).dependents(name))
-        if (is_running(status_of(context, require_jail(session.catalog(), other))))
-            throw Error(ErrorKind::conflict, name, fmt::format("is required by jail {}, which runs", other),
-                        fmt::format("stop it first, or destroy both: pkgjail destroy {} {}", other, name));
+    for (const std::string& other : read_requirements(context, session.catalog()).dependents(name)) {
+        const catalog::Jail dependent = require_jail(session.catalog(), other);
+        const bool runs = is_running(status_of(context, dependent));
+        if (runs || Dependents::is_left_down(dependent))
+            throw Error(
+                ErrorKind::conflict, name,
+                fmt::format("is required by jail {}, which {}", other, runs ? "runs" : "is to run again"),
+                fmt::format("stop it first, or destroy both: pkgjail destroy {} {}", other, name));
+    }
     const auto snapshots = catalog::Snapshots(session.catalog()).of_jail(jail.id);
     if (!with_data && !snapshots.empty())
         throw Error(ErrorKind::conflict, name,

@@ -282,3 +282,17 @@ TEST_CASE("a jail that was stopped is not started because another one is to be s
         CHECK(jails.states() == "app:stopped db:stopped");
     }
 }
+
+TEST_CASE("a jail is not destroyed while one that requires it is to run again", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+
+    const CommandResult refused = jails.world.run({"destroy", "db"}, no_start);
+
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("db: is required by jail app, which is to run again"));
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
