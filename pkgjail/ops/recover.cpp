@@ -68,11 +68,10 @@ void require_none_stopped(Session& session, const catalog::Jail& jail) {
 /// one is started again.
 void settle(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
-    const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
     std::int64_t old = jail.current;
     if (jail.operation->starts_with(unproven))
         old = generation_to_go_back_to(jail);
-    else if (status.state == supervise::ServiceState::ready) {
+    else if (is_up(context, jail)) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
     }
@@ -165,6 +164,11 @@ base::Error not_put_right(const catalog::Jail& jail) {
             is_unproven(jail) && !jail.wanted_running
                 ? "pkgjail start " + jail.name
                 : "every command that changes something tries that, and says why it cannot"};
+}
+
+void forget_note_of_start(Session& session, const catalog::Jail& jail) {
+    if (jail.operation && only_asks_for_a_start(*jail.operation))
+        catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
 }
 
 bool is_unproven(const catalog::Jail& jail) {

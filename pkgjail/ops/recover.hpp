@@ -21,6 +21,8 @@ void recover_jail(Session& session, const std::string& name, LeftNotes& left);
 
 /// Whether nothing that a command had begun is to be undone or proven.
 bool only_asks_for_a_start(const std::string& note);
+/// Of a jail that was just started: its note goes where it asks for nothing else.
+void forget_note_of_start(Session& session, const catalog::Jail& jail);
 /// "it is to be started again (restart)", "a command was interrupted (pause)": what its note says.
 std::string note_in_words(const catalog::Jail& jail);
 /// Error{conflict}: a command that needs a note of its own, on a jail whose note recovery could not take

@@ -72,6 +72,7 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
             stop_jail(session, required); // without its supervisor, or on its way up or down
         want_running(session, required, true);
         JailStart(session, required).finish();
+        forget_note_of_start(session, required);
     }
 }
 

@@ -177,8 +177,10 @@ class Start : Several {
         UnderWay& mine = under_way_.at(name);
         if (mine.start && !mine.start->is_settled())
             return false;
-        if (mine.start)
+        if (mine.start) {
             mine.start->finish();
+            forget_note_of_start(session_, mine.jail);
+        }
         tell_done(mine.jail);
         under_way_.erase(name);
         return true;

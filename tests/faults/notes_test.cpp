@@ -296,3 +296,37 @@ TEST_CASE("a jail is not destroyed while one that requires it is to run again", 
     jails.world.well({"gc"});
     CHECK(jails.states() == "app:ready db:ready");
 }
+
+TEST_CASE("nothing is noted any more of a jail that has been started since", "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+    const base::Lock another = jails.lock("app"); // so that recovery cannot start them
+
+    const CommandResult started = jails.world.run({"start", "db"});
+
+    INFO(started.err);
+    CHECK(started.status == 0);
+    CHECK_THAT(started.err, ContainsSubstring("the next command tries again"));
+    CHECK(jails.world.run({"doctor"}).out.find("(restart)") == std::string::npos);
+}
+
+TEST_CASE("a jail that runs and is not well is not started again for its note", "[faults][notes]") {
+    const Jails jails;
+    jails.write_recipe("db");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/db.recipe";
+    const std::string text = base::read_file(recipe);
+    std::ofstream(recipe) << std::regex_replace(text, std::regex("grace = 10s"), "grace = 1s");
+    jails.world.well({"install", "more", "-j", "db", "--recipe", "db"});
+    cut(jails, "start.settled", {"restart", "db"});
+    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(restart)"));
+    const auto pid = jails.of("db")["pid"];
+    fs::remove(jails.world.top() / "out/up-db");
+    jails.wait_for("db", "unhealthy");
+
+    jails.world.well({"gc"});
+
+    CHECK(jails.of("db")["pid"] == pid);
+    CHECK(jails.world.run({"doctor"}).out.find("(restart)") == std::string::npos);
+}
