@@ -86,7 +86,12 @@ bool enter_empty_root() {
     const int directory = make_empty_directory();
     if (directory < 0)
         return false;
+#ifdef __NetBSD__
+    // In a directory that was removed "." is no name there.
+    const bool entered = ::fchdir(directory) == 0 && ::fchroot(directory) == 0;
+#else
     const bool entered = ::fchdir(directory) == 0 && ::chroot(".") == 0;
+#endif
     ::close(directory);
     return entered;
 }
