@@ -146,6 +146,9 @@ int confine(int kept, Report& report) {
 #ifndef PKGJAIL_SANITIZED // sanitizers map more than any limit, and standard error may be a file
     set_limit(RLIMIT_FSIZE, 0);
     set_limit(RLIMIT_DATA, most_memory);
+#ifndef __linux__
+    set_limit(RLIMIT_AS, most_memory); // there the other one is asked for brk(2) only
+#endif
 #endif
 #ifdef __linux__
     if (!drop_capabilities())
