@@ -2,6 +2,7 @@
 // jail's root can shape are touched through base::Tree only.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -48,6 +49,15 @@ void sync_directory(const HostPath& path);
 void sync_file_system(const Fd& dir);
 /// rename(2) with both names in the message, then both directories synced.
 void rename_durably(const HostPath& from, const HostPath& to);
+
+/// Whether opening with O_NOFOLLOW failed because it met a link: ELOOP, on NetBSD EFTYPE.
+constexpr bool says_link(int error) {
+#ifdef EFTYPE
+    if (error == EFTYPE)
+        return true;
+#endif
+    return error == ELOOP;
+}
 
 /// Bytes free for us on the file system of `path`.
 std::uint64_t free_bytes(const HostPath& path);
