@@ -379,13 +379,16 @@ bool means_gone(int error) {
 
 /// Room for some pieces on the way, so that neither side waits for the other at each of them.
 void widen(const Fd& stream) {
-    const int bytes = 1 << 20;
+    constexpr int bytes = 1 << 20;
+    constexpr int smallest = 16 << 10;
 #ifdef SO_SNDBUFFORCE
     if (::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) == 0)
         return;
 #endif
-    // A smaller one does as well, only slower.
-    (void)::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    // A smaller one does as well, only slower. Linux takes less by itself; NetBSD refuses what is too much.
+    for (int less = bytes; less >= smallest; less /= 2)
+        if (::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUF, &less, sizeof less) == 0)
+            return;
 }
 
 } // namespace
