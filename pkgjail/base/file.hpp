@@ -45,7 +45,8 @@ void write_new_file_atomically(const HostPath& path, std::string_view bytes, uns
 
 void make_directories(const HostPath& path, unsigned mode);
 void sync_directory(const HostPath& path);
-/// Flushes the whole file system that holds `dir` (syncfs on Linux; sync elsewhere).
+/// Waits until all that is below `dir` is on disk: with the whole of its file system on Linux, where one call
+/// does that, and file by file elsewhere.
 void sync_file_system(const Fd& dir);
 /// rename(2) with both names in the message, then both directories synced.
 void rename_durably(const HostPath& from, const HostPath& to);

@@ -35,6 +35,8 @@ void write_files(const Tree& config, const Tree& data, const std::string& prefix
         const Tree& tree = is_configuration(file.path, prefix) ? config : data;
         tree.make_directories(file.path.parent());
         tree.write(file.path, file.content, file.mode, permitted_owner({owner.uid, owner.gid}));
+        if (&tree == &data)
+            data.sync_apart(file.path);
     }
 }
 
@@ -62,6 +64,7 @@ void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
         if (::fchmod(to.get(), static_cast<mode_t>(entry.permissions())) != 0)
             throw base::system_error(errno, shown, "chmod");
         target.set_modification_time(temporary, entry.status.st_mtim);
+        target.sync_apart(temporary); // what is synced later is the jail's configuration
         target.rename_into(temporary, target, entry.path);
     } catch (...) {
         target.remove_file(temporary);
