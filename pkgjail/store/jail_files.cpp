@@ -9,6 +9,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/freeze.hpp"
@@ -169,6 +170,9 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
             recipe_paths.insert(file.path);
     std::set<RootPath> managed = recipe_paths;
     managed.insert(Layout::own_files());
+    if (needs_account_databases())
+        for (const char* name : account_databases)
+            managed.insert(RootPath::parse("/etc") / name); // not merged, but made of what was merged
     MergeReport report =
         merge_configuration(old_seed, new_seed.open_tree(configuration), mine, config, managed);
     config.remove_all(Layout::own_files());
@@ -176,6 +180,8 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
     const Beginning after(new_seed.open_tree(configuration), kept_recipe_files(config));
     const Beginning before(old_seed.open_tree(RootPath()), kept_recipe_files(old_files ? mine : config));
     merge_recipe_files(before, after, mine, config, recipe_paths, report);
+    if (needs_account_databases())
+        make_account_databases(config);
     base::step("generation.merged");
     add_missing(new_seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
     base::sync_file_system(config.fd()); // before the commit that makes it current
