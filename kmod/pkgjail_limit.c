@@ -9,6 +9,10 @@
  * Sleeping LWPs are left alone and caught when they run.  Parents see nothing of
  * it, unlike with SIGSTOP.  A process that is to die is never kept suspended.
  *
+ * Pausing: the same for all LWPs, and those that sleep or are stopped are marked,
+ * so that they come to a halt on their way out of the kernel when they wake.  Only
+ * a process or LWP that is being made meanwhile waits for the next round.
+ *
  * Memory: resident pages.  A jail that grows above nine tenths of its limit runs
  * one round in four; above the limit its largest process is killed, one each
  * round, until what stays is below.  The overshoot is what can be filled in one
@@ -254,16 +258,22 @@ pj_continue_member(struct pj_member *m)
 	m->m_all = false;
 }
 
-/* proc_lock and p_lock are held. */
+/*
+ * proc_lock and p_lock are held.  lwp_suspend() would wake a sleeper for nothing
+ * and set a stopped LWP running, so these get the mark alone that it sets.
+ */
 static void
-pj_suspend_member(struct pj_member *m)
+pj_suspend_member(struct pj_member *m, bool sleepers)
 {
 	struct lwp *l;
+	bool runs, halts;
 
 	LIST_FOREACH(l, &m->m_proc->p_lwps, l_sibling) {
 		lwp_lock(l);
-		if ((l->l_stat != LSRUN && l->l_stat != LSONPROC) ||
-		    (l->l_flag & LW_WSUSPEND) != 0) {
+		runs = l->l_stat == LSRUN || l->l_stat == LSONPROC;
+		halts = runs || (sleepers &&
+		    (l->l_stat == LSSLEEP || l->l_stat == LSSTOP));
+		if (!halts || (l->l_flag & LW_WSUSPEND) != 0) {
 			lwp_unlock(l);
 			continue;
 		}
@@ -273,11 +283,19 @@ pj_suspend_member(struct pj_member *m)
 			else
 				m->m_all = true;
 		}
-		(void)lwp_suspend(curlwp, l);		/* unlocks */
+		if (runs)
+			(void)lwp_suspend(curlwp, l);	/* unlocks */
+		else {
+			l->l_flag |= LW_WSUSPEND;
+			lwp_unlock(l);
+		}
 	}
 }
 
-/* Suspends what runs in a jail, but for the dying.  proc_lock is held. */
+/*
+ * Suspends what runs in a jail, and what sleeps in one that is paused, but for the
+ * dying.  proc_lock is held.
+ */
 void
 pj_suspend_members(struct pj_jail *j)
 {
@@ -293,7 +311,7 @@ pj_suspend_members(struct pj_jail *j)
 		else if (pj_dying(p))
 			pj_continue_member(m);
 		else
-			pj_suspend_member(m);
+			pj_suspend_member(m, j->j_paused);
 		mutex_exit(p->p_lock);
 	}
 	j->j_suspended = true;

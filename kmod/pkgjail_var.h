@@ -87,7 +87,7 @@ struct vnode;
 #define	PJ_NEVER		UINT64_MAX
 
 /* LWPs of one process whose suspension is remembered one by one. */
-#define	PJ_LIDS			16
+#define	PJ_LIDS			64
 
 /*
  * A process in a jail.  Made at fork and ENTER, ended by the exit hook.

@@ -86,7 +86,12 @@ bool enter_empty_root() {
     const int directory = make_empty_directory();
     if (directory < 0)
         return false;
+#ifdef __NetBSD__
+    // In a directory that was removed "." is no name there.
+    const bool entered = ::fchdir(directory) == 0 && ::fchroot(directory) == 0;
+#else
     const bool entered = ::fchdir(directory) == 0 && ::chroot(".") == 0;
+#endif
     ::close(directory);
     return entered;
 }
@@ -141,6 +146,9 @@ int confine(int kept, Report& report) {
 #ifndef PKGJAIL_SANITIZED // sanitizers map more than any limit, and standard error may be a file
     set_limit(RLIMIT_FSIZE, 0);
     set_limit(RLIMIT_DATA, most_memory);
+#ifndef __linux__
+    set_limit(RLIMIT_AS, most_memory); // there the other one is asked for brk(2) only
+#endif
 #endif
 #ifdef __linux__
     if (!drop_capabilities())
@@ -371,13 +379,16 @@ bool means_gone(int error) {
 
 /// Room for some pieces on the way, so that neither side waits for the other at each of them.
 void widen(const Fd& stream) {
-    const int bytes = 1 << 20;
+    constexpr int bytes = 1 << 20;
+    constexpr int smallest = 16 << 10;
 #ifdef SO_SNDBUFFORCE
     if (::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes) == 0)
         return;
 #endif
-    // A smaller one does as well, only slower.
-    (void)::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    // A smaller one does as well, only slower. Linux takes less by itself; NetBSD refuses what is too much.
+    for (int less = bytes; less >= smallest; less /= 2)
+        if (::setsockopt(stream.get(), SOL_SOCKET, SO_SNDBUF, &less, sizeof less) == 0)
+            return;
 }
 
 } // namespace

@@ -16,6 +16,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file_set.hpp"
+#include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::base {
 
@@ -262,11 +263,9 @@ void sync_file_system(const Fd& dir) {
     if (::syncfs(dir.get()) != 0)
         throw system_error(errno, "file system", "syncfs");
 #else
-    // sync(2) only schedules the writes, so the directory itself is flushed as well; on FFS that waits for
-    // the log.
+    // sync(2) only begins the writes; begun all at once, they are waited for one by one.
     ::sync();
-    if (::fsync(dir.get()) != 0)
-        throw system_error(errno, "file system", "fsync");
+    Tree(dir.duplicate(), "file system").sync();
 #endif
 }
 

@@ -2,6 +2,7 @@
 // jail's root can shape are touched through base::Tree only.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -44,10 +45,20 @@ void write_new_file_atomically(const HostPath& path, std::string_view bytes, uns
 
 void make_directories(const HostPath& path, unsigned mode);
 void sync_directory(const HostPath& path);
-/// Flushes the whole file system that holds `dir` (syncfs on Linux; sync elsewhere).
+/// Waits until all that is below `dir` is on disk: with the whole of its file system on Linux, where one call
+/// does that, and file by file elsewhere.
 void sync_file_system(const Fd& dir);
 /// rename(2) with both names in the message, then both directories synced.
 void rename_durably(const HostPath& from, const HostPath& to);
+
+/// Whether opening with O_NOFOLLOW failed because it met a link: ELOOP, on NetBSD EFTYPE.
+constexpr bool says_link(int error) {
+#ifdef EFTYPE
+    if (error == EFTYPE)
+        return true;
+#endif
+    return error == ELOOP;
+}
 
 /// Bytes free for us on the file system of `path`.
 std::uint64_t free_bytes(const HostPath& path);

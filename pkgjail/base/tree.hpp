@@ -71,7 +71,7 @@ class Tree {
     /// when the name is taken.
     Fd create_file(const RootPath& path, unsigned mode = 0600) const;
     /// Writes beside it under a random name, then renames over `path` (a link or file there is replaced, a
-    /// directory is Error{conflict}). Not synced; use sync().
+    /// directory is Error{conflict}). Not synced.
     void write(const RootPath& path, std::string_view bytes, unsigned mode, Owner owner) const;
     void make_directory(const RootPath& path,
                         unsigned mode) const; ///< parent must exist; an existing directory is fine
@@ -102,6 +102,13 @@ class Tree {
     void walk(const std::function<bool(const Entry&)>& visit) const;
     /// Names in one directory, in byte order.
     std::vector<std::string> list(const RootPath& path) const;
+
+    /// Waits until every file and directory of the tree, its top among them, is on disk; mount points without
+    /// what is in them. What disappears meanwhile is left out.
+    void sync() const;
+    /// For a regular file that lies elsewhere than below the directory of the sync_file_system() that
+    /// follows, on the same file system: waits for it where that call does not.
+    void sync_apart(const RootPath& path) const;
 
     /// Copies what is in this tree into `target` (empty or not; files of the same name are replaced, a
     /// directory in the place of a file or the reverse is Error{conflict}): owners (when root), modes, times,

@@ -2,6 +2,7 @@
 // do (bare_copy, mounts). No other room includes it.
 #pragma once
 
+#include <cerrno>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "pkgjail/base/fd.hpp"
+#include "pkgjail/base/file.hpp"
 
 namespace pkgjail::base {
 
@@ -19,6 +21,11 @@ constexpr int search_flags = O_PATH | O_DIRECTORY;
 #else
 constexpr int search_flags = O_RDONLY | O_DIRECTORY;
 #endif
+
+/// What opening a directory says of an entry that is gone, or something else by now.
+constexpr bool is_no_directory(int error) {
+    return error == ENOENT || error == ENOTDIR || says_link(error);
+}
 
 /// Names in an open directory, without "." and "..", in byte order. Reads from its beginning through a
 /// descriptor of its own. `shown_as` is for messages.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/base/file_flags.hpp"
 #include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/subvolume.hpp"
 #include "pkgjail/base/tree_parts.hpp"
@@ -38,7 +39,9 @@ class Tree::Removal {
             if (!S_ISDIR(status.st_mode)) {
                 if (::unlinkat(parent.get(), name.c_str(), 0) == 0 || errno == ENOENT)
                     return;
-                if (errno != EISDIR)
+                // A directory by now is EISDIR, on NetBSD EPERM.
+                if (errno != EISDIR &&
+                    !(errno == EPERM && (frees(parent, name) || is_directory(parent, name))))
                     throw failed(name, "unlink");
                 continue;
             }
@@ -57,13 +60,15 @@ class Tree::Removal {
                 content(directory, device, depth + 1, name);
             if (::unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT)
                 return;
-            if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+            if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR &&
+                !(errno == EPERM && frees(parent, name)))
                 throw failed(name, "rmdir");
         }
         throw Error(ErrorKind::busy, shown_, "entries appear in it while it is being removed");
     }
 
     void content(const Fd& directory, dev_t device, int depth, const std::string& shown) {
+        free_directory(directory);
         for (const std::string& name : names_in(directory, shown))
             entry(directory, device, name, depth);
     }
@@ -81,6 +86,22 @@ class Tree::Removal {
   private:
     /// Levels, and so descriptors, at a time.
     static constexpr int deepest = 64;
+
+    /// These two leave errno as it was.
+    static bool frees(const Fd& parent, const std::string& name) {
+        const int error = errno;
+        const bool freed = free_entry(parent, name);
+        errno = error;
+        return freed;
+    }
+    static bool is_directory(const Fd& parent, const std::string& name) {
+        const int error = errno;
+        struct stat status {};
+        const bool is_one = ::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                            S_ISDIR(status.st_mode);
+        errno = error;
+        return is_one;
+    }
 
     /// False for a mount point, of a subvolume too.
     bool is_subvolume_in(const Fd& parent, const std::string& name) const {
@@ -103,7 +124,7 @@ class Tree::Removal {
             if (::fchmodat(parent.get(), name.c_str(), 0700, AT_SYMLINK_NOFOLLOW) == 0)
                 number = retrying(open_it);
         }
-        if (number < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+        if (number < 0 && is_no_directory(errno))
             return {};
         if (number < 0)
             throw failed(name, "open");
@@ -121,7 +142,10 @@ class Tree::Removal {
     bool set_aside(const Fd& parent, const std::string& name) {
         // A mount point cannot be renamed (EBUSY), so none is carried along here.
         std::string aside = ".pkgjail-remove-" + random_hex(12);
-        if (::renameat(parent.get(), name.c_str(), tree_.directory_.get(), aside.c_str()) != 0) {
+        const auto move = [&] {
+            return ::renameat(parent.get(), name.c_str(), tree_.directory_.get(), aside.c_str()) == 0;
+        };
+        if (!move() && !(errno == EPERM && frees(parent, name) && move())) {
             if (errno == ENOENT)
                 return false;
             throw failed(name, "rename");

@@ -18,6 +18,8 @@ namespace pkgjail::base {
 std::vector<std::string> names_in(const Fd& directory, std::string_view shown_as) {
     // A descriptor of its own: fdopendir takes it over, and a duplicate would share the reading position.
     Fd own(retrying([&] { return ::openat(directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    if (!own && errno == ENOENT)
+        return {}; // removed meanwhile: where Linux lists nothing, NetBSD finds no "."
     if (!own)
         throw system_error(errno, std::string(shown_as), "open");
     auto close = [](DIR* stream) { ::closedir(stream); };
@@ -91,7 +93,7 @@ class Tree::Walk {
     /// Empty when it is gone, or something else than a directory by now.
     Fd open(const RootPath& path) const {
         int number = tree_.try_open_beneath(path, O_RDONLY | O_DIRECTORY);
-        if (number < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        if (number < 0 && !is_no_directory(errno))
             throw tree_.failure(errno, path, "open");
         return Fd(number);
     }

@@ -41,7 +41,7 @@ void KmodControl::load() {
     if (const auto level = host_.sysctl_number("kern.securelevel"); level && *level > 0)
         throw Error(ErrorKind::denied, "kernel module pkgjail",
                     fmt::format("is not loaded, and at security level {} none can be", *level),
-                    "have it loaded at boot: modules=YES in rc.conf, and its path in /etc/modules.conf");
+                    "have it loaded at boot: pkgjail_module=YES in /etc/rc.conf");
     std::string tried;
     for (const std::string& module : host_.module_candidates()) {
         const auto complaint = host_.load_module(module);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree.hpp"
 
@@ -34,7 +35,7 @@ std::optional<base::Fd> open_own_file(const base::HostPath& path, int flags) {
             [&] { return ::open(path.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); }));
         if (!fd && errno == ENOENT)
             return std::nullopt;
-        if (!fd && errno != ELOOP)
+        if (!fd && !base::says_link(errno))
             throw base::system_error(errno, path.string(), "open");
         if (fd && ::fstat(fd.get(), &status) != 0)
             throw base::system_error(errno, path.string(), "fstat");

@@ -26,9 +26,9 @@ std::optional<std::uint32_t> platform_account_number(bool is_group, const std::s
 /// Whether such an account has this number.
 bool is_platform_number(bool is_group, std::uint32_t number);
 
-/// Writes etc/passwd, group and shadow (on NetBSD master.passwd, from which pwd_mkdb makes what its library
-/// reads) of a fresh seed: root, daemon, nobody and what the packages declare, with the given numbers. A
-/// user's group needs no declaration of its own. A name without a number is Error{corrupt}.
+/// Writes etc/passwd, group and shadow (on NetBSD master.passwd; see account_databases.hpp for what its
+/// library reads) of a fresh seed: root, daemon, nobody and what the packages declare, with the given
+/// numbers. A user's group needs no declaration of its own. A name without a number is Error{corrupt}.
 void write_account_files(const base::Tree& config, const std::vector<format::DeclaredUser>& users,
                          const std::vector<format::DeclaredGroup>& groups, const AccountNumbers& numbers);
 

@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
-#include "pkgjail/base/host.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/owner.hpp"
 
@@ -233,16 +232,6 @@ void Assembly::open_build_jail() {
     parts.config = staging_.path() / "seed" / "config";
     parts.data = staging_.path() / "seed" / "data";
     scripts_ = hooks_.scripts(parts, staging_.path() / "skeleton");
-    if (base::host_opsys() != "NetBSD")
-        return;
-    // NetBSD's library looks names up in databases that only this program makes.
-    const base::Exit exit = scripts_->run({"pkgjail",
-                                           {"/usr/sbin/pwd_mkdb", "-p", "/etc/master.passwd"},
-                                           {{"PATH", "/sbin:/bin:/usr/sbin:/usr/bin"}, {"LC_ALL", "C"}},
-                                           "/"});
-    if (!exit.success())
-        throw Error(ErrorKind::system, "pwd_mkdb", "in the build jail: " + exit.describe(),
-                    "its output is in the build log");
 }
 
 base::Exit Assembly::run_script(const BuildPackage& package, std::vector<std::string> argv,

@@ -13,6 +13,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/parallel.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/assembly.hpp"
 #include "pkgjail/store/link_unpacked.hpp"
 #include "pkgjail/store/owner.hpp"
@@ -100,6 +101,8 @@ class Build {
                 groups.insert(groups.end(), package.declared->groups.begin(), package.declared->groups.end());
             }
         write_account_files(config, users, groups, request_.accounts);
+        if (needs_account_databases())
+            make_account_databases(config);
     }
 
     void assemble() {

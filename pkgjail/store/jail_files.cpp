@@ -9,6 +9,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/freeze.hpp"
@@ -35,6 +36,8 @@ void write_files(const Tree& config, const Tree& data, const std::string& prefix
         const Tree& tree = is_configuration(file.path, prefix) ? config : data;
         tree.make_directories(file.path.parent());
         tree.write(file.path, file.content, file.mode, permitted_owner({owner.uid, owner.gid}));
+        if (&tree == &data)
+            data.sync_apart(file.path);
     }
 }
 
@@ -62,6 +65,7 @@ void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
         if (::fchmod(to.get(), static_cast<mode_t>(entry.permissions())) != 0)
             throw base::system_error(errno, shown, "chmod");
         target.set_modification_time(temporary, entry.status.st_mtim);
+        target.sync_apart(temporary); // what is synced later is the jail's configuration
         target.rename_into(temporary, target, entry.path);
     } catch (...) {
         target.remove_file(temporary);
@@ -166,6 +170,9 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
             recipe_paths.insert(file.path);
     std::set<RootPath> managed = recipe_paths;
     managed.insert(Layout::own_files());
+    if (needs_account_databases())
+        for (const char* name : account_databases)
+            managed.insert(RootPath::parse("/etc") / name); // not merged, but made of what was merged
     MergeReport report =
         merge_configuration(old_seed, new_seed.open_tree(configuration), mine, config, managed);
     config.remove_all(Layout::own_files());
@@ -173,6 +180,8 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
     const Beginning after(new_seed.open_tree(configuration), kept_recipe_files(config));
     const Beginning before(old_seed.open_tree(RootPath()), kept_recipe_files(old_files ? mine : config));
     merge_recipe_files(before, after, mine, config, recipe_paths, report);
+    if (needs_account_databases())
+        make_account_databases(config);
     base::step("generation.merged");
     add_missing(new_seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
     base::sync_file_system(config.fd()); // before the commit that makes it current

@@ -15,6 +15,7 @@
 #include "pkgjail/base/attributes.hpp"
 #include "pkgjail/base/digest.hpp"
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/owner.hpp"
 
@@ -147,7 +148,7 @@ std::string renumbered_accounts(std::string_view name, std::string_view text,
 
 void renumber_accounts(const Tree& config, const Renumbering& renumbering) {
     const RootPath etc = RootPath::parse("/etc");
-    if (config.exists(etc / "pwd.db"))
+    if (config.exists(etc / "pwd.db") && !needs_account_databases())
         throw Error(
             ErrorKind::conflict, "etc/pwd.db",
             "holds numbers of accounts that are others on this host, and only pwd_mkdb can write it",
@@ -165,6 +166,8 @@ void renumber_accounts(const Tree& config, const Renumbering& renumbering) {
                      permitted_owner({there->status.st_uid, there->status.st_gid}));
         config.set_modification_time(path, there->status.st_mtim);
     }
+    if (needs_account_databases())
+        make_account_databases(config);
 }
 
 std::map<std::string, std::uint32_t> seed_accounts(const Tree& seed_config, bool groups) {
@@ -211,12 +214,15 @@ jail::Manifest renumbered(const jail::Manifest& manifest, const Tree& image, con
     for (jail::ManifestEntry& entry : result.entries) {
         entry.uid = number_of(renumbering.users, entry.uid, "uid", entry.path.str());
         entry.gid = number_of(renumbering.groups, entry.gid, "gid", entry.path.str());
+        const std::string name = entry.path.name();
+        const auto is_in = [&](const auto& names) {
+            return std::find(std::begin(names), std::end(names), name) != std::end(names);
+        };
         const bool is_account_file = entry.type == jail::EntryType::file && entry.path.parent() == etc &&
-                                     std::find(std::begin(account_files), std::end(account_files),
-                                               entry.path.name()) != std::end(account_files);
+                                     (is_in(account_files) || is_in(account_databases));
         if (!is_account_file)
             continue;
-        const std::string text = image.read(entry.path, 1u << 20);
+        const std::string text = image.read(entry.path);
         entry.size = text.size();
         entry.sha256 = base::sha256(text);
     }

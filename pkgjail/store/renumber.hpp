@@ -23,8 +23,8 @@ struct Renumbering {
 /// number that somebody gets here belongs to a file of somebody else: the two could not be told apart again.
 void renumber(const base::Tree& tree, const Renumbering& renumbering);
 
-/// etc/passwd, etc/group and etc/master.passwd below `config`. Error{conflict} as above, and for etc/pwd.db,
-/// which only pwd_mkdb(8) can write.
+/// etc/passwd, etc/group and etc/master.passwd below `config`. Error{conflict} as above, and for etc/pwd.db
+/// where this host has no pwd_mkdb(8) to make it anew with.
 void renumber_accounts(const base::Tree& config, const Renumbering& renumbering);
 /// The text of one of them; `name` is "passwd", "group" or "master.passwd". Malformed lines stay as they are.
 std::string renumbered_accounts(std::string_view name, std::string_view text, const Renumbering& renumbering);

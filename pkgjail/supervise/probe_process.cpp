@@ -63,18 +63,9 @@ void enter_root(const ProbeTarget& target) {
     // well.
     if (::geteuid() != 0)
         return;
-    base::HostPath root = target.spec.root;
-    // The mounts of the jail are seen through its processes where it has a view of its own, else at its root.
-    for (pid_t pid : target.driver.processes(target.spec.handle, target.run_directory)) {
-        base::HostPath view = "/proc/" + std::to_string(pid) + "/root";
-        if (::access(view.c_str(), F_OK) == 0) {
-            root = view;
-            break;
-        }
-    }
-    base::Fd directory = base::open_file(root, O_RDONLY | O_DIRECTORY);
-    if (::fchdir(directory.get()) != 0 || ::chroot(".") != 0)
-        throw base::system_error(errno, root.string(), "chroot");
+    const base::Tree root = target.driver.open_root(target.spec.handle, target.run_directory);
+    if (::fchdir(root.fd().get()) != 0 || ::chroot(".") != 0)
+        throw base::system_error(errno, root.name(), "chroot");
 }
 
 ProbeResult run_command(const ProbeTarget& target) {

@@ -191,21 +191,45 @@ TEST_CASE("threads that the application suspended stay so when the jail is relea
 }
 
 TEST_CASE("a paused jail uses nothing, also what wakes up later, and then goes on", "[kmod][limit]") {
-    Kernel kernel(2);
+    Kernel kernel(3);
     const Jail jail = kernel.create();
     proc* running = spinner(kernel, jail);
     proc* sleeper = kernel.enter(jail);
+    proc* stopped = spinner(kernel, jail);
+    world_user_stop(world_lwp(stopped), true);
     world_run(20);
 
     REQUIRE(kernel.pause(jail, true) == "ok");
     world_run(20);
     CHECK(share(kernel, jail, 500) == 0);
     CHECK((kernel.stat(jail).flags & PKGJAIL_IS_PAUSED) != 0);
-    world_spin(world_lwp(sleeper), true); // wakes, is caught in the next round
-    CHECK(share(kernel, jail, 500) <= 4);
+    CHECK_FALSE(world_suspended(world_lwp(sleeper))); // it was not woken for it
+    CHECK_FALSE(world_suspended(world_lwp(stopped)));
+    world_spin(world_lwp(sleeper), true);
+    world_user_stop(world_lwp(stopped), false);
+    CHECK(share(kernel, jail, 500) == 0);
     REQUIRE(kernel.pause(jail, false) == "ok");
-    CHECK(share(kernel, jail, 500) >= 195);
+    CHECK(share(kernel, jail, 500) >= 295);
     CHECK_FALSE(world_suspended(world_lwp(running)));
+}
+
+TEST_CASE("what slept through a pause wakes afterwards as if there had been none", "[kmod][limit]") {
+    Kernel kernel(1);
+    const Jail jail = kernel.create();
+    proc* sleeper = kernel.enter(jail);
+    proc* stopped = spinner(kernel, jail);
+    world_user_stop(world_lwp(stopped), true);
+    REQUIRE(kernel.pause(jail, true) == "ok");
+    world_run(50);
+    REQUIRE(kernel.pause(jail, false) == "ok");
+    CHECK(share(kernel, jail, 500) == 0);
+
+    world_spin(world_lwp(sleeper), true);
+
+    CHECK(share(kernel, jail, 500) >= 98);
+    world_spin(world_lwp(sleeper), false);
+    world_user_stop(world_lwp(stopped), false);
+    CHECK(share(kernel, jail, 500) >= 98);
 }
 
 TEST_CASE("a process with more threads than are remembered is released whole", "[kmod][limit]") {
@@ -213,7 +237,7 @@ TEST_CASE("a process with more threads than are remembered is released whole", "
     const Jail jail = kernel.create();
     proc* process = spinner(kernel, jail);
     std::vector<lwp*> threads;
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 100; ++i) {
         threads.push_back(world_thread(process));
         world_spin(threads.back(), true);
     }

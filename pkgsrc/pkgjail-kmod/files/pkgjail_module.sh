@@ -3,7 +3,7 @@
 # $NetBSD$
 #
 # PROVIDE: pkgjail_module
-# REQUIRE: root mountcritlocal
+# REQUIRE: mountcritremote
 # BEFORE: securelevel
 #
 # Loads the kernel module of pkgjail and makes its device node. The major number

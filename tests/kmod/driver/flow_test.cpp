@@ -1,16 +1,21 @@
 // A service over the module: the supervisor itself, with the driver of the kernel module on the fake kernel.
 // start, limits, status, restart, stop, as `pkgjail` has them done; programs are real and unconfined.
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <thread>
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "driver/driver_state.hpp"
 #include "driver/shadow_host.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/confine/driver_kmod.hpp"
+#include "pkgjail/supervise/probe.hpp"
 #include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/service_log.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -169,4 +174,37 @@ TEST_CASE("a service whose limits must be enforced does not start where one is n
     CHECK(status.reason.find("memory") != std::string::npos);
     CHECK(web.supervisor_exit() == 1);
     CHECK(web.left() == "left: ");
+}
+
+TEST_CASE("a unix socket is asked for where the module's jail has its mounts", "[kmod][driver][flow][root]") {
+    if (::geteuid() != 0) {
+        WARN("skipped: only root asks in the jail's own root");
+        return;
+    }
+    State state;
+    Machine machine;
+    const auto driver = state.command(machine);
+    const confine::JailSpec spec = state.spec("web");
+    const auto ask = [&] {
+        const auto answer = supervise::run_probe({jail::Probe::Kind::unix_socket, "/service.sock", {}}, 20s,
+                                                 *driver, spec, state.dir / "run/web");
+        return (answer.healthy ? "healthy: " : "not healthy: ") + answer.detail;
+    };
+    driver->create(spec, state.dir / "run/web", {});
+    driver->start(spec, state.dir / "run/web");
+    CHECK(ask() == "not healthy: no such file or directory");
+
+    const std::string path = state.dir / "run/kmod/web/root/service.sock";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    REQUIRE(path.size() < sizeof address.sun_path);
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    const base::Fd listener(::socket(AF_UNIX, SOCK_STREAM, 0));
+    REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener.get(), 1) == 0);
+
+    CHECK_THAT(ask(), Catch::Matchers::StartsWith("healthy: connected"));
+    ::unlink(path.c_str());
+    driver->remove(spec.handle, state.dir / "run/web");
+    CHECK(ask() == "not healthy: web: is not running");
 }

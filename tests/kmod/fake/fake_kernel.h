@@ -300,6 +300,7 @@ struct kauth_cred {
 #define	LSIDL		1
 #define	LSRUN		2
 #define	LSSLEEP		3
+#define	LSSTOP		4
 #define	LSZOMB		5
 #define	LSONPROC	7
 #define	LSSUSPENDED	8

@@ -230,3 +230,17 @@ world_user_suspend(struct lwp *l, bool on)
 	lwp_unlock(l);
 	mutex_exit(l->l_proc->p_lock);
 }
+
+/* SIGSTOP and SIGCONT; what slept sleeps on (lf_spins says what it does). */
+void
+world_user_stop(struct lwp *l, bool on)
+{
+	mutex_enter(l->l_proc->p_lock);
+	lwp_lock(l);
+	if (on)
+		l->l_stat = LSSTOP;
+	else if (l->l_stat == LSSTOP)
+		l->l_stat = l->lf_spins ? LSRUN : LSSLEEP;
+	lwp_unlock(l);
+	mutex_exit(l->l_proc->p_lock);
+}

@@ -103,6 +103,7 @@ uint64_t world_memory(struct proc *);
 uint64_t world_cpu_us(struct proc *);
 bool	world_suspended(struct lwp *);
 void	world_user_suspend(struct lwp *, bool);
+void	world_user_stop(struct lwp *, bool);
 
 /* Questions to kauth(9): every action and request, with usual arguments. */
 enum world_target { WORLD_NOTHING, WORLD_PROCESS, WORLD_SOCKET };
