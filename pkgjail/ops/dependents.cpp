@@ -1,5 +1,6 @@
 #include "pkgjail/ops/dependents.hpp"
 
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -97,7 +98,12 @@ void Dependents::start(const Entry& entry) {
 }
 
 void Dependents::bring_up() {
-    std::optional<Error> thrown;
+    struct Failure {
+        std::exception_ptr thrown; // of the type that it has
+        std::string text;
+        bool is_over;
+    };
+    std::optional<Failure> first;
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         bool is_over = true; // also where it was tried in vain, and told
         try {
@@ -106,12 +112,13 @@ void Dependents::bring_up() {
             is_over = !is_worth_another_try(error);
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
-            if (thrown && is_over && is_worth_another_try(*thrown))
-                std::swap(*thrown, error);
-            if (thrown)
-                session_.context().reporter.warn(error.what());
+            Failure failure{std::current_exception(), error.what(), is_over};
+            if (first && is_over && !first->is_over)
+                std::swap(*first, failure);
+            if (first)
+                session_.context().reporter.warn(failure.text);
             else
-                thrown = error;
+                first = std::move(failure);
         }
         try {
             base::step("dependents.started");
@@ -126,8 +133,8 @@ void Dependents::bring_up() {
                 fmt::format("jail {}: it is still noted as stopped: {}", entry->jail.name, error.what()));
         }
     }
-    if (thrown)
-        throw Error(*thrown);
+    if (first)
+        std::rethrow_exception(first->thrown);
 }
 
 void Dependents::bring_up_all_the_same() noexcept {

@@ -56,14 +56,14 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
             wait_until_well(context, required);
         return state == ServiceState::ready || state == ServiceState::unhealthy;
     };
-    for (const std::string& name : order) {
+    const auto ensure_up = [&](const std::string& name) {
         if (is_up(require_jail(session.catalog(), name)))
-            continue;
+            return;
         const auto lock = session.lock_jail(name);
         // Whoever had the lock until now may have started it, or given it another generation.
         const catalog::Jail required = require_jail(session.catalog(), name);
         if (is_up(required))
-            continue;
+            return;
         if (!is_in_place(required)) // whoever is to be started keeps a note of that
             throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
                         "the next command that changes something tries again");
@@ -73,6 +73,13 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
         want_running(session, required, true);
         JailStart(session, required).finish();
         forget_note_of_start(session, required);
+    };
+    for (const std::string& name : order) {
+        try {
+            ensure_up(name);
+        } catch (const Error& error) {
+            throw RequiredJailFailed(error);
+        }
     }
 }
 
@@ -262,7 +269,8 @@ void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const
 }
 
 bool is_worth_another_try(const Error& why) {
-    return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy;
+    return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy ||
+           dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

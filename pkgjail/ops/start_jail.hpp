@@ -19,9 +19,17 @@ enum class Gate {
     quiet, ///< and then stays so for the recipe's quiet period: any exit in it is a failure
 };
 
+/// Out of a start: what failed is a jail that is required, of which object and cause tell. It says nothing
+/// about the jail that was to be started, nor about its generation.
+class RequiredJailFailed : public base::Error {
+  public:
+    explicit RequiredJailFailed(const base::Error& why) : Error(why) {}
+};
+
 /// Starts what the jail requires and is not ready yet, each in order and said; then launches the jail's
 /// supervisor and returns when the service has passed the gate. The caller holds the jail's lock. Throws as
-/// ops::start does; a service that does not get there is stopped again, so that nothing is left half-running.
+/// ops::start does, and RequiredJailFailed where it does not come to the jail itself; a service that does not
+/// get there is stopped again, so that nothing is left half-running.
 /// `learning`: as in JailStart.
 supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready,
                                     std::optional<jail::Profile> learning = {});
@@ -53,8 +61,8 @@ class JailStart {
 };
 
 /// Of a service that ran and could not be started again: whether this host failed, a full disk for example,
-/// or another command was in the way, and not the service. Then the note on the jail stays, so that the next
-/// command tries again.
+/// or another command was in the way, or a jail that it requires does not run, and not the service. Then the
+/// note on the jail stays, so that the next command tries again.
 bool is_worth_another_try(const base::Error& why);
 
 /// Writes down whether the jail is meant to run.

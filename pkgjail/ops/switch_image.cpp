@@ -173,8 +173,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));
 }
 
-/// That this host fails, or another command is in the way, says nothing about the generation they come up on:
-/// their notes lead the next command to them.
+/// That this host fails, another command is in the way or something else that they require does not run, says
+/// nothing about the generation they come up on: their notes lead the next command to them.
 void bring_up_on(Session& session, Dependents& dependents) {
     try {
         dependents.bring_up();
@@ -194,11 +194,16 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, De
             result.status = start_jail(session, jail, Gate::quiet);
             result.started = true;
             bring_up_on(session, dependents);
-        } catch (const Error& error) {
-            // Another command holds a jail that it requires: that says nothing about the generation. Its note
-            // stays, and the next command proves it.
-            if (old == jail.current || error.kind() == ErrorKind::busy)
+        } catch (Error& error) {
+            if (old == jail.current)
                 throw;
+            // Another command is in the way, or a jail that it requires does not run: that says nothing about
+            // the generation. Its note stays, and the next command proves it.
+            if (error.kind() == ErrorKind::busy ||
+                dynamic_cast<const RequiredJailFailed*>(&error) != nullptr) {
+                error.add_context(fmt::format("generation {} is not proven yet", jail.current));
+                throw;
+            }
             put_back(session, jail, old, error, dependents);
         }
     } else {
