@@ -18,8 +18,7 @@ using base::ErrorKind;
 namespace {
 
 bool is_up(const Context& context, const catalog::Jail& jail) {
-    const auto state = supervise::read_status(context.layout.run(jail.id)).state;
-    return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
+    return ops::is_up(supervise::read_status(context.layout.run(jail.id)));
 }
 
 } // namespace

@@ -43,6 +43,21 @@ std::string last_words(const Context& context, const catalog::Jail& jail, base::
     return words;
 }
 
+/// A start takes its time, with what there is to prepare for example, and whoever stops a jail meanwhile sees
+/// nobody run who requires it.
+void require_still_up(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
+    for (const std::string& name : recipe.requires_) {
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        const ServiceStatus status = supervise::read_status(session.context().layout.run(required.id));
+        if (!is_up(status))
+            throw RequiredJailFailed(Error(
+                ErrorKind::busy, jail.name,
+                fmt::format("is not started, because jail {}, which it requires, was ready and is {} by now",
+                            name, supervise::state_name(status.state)),
+                fmt::format("pkgjail start {} starts both", jail.name)));
+    }
+}
+
 /// What `jail` requires and is not ready yet, each after what that requires itself.
 void start_required(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
     if (recipe.requires_.empty())
@@ -50,19 +65,19 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     const Context& context = session.context();
     std::vector<std::string> order = read_requirements(context, session.catalog()).start_order(jail.name);
     order.pop_back(); // itself
-    const auto is_up = [&](const catalog::Jail& required) {
-        const ServiceState state = supervise::read_status(context.layout.run(required.id)).state;
-        if (state == ServiceState::unhealthy)
+    const auto is_well = [&](const catalog::Jail& required) {
+        const ServiceStatus status = supervise::read_status(context.layout.run(required.id));
+        if (status.state == ServiceState::unhealthy)
             wait_until_well(context, required);
-        return state == ServiceState::ready || state == ServiceState::unhealthy;
+        return is_up(status);
     };
     const auto ensure_up = [&](const std::string& name) {
-        if (is_up(require_jail(session.catalog(), name)))
+        if (is_well(require_jail(session.catalog(), name)))
             return;
         const auto lock = session.lock_jail(name);
         // Whoever had the lock until now may have started it, or given it another generation.
         const catalog::Jail required = require_jail(session.catalog(), name);
-        if (is_up(required))
+        if (is_well(required))
             return;
         if (!is_in_place(required)) // whoever is to be started keeps a note of that
             throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
@@ -99,6 +114,10 @@ bool is_running(const ServiceStatus& status) {
         return false;
     }
     return false;
+}
+
+bool is_up(const ServiceStatus& status) {
+    return status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
 }
 
 /// The recipe is read anew at each start: what the catalog has of its network, ports and profile is what it
@@ -158,6 +177,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     write_resolv(context_, jail_, *recipe);
     prepare_jail(context_, jail_, service);
     quiet_ = service.health.quiet;
+    require_still_up(session, jail_, *recipe);
 
     context_.reporter.doing("start " + jail_.name);
     base::step("start.begun");

@@ -13,6 +13,8 @@
 namespace pkgjail::ops {
 
 bool is_running(const supervise::ServiceStatus& status);
+/// Ready, or unhealthy for the moment.
+bool is_up(const supervise::ServiceStatus& status);
 
 enum class Gate {
     ready, ///< done when the service is ready
@@ -39,7 +41,8 @@ bool stop_jail(Session& session, const catalog::Jail& jail);
 /// A start under way, so that several can be: the waiting is a thread's. The destructor waits.
 class JailStart {
   public:
-    /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's.
+    /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's to
+    /// start; RequiredJailFailed when it is not up by the end of the checks.
     /// `learning`: what this profile denies is not denied but learned, and said so.
     JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning = {});
     /// Whether finish() would return or throw at once.

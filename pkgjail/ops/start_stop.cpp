@@ -132,7 +132,7 @@ class Start : Several {
         mine.lock = session_.lock_jail(name);
         mine.jail = require_jail(session_.catalog(), name);
         const supervise::ServiceStatus status = status_of(mine.jail);
-        const bool up = status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
+        const bool up = is_up(status);
         std::optional<jail::Profile> learning;
         if (learn_ && holds(asked_, name)) {
             learning = profile_to_learn(context_, mine.jail, *learn_);
@@ -237,29 +237,42 @@ class Stop : Several {
         std::future<bool> stopped; ///< none: a dry run
     };
 
-    void plan_with_dependents(const std::string& name) {
-        Names others;
-        bool all_run = true;
+    /// Who requires it, runs or is to run again, and is not stopped by this command.
+    std::vector<catalog::Jail> others_that_need(const std::string& name) {
+        std::vector<catalog::Jail> others;
         for (const std::string& other : requirements_.dependents(name)) {
-            const catalog::Jail jail = require_jail(session_.catalog(), other);
-            const bool runs = is_running(status_of(jail));
-            // One that is left down would be started by the next command, and this one with it.
-            if (holds(asked_, other) || (!runs && !Dependents::is_left_down(jail)))
+            if (planned_.contains(other) || holds(asked_, other))
                 continue;
-            others.push_back(other);
-            all_run = all_run && runs;
+            const auto jail = catalog::Jails(session_.catalog()).find(other);
+            // One that is left down would be started by the next command, and this one with it.
+            if (jail && (is_running(status_of(*jail)) || Dependents::is_left_down(*jail)))
+                others.push_back(*jail);
         }
-        const bool one = others.size() == 1;
-        if (!others.empty() && !dependents_)
-            throw Error(
-                ErrorKind::conflict, name,
-                fmt::format("is required by {} {}, which {}", one ? "jail" : "jails", fmt::join(others, ", "),
+        return others;
+    }
+
+    Error needed_by(const std::vector<catalog::Jail>& others, const std::string& name) const {
+        Names names;
+        bool all_run = true;
+        for (const catalog::Jail& other : others) {
+            names.push_back(other.name);
+            all_run = all_run && is_running(status_of(other));
+        }
+        const bool one = names.size() == 1;
+        return {ErrorKind::conflict, name,
+                fmt::format("is required by {} {}, which {}", one ? "jail" : "jails", fmt::join(names, ", "),
                             !all_run ? (one ? "is to run again" : "are to run again")
                             : one    ? "runs"
                                      : "run"),
-                fmt::format("pkgjail stop --dependents {} stops {} as well", name, one ? "it" : "them"));
-        for (const std::string& other : others)
-            plan(other, name);
+                fmt::format("pkgjail stop --dependents {} stops {} as well", name, one ? "it" : "them")};
+    }
+
+    void plan_with_dependents(const std::string& name) {
+        const std::vector<catalog::Jail> others = others_that_need(name);
+        if (!others.empty() && !dependents_)
+            throw needed_by(others, name);
+        for (const catalog::Jail& other : others)
+            plan(other.name, name);
         plan(name, name);
     }
 
@@ -267,6 +280,9 @@ class Stop : Several {
         UnderWay& mine = under_way_[name];
         mine.lock = session_.lock_jail(name);
         mine.jail = require_jail(session_.catalog(), name);
+        // Whoever had the lock until now may have started it for one that requires it.
+        if (const auto others = others_that_need(name); !others.empty())
+            throw needed_by(others, name);
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;

@@ -86,3 +86,56 @@ TEST_CASE("a generation whose jail requires one that does not run is proven when
     jails.world.well({"gc"});
     CHECK(jails.states() == "app:ready db:ready");
 }
+
+TEST_CASE("a jail is not stopped that another one has come to need while the command waited",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"stop", "app"});
+    std::future<CommandResult> stop;
+    {
+        const base::Lock another = jails.lock("db");
+        stop = std::async(std::launch::async, [&] {
+            return jails.world.run({"--wait", "20", "stop", "db"});
+        });
+        std::this_thread::sleep_for(std::chrono::seconds(1)); // it has looked, and waits
+        jails.world.well({"restart", "app"});
+    }
+
+    const CommandResult refused = stop.get();
+
+    INFO(refused.err);
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("db: is required by jail app, which runs"));
+    CHECK(jails.states() == "app:ready db:ready");
+}
+
+TEST_CASE("a jail is not started on one that was stopped while it was prepared", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.write_recipe("app", {"db"});
+    jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+    const fs::path out = jails.world.top() / "out";
+    std::ofstream(jails.world.top() / "etc/recipes.d/app.recipe", std::ios::app) << fmt::format(
+        "[prepare]\npath = /var/rows\ncommand = /bin/sh -c \"touch {0}/begun {1}/var/rows/one; "
+        "while [ ! -e {0}/go-on ]; do sleep 0.02; done\"\n",
+        out.string(), jails.data("app").string());
+    auto start = std::async(std::launch::async, [&] { return jails.world.run({"start", "app"}); });
+    for (int round = 0; !fs::exists(out / "begun"); ++round) {
+        REQUIRE(round < 500);
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+
+    jails.world.well({"stop", "db"});
+    std::ofstream(out / "go-on") << "";
+
+    const CommandResult refused = start.get();
+    INFO(refused.err);
+    CHECK(refused.status == 3);
+    CHECK_THAT(refused.err, ContainsSubstring("app: is not started, because jail db, which it requires, was "
+                                              "ready and is stopped by now"));
+    CHECK(jails.states() == "app:stopped db:stopped");
+    jails.world.well({"start", "app"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
