@@ -26,7 +26,8 @@ bool is_up(const Context& context, const catalog::Jail& jail) {
 Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(session), required_(jail) {
     const Context& context = session_.context();
     // Nobody loses anything by what happens to a jail that does not run.
-    const bool runs = is_running(supervise::read_status(context.layout.run(jail.id)));
+    const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+    const bool runs = is_running(status);
     const auto is_concerned = [&](const catalog::Jail& other) {
         const bool other_runs = is_running(supervise::read_status(context.layout.run(other.id)));
         if (is_left_down(other))
@@ -34,9 +35,16 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         return runs && other_runs;
     };
     for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
-        if (!is_concerned(require_jail(session_.catalog(), name)))
+        const catalog::Jail found = require_jail(session_.catalog(), name);
+        if (!is_concerned(found))
             continue;
-        auto lock = session_.lock_jail(name);
+        // Whoever has one that is down waits for the lock of the jail that is here, to start that first, as
+        // long as it is not up: then it is left to him, or to the next command by its note.
+        const bool may_wait_for_us =
+            !ops::is_up(status) && !is_running(supervise::read_status(context.layout.run(found.id)));
+        auto lock = may_wait_for_us ? base::Lock::try_take(context.layout.jail_lock(name),
+                                                           base::LockMode::exclusive, context.command_line)
+                                    : session_.lock_jail(name);
         if (!lock)
             continue;
         // Whoever had the lock until now may have stopped it, or be rid of it.

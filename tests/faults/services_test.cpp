@@ -139,3 +139,21 @@ TEST_CASE("a jail is not started on one that was stopped while it was prepared",
     jails.world.well({"start", "app"});
     CHECK(jails.states() == "app:ready db:ready");
 }
+
+TEST_CASE("a jail that is down does not wait for who has one that is down because of it",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+    REQUIRE(jails.states() == "app:stopped db:stopped");
+    {
+        const base::Lock another = jails.lock("app"); // and waits for that of db
+        const CommandResult next = jails.world.well({"gc"});
+        INFO(next.err);
+        CHECK(jails.states() == "app:stopped db:ready");
+        CHECK(next.err.find("is held") == std::string::npos);
+    }
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
