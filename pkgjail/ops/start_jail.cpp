@@ -17,6 +17,7 @@
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
@@ -83,8 +84,10 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
             throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
                         "the next command that changes something tries again");
         context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
-        if (is_running(supervise::read_status(context.layout.run(required.id))))
-            stop_jail(session, required); // without its supervisor, or on its way up or down
+        if (is_running(supervise::read_status(context.layout.run(required.id)))) {
+            restart_jail(session, required); // without its supervisor, or on its way up or down
+            return;
+        }
         want_running(session, required, true);
         JailStart(session, required).finish();
         forget_note_of_start(session, required);

@@ -13,6 +13,7 @@
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/turns.hpp"
@@ -112,6 +113,9 @@ class Start : Several {
                 fmt::format("pkgjail start {} has the reason", other));
         };
         work.failed = [this](const std::string& name, const Error& why) {
+            const auto mine = under_way_.find(name); // none: its turn did not come
+            if (mine != under_way_.end() && mine->second.down)
+                mine->second.down->failed(why);
             under_way_.erase(name);
             tell_failure(name, why);
         };
@@ -124,7 +128,8 @@ class Start : Several {
     struct UnderWay {
         std::optional<base::Lock> lock;
         catalog::Jail jail;
-        std::unique_ptr<JailStart> start; ///< none: there is nothing to do
+        std::optional<DownForRestart> down;
+        std::unique_ptr<JailStart> start; ///< none: there is nothing to do, or it is done
     };
 
     void begin(const std::string& name) {
@@ -168,9 +173,21 @@ class Start : Several {
             prove_current(session_, mine.jail);
             return;
         }
-        if (is_running(status)) // without its supervisor, or on its way up or down
-            stop_jail(session_, mine.jail);
+        if (is_running(status)) { // without its supervisor, or on its way up or down
+            if (!requirements_.dependents(name).empty()) {
+                settle_others(name); // who requires it may require them too, and is started here
+                restart_jail(session_, mine.jail, learning);
+                return;
+            }
+            mine.down.emplace(session_, mine.jail);
+        }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
+    }
+
+    void settle_others(const std::string& name) const {
+        for (const auto& [other, theirs] : under_way_)
+            while (other != name && theirs.start && !theirs.start->is_settled())
+                pause();
     }
 
     bool is_over(const std::string& name) {
@@ -181,6 +198,8 @@ class Start : Several {
             mine.start->finish();
             forget_note_of_start(session_, mine.jail);
         }
+        if (mine.down)
+            mine.down->done();
         tell_done(mine.jail);
         under_way_.erase(name);
         return true;

@@ -157,3 +157,73 @@ TEST_CASE("a jail that is down does not wait for who has one that is down becaus
     jails.world.well({"gc"});
     CHECK(jails.states() == "app:ready db:ready");
 }
+
+TEST_CASE("an installation that changes nothing leaves a service alone that is unhealthy for the moment",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    fs::remove(jails.world.top() / "out/up-db");
+    jails.wait_for("db", "unhealthy");
+    const auto app = jails.of("app")["pid"], db = jails.of("db")["pid"];
+
+    const CommandResult same = jails.world.run({"install", "more", "-j", "db"}, no_start);
+
+    INFO(same.err);
+    CHECK(same.status == 0);
+    CHECK(jails.states() == "app:ready db:unhealthy");
+    CHECK(jails.of("app")["pid"] == app);
+    CHECK(jails.of("db")["pid"] == db);
+}
+
+TEST_CASE("a service that has lost its supervisor is not stopped under those that require it",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.make("web", {"db"});
+    const auto lose_supervisor = [&] {
+        REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+        jails.wait_for("db", "unsupervised");
+    };
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"start", "db"}, {"install", "more", "-j", "db"}, {"restart", "app"}, {"start", "db", "web"}}) {
+        lose_supervisor();
+        const CommandResult done = jails.world.run(command);
+        INFO(command.front() << ": " << done.err);
+        CHECK(done.status == 0);
+        CHECK_THAT(done.err,
+                   ContainsSubstring("jail web is stopped for the time being, because it requires db"));
+        CHECK_THAT(done.err, ContainsSubstring("jail web is started again"));
+        CHECK(jails.states() == "app:ready db:ready web:ready");
+        CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("3 as they should be"));
+
+        lose_supervisor();
+        const CommandResult failed = jails.world.run(command, no_start);
+        INFO(failed.err);
+        CHECK(failed.status != 0);
+        CHECK(jails.states() == "app:stopped db:stopped web:stopped");
+        CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("it is to be started again (restart)"));
+        jails.world.well({"gc"});
+        CHECK(jails.states() == "app:ready db:ready web:ready");
+    }
+}
+
+TEST_CASE("a service without supervisor that could not be started anew is started by the next command",
+          "[faults][requires]") {
+    const Jails jails;
+    for (const char* name : {"one", "two"}) {
+        jails.make(name);
+        REQUIRE(::kill(jails.of(name)["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+        jails.wait_for(name, "unsupervised");
+    }
+
+    const CommandResult failed = jails.world.run({"start", "--all"}, no_start);
+
+    INFO(failed.err);
+    CHECK(failed.status == 1);
+    CHECK(jails.states() == "one:stopped two:stopped");
+    jails.world.well({"gc"});
+    CHECK(jails.states() == "one:ready two:ready");
+}
