@@ -216,13 +216,20 @@ ServiceStatus JailStart::finish(Gate gate) {
     return watch_quiet(status);
 }
 
-/// The service is stopped, and the reason thrown with what it said last.
+/// The service is stopped as far as it can be, and the reason thrown with what it said last.
 void JailStart::give_up(const std::string& why) {
-    supervise::stop(run_);
+    std::string rest;
+    std::string hint = fmt::format("pkgjail logs {} has everything it wrote", jail_.name);
+    try {
+        supervise::stop(run_);
+    } catch (const Error& error) { // must not hide why it was to be stopped
+        rest = fmt::format("; and what is left of it cannot be ended: {}", error.what());
+        if (!error.hint().empty())
+            hint = error.hint();
+    }
     const std::string words = last_words(context_, jail_, since_);
     throw Error(ErrorKind::unhealthy, jail_.name,
-                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)),
-                fmt::format("pkgjail logs {} has everything it wrote", jail_.name));
+                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)) + rest, hint);
 }
 
 /// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.

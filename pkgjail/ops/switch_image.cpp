@@ -145,7 +145,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     const std::int64_t failed = jail.current;
     const std::string cause = why.object() == jail.name ? why.cause() : why.what();
     dependents.take_down(); // those that came up with it
-    stop_jail(session, jail);
+    base::while_doing(fmt::format("roll generation {} back, because {}", failed, cause),
+                      [&] { stop_jail(session, jail); });
     jail = with_settings_of_before(session, jail);
     catalog::Transaction transaction(session.catalog().database());
     jails.update(jail);

@@ -227,3 +227,37 @@ TEST_CASE("a service without supervisor that could not be started anew is starte
     jails.world.well({"gc"});
     CHECK(jails.states() == "one:ready two:ready");
 }
+
+TEST_CASE("why a service did not get ready is told, also where what is left of it cannot be ended",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.write_recipe("db", {}, "exit 1");
+    SECTION("by a start") {
+        jails.world.well({"stop", "db"});
+        // The first one is that of the launch.
+        const CommandResult failed =
+            jails.world.run_with({"eio", 2, false, "open /launch.lock"}, {"start", "db"});
+        INFO(failed.err);
+        REQUIRE(jails.world.hit());
+        CHECK(failed.status == 4);
+        CHECK_THAT(failed.err, ContainsSubstring("db: the service did not get ready: "));
+        CHECK_THAT(failed.err, ContainsSubstring("; and what is left of it cannot be ended: "));
+        CHECK_THAT(failed.err, ContainsSubstring("launch.lock: open: Input/output error"));
+    }
+    SECTION("by a new generation, which is put back when it can be ended") {
+        const CommandResult failed =
+            jails.world.run_with({"eio", 2, true, "open /launch.lock"}, {"install", "extra", "-j", "db"});
+        INFO(failed.err);
+        REQUIRE(jails.world.hit());
+        CHECK(failed.status == 1);
+        CHECK_THAT(failed.err,
+                   ContainsSubstring("roll generation 2 back, because the service did not get ready: "));
+        CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+        CHECK_THAT(jails.world.run({"gc"}).err, ContainsSubstring("generation 2 was rolled back"));
+        CHECK(jails.of("db")["generation"] == 1);
+    }
+    jails.write_recipe("db");
+    jails.world.well({"start", "db"});
+    CHECK(jails.states() == "db:ready");
+}
