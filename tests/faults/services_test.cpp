@@ -261,3 +261,26 @@ TEST_CASE("why a service did not get ready is told, also where what is left of i
     jails.world.well({"start", "db"});
     CHECK(jails.states() == "db:ready");
 }
+
+TEST_CASE("a network that cannot be put into the catalog takes nobody down", "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+
+    bool was_hit = true;
+    for (unsigned long write = 1; was_hit; write += 2) {
+        const std::string other = jails.of("db")["network"] == "host" ? "none" : "host";
+        jails.world.write("etc/jails.d/db.jail", "[jail]\nrecipe = db\nnetwork = " + other + "\n");
+        // The disk of the catalog is full from there on.
+        const CommandResult failed =
+            jails.world.run_with({"enospc", write, true, "pwrite /catalog"}, {"apply"});
+        was_hit = jails.world.hit().has_value();
+
+        INFO("from write " << write << " on: " << failed.err);
+        if (failed.status != 0) // what fails at the end, when all is done, is not told
+            CHECK_THAT(failed.err, ContainsSubstring("disk is full") || ContainsSubstring("No space left"));
+        CHECK(jails.states() == "app:ready db:ready");
+        jails.world.well({"gc"});
+        CHECK(jails.states() == "app:ready db:ready");
+    }
+}
