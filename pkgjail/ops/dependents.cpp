@@ -1,5 +1,6 @@
 #include "pkgjail/ops/dependents.hpp"
 
+#include <exception>
 #include <optional>
 #include <utility>
 
@@ -17,8 +18,7 @@ using base::ErrorKind;
 namespace {
 
 bool is_up(const Context& context, const catalog::Jail& jail) {
-    const auto state = supervise::read_status(context.layout.run(jail.id)).state;
-    return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
+    return ops::is_up(supervise::read_status(context.layout.run(jail.id)));
 }
 
 } // namespace
@@ -26,7 +26,8 @@ bool is_up(const Context& context, const catalog::Jail& jail) {
 Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(session), required_(jail) {
     const Context& context = session_.context();
     // Nobody loses anything by what happens to a jail that does not run.
-    const bool runs = is_running(supervise::read_status(context.layout.run(jail.id)));
+    const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+    const bool runs = is_running(status);
     const auto is_concerned = [&](const catalog::Jail& other) {
         const bool other_runs = is_running(supervise::read_status(context.layout.run(other.id)));
         if (is_left_down(other))
@@ -34,9 +35,16 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         return runs && other_runs;
     };
     for (const std::string& name : read_requirements(context, session_.catalog()).dependents(jail.name)) {
-        if (!is_concerned(require_jail(session_.catalog(), name)))
+        const catalog::Jail found = require_jail(session_.catalog(), name);
+        if (!is_concerned(found))
             continue;
-        auto lock = session_.lock_jail(name);
+        // Whoever has one that is down waits for the lock of the jail that is here, to start that first, as
+        // long as it is not up: then it is left to him, or to the next command by its note.
+        const bool may_wait_for_us =
+            !ops::is_up(status) && !is_running(supervise::read_status(context.layout.run(found.id)));
+        auto lock = may_wait_for_us ? base::Lock::try_take(context.layout.jail_lock(name),
+                                                           base::LockMode::exclusive, context.command_line)
+                                    : session_.lock_jail(name);
         if (!lock)
             continue;
         // Whoever had the lock until now may have stopped it, or be rid of it.
@@ -97,7 +105,12 @@ void Dependents::start(const Entry& entry) {
 }
 
 void Dependents::bring_up() {
-    std::optional<Error> thrown;
+    struct Failure {
+        std::exception_ptr thrown; // of the type that it has
+        std::string text;
+        bool is_over;
+    };
+    std::optional<Failure> first;
     for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry) {
         bool is_over = true; // also where it was tried in vain, and told
         try {
@@ -106,12 +119,13 @@ void Dependents::bring_up() {
             is_over = !is_worth_another_try(error);
             error.add_context(
                 fmt::format("start jail {}, which requires {}", entry->jail.name, required_.name));
-            if (thrown && is_over && is_worth_another_try(*thrown))
-                std::swap(*thrown, error);
-            if (thrown)
-                session_.context().reporter.warn(error.what());
+            Failure failure{std::current_exception(), error.what(), is_over};
+            if (first && is_over && !first->is_over)
+                std::swap(*first, failure);
+            if (first)
+                session_.context().reporter.warn(failure.text);
             else
-                thrown = error;
+                first = std::move(failure);
         }
         try {
             base::step("dependents.started");
@@ -126,8 +140,8 @@ void Dependents::bring_up() {
                 fmt::format("jail {}: it is still noted as stopped: {}", entry->jail.name, error.what()));
         }
     }
-    if (thrown)
-        throw Error(*thrown);
+    if (first)
+        std::rethrow_exception(first->thrown);
 }
 
 void Dependents::bring_up_all_the_same() noexcept {

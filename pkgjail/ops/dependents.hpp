@@ -24,7 +24,7 @@ class Dependents {
 
     /// Finds those that require it, directly or not, and run, where it runs itself; and those that an earlier
     /// command has left down. Takes their locks; nothing is stopped yet. Error{busy} when another command
-    /// holds one.
+    /// holds one, except that of a jail which is down and cannot be started before this one.
     Dependents(Session& session, const catalog::Jail& jail);
 
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().

@@ -27,6 +27,7 @@
 #include "pkgjail/ops/recipes.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
@@ -277,11 +278,10 @@ class Install {
             return;
         supervise::ServiceStatus status = supervise::read_status(context_.layout.run(jail.id));
         result_.addresses = addresses(recipe_, jail.address);
-        if (jail.wanted_running && request_.start && !(status.state == supervise::ServiceState::ready)) {
+        if (jail.wanted_running && request_.start && !is_up(status)) {
             require_in_place(jail);
-            if (is_running(status))
-                stop_jail(session_, jail);
-            status = start_jail(session_, jail);
+            // Without its supervisor, or on its way up or down.
+            status = is_running(status) ? restart_jail(session_, jail) : start_jail(session_, jail);
             result_.started = true;
         }
         result_.status = status;

@@ -21,9 +21,33 @@ namespace {
 
 void put(Session& session, const catalog::Jail& jail) {
     catalog::Jails jails(session.catalog());
+    catalog::Transaction transaction(session.catalog().database());
     jails.update(jail);
     jails.set_address(jail.id, jail.address);
+    transaction.commit();
     write_record(session, jail.id);
+}
+
+/// The service runs again as it did before, or with what the catalog has where that cannot be put back. The
+/// failure that brought us here is what is thrown afterwards, so what fails here is warned of.
+void go_on_with(Session& session, const catalog::Jail& before, Dependents& dependents) {
+    catalog::Jails jails(session.catalog());
+    const auto warn_of = [&](auto&& work) {
+        try {
+            work();
+        } catch (const Error& error) {
+            session.context().reporter.warn(fmt::format("jail {}: {}", before.name, error.what()));
+        }
+    };
+    warn_of([&] { put(session, before); });
+    bool is_over = false;
+    warn_of([&] {
+        const auto now = jails.find_by_id(before.id);
+        is_over = start_again(session, now ? *now : before);
+    });
+    dependents.bring_up_all_the_same();
+    if (is_over)
+        warn_of([&] { jails.set_operation(before.id, std::nullopt); });
 }
 
 /// The note says that the service is down for a moment, so a command that dies in between is made good by
@@ -43,15 +67,16 @@ void restart_with(Session& session, catalog::Jail before, catalog::Jail after) {
         base::step("network.stopped");
         put(session, after);
         start_jail(session, after);
-    } catch (const Error&) {
-        put(session, before);
-        const bool is_over = start_again(session, before);
-        dependents.bring_up_all_the_same();
-        if (is_over)
-            jails.set_operation(before.id, std::nullopt);
+    } catch (...) {
+        go_on_with(session, before, dependents);
         throw;
     }
-    jails.set_operation(before.id, std::nullopt);
+    try {
+        jails.set_operation(before.id, std::nullopt);
+    } catch (...) { // it runs, and they wait for nothing else
+        dependents.bring_up_all_the_same();
+        throw;
+    }
     dependents.bring_up();
 }
 

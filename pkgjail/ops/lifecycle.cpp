@@ -12,6 +12,7 @@
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -62,31 +63,13 @@ LifecycleResult restart(const Context& context, const std::string& name,
         learning = profile_to_learn(context, jail, *learn);
     if (context.dry_run)
         return {name, true, status_of(context, jail), {}, {}};
-    catalog::Jails jails(session.catalog());
     require_service(context, jail);
     if (learning)
         require_learning(context);
     require_in_place(jail);
     require_proven(jail);
-    require_room_to_start(context, jail);
-    Dependents dependents(session, jail);
-    want_running(session, jail, true);
-    jails.set_operation(jail.id,
-                        "restart"); // a command that dies between the two must not leave the service down
     LifecycleResult result{name, true, {}, {}, {}};
-    try {
-        dependents.take_down();
-        stop_jail(session, jail);
-        base::step("restart.stopped");
-        result.status = start_jail(session, jail, Gate::ready, learning);
-    } catch (const Error& error) {
-        if (!is_worth_another_try(error))
-            jails.set_operation(jail.id, std::nullopt);
-        dependents.bring_up_all_the_same(); // or says why they cannot come up
-        throw;
-    }
-    jails.set_operation(jail.id, std::nullopt);
-    dependents.bring_up();
+    result.status = restart_jail(session, jail, learning);
     session.finish();
     return result;
 }

@@ -17,6 +17,7 @@
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/resolv.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/secrets.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/settings.hpp"
@@ -43,6 +44,21 @@ std::string last_words(const Context& context, const catalog::Jail& jail, base::
     return words;
 }
 
+/// A start takes its time, with what there is to prepare for example, and whoever stops a jail meanwhile sees
+/// nobody run who requires it.
+void require_still_up(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
+    for (const std::string& name : recipe.requires_) {
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        const ServiceStatus status = supervise::read_status(session.context().layout.run(required.id));
+        if (!is_up(status))
+            throw RequiredJailFailed(Error(
+                ErrorKind::busy, jail.name,
+                fmt::format("is not started, because jail {}, which it requires, was ready and is {} by now",
+                            name, supervise::state_name(status.state)),
+                fmt::format("pkgjail start {} starts both", jail.name)));
+    }
+}
+
 /// What `jail` requires and is not ready yet, each after what that requires itself.
 void start_required(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
     if (recipe.requires_.empty())
@@ -50,29 +66,38 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     const Context& context = session.context();
     std::vector<std::string> order = read_requirements(context, session.catalog()).start_order(jail.name);
     order.pop_back(); // itself
-    const auto is_up = [&](const catalog::Jail& required) {
-        const ServiceState state = supervise::read_status(context.layout.run(required.id)).state;
-        if (state == ServiceState::unhealthy)
+    const auto is_well = [&](const catalog::Jail& required) {
+        const ServiceStatus status = supervise::read_status(context.layout.run(required.id));
+        if (status.state == ServiceState::unhealthy)
             wait_until_well(context, required);
-        return state == ServiceState::ready || state == ServiceState::unhealthy;
+        return is_up(status);
     };
-    for (const std::string& name : order) {
-        if (is_up(require_jail(session.catalog(), name)))
-            continue;
+    const auto ensure_up = [&](const std::string& name) {
+        if (is_well(require_jail(session.catalog(), name)))
+            return;
         const auto lock = session.lock_jail(name);
         // Whoever had the lock until now may have started it, or given it another generation.
         const catalog::Jail required = require_jail(session.catalog(), name);
-        if (is_up(required))
-            continue;
+        if (is_well(required))
+            return;
         if (!is_in_place(required)) // whoever is to be started keeps a note of that
             throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
                         "the next command that changes something tries again");
         context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
-        if (is_running(supervise::read_status(context.layout.run(required.id))))
-            stop_jail(session, required); // without its supervisor, or on its way up or down
+        if (is_running(supervise::read_status(context.layout.run(required.id)))) {
+            restart_jail(session, required); // without its supervisor, or on its way up or down
+            return;
+        }
         want_running(session, required, true);
         JailStart(session, required).finish();
         forget_note_of_start(session, required);
+    };
+    for (const std::string& name : order) {
+        try {
+            ensure_up(name);
+        } catch (const Error& error) {
+            throw RequiredJailFailed(error);
+        }
     }
 }
 
@@ -92,6 +117,10 @@ bool is_running(const ServiceStatus& status) {
         return false;
     }
     return false;
+}
+
+bool is_up(const ServiceStatus& status) {
+    return status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
 }
 
 /// The recipe is read anew at each start: what the catalog has of its network, ports and profile is what it
@@ -151,6 +180,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     write_resolv(context_, jail_, *recipe);
     prepare_jail(context_, jail_, service);
     quiet_ = service.health.quiet;
+    require_still_up(session, jail_, *recipe);
 
     context_.reporter.doing("start " + jail_.name);
     base::step("start.begun");
@@ -186,13 +216,20 @@ ServiceStatus JailStart::finish(Gate gate) {
     return watch_quiet(status);
 }
 
-/// The service is stopped, and the reason thrown with what it said last.
+/// The service is stopped as far as it can be, and the reason thrown with what it said last.
 void JailStart::give_up(const std::string& why) {
-    supervise::stop(run_);
+    std::string rest;
+    std::string hint = fmt::format("pkgjail logs {} has everything it wrote", jail_.name);
+    try {
+        supervise::stop(run_);
+    } catch (const Error& error) { // must not hide why it was to be stopped
+        rest = fmt::format("; and what is left of it cannot be ended: {}", error.what());
+        if (!error.hint().empty())
+            hint = error.hint();
+    }
     const std::string words = last_words(context_, jail_, since_);
     throw Error(ErrorKind::unhealthy, jail_.name,
-                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)),
-                fmt::format("pkgjail logs {} has everything it wrote", jail_.name));
+                why + (words.empty() ? "" : fmt::format(" (last output: {})", words)) + rest, hint);
 }
 
 /// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.
@@ -262,7 +299,8 @@ void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const
 }
 
 bool is_worth_another_try(const Error& why) {
-    return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy;
+    return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy ||
+           dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

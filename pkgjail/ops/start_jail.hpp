@@ -13,15 +13,25 @@
 namespace pkgjail::ops {
 
 bool is_running(const supervise::ServiceStatus& status);
+/// Ready, or unhealthy for the moment.
+bool is_up(const supervise::ServiceStatus& status);
 
 enum class Gate {
     ready, ///< done when the service is ready
     quiet, ///< and then stays so for the recipe's quiet period: any exit in it is a failure
 };
 
+/// Out of a start: what failed is a jail that is required, of which object and cause tell. It says nothing
+/// about the jail that was to be started, nor about its generation.
+class RequiredJailFailed : public base::Error {
+  public:
+    explicit RequiredJailFailed(const base::Error& why) : Error(why) {}
+};
+
 /// Starts what the jail requires and is not ready yet, each in order and said; then launches the jail's
 /// supervisor and returns when the service has passed the gate. The caller holds the jail's lock. Throws as
-/// ops::start does; a service that does not get there is stopped again, so that nothing is left half-running.
+/// ops::start does, and RequiredJailFailed where it does not come to the jail itself; a service that does not
+/// get there is stopped again, so that nothing is left half-running.
 /// `learning`: as in JailStart.
 supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready,
                                     std::optional<jail::Profile> learning = {});
@@ -31,7 +41,8 @@ bool stop_jail(Session& session, const catalog::Jail& jail);
 /// A start under way, so that several can be: the waiting is a thread's. The destructor waits.
 class JailStart {
   public:
-    /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's.
+    /// Checks what can be checked and has the supervisor launched. What the jail requires is the caller's to
+    /// start; RequiredJailFailed when it is not up by the end of the checks.
     /// `learning`: what this profile denies is not denied but learned, and said so.
     JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning = {});
     /// Whether finish() would return or throw at once.
@@ -53,8 +64,8 @@ class JailStart {
 };
 
 /// Of a service that ran and could not be started again: whether this host failed, a full disk for example,
-/// or another command was in the way, and not the service. Then the note on the jail stays, so that the next
-/// command tries again.
+/// or another command was in the way, or a jail that it requires does not run, and not the service. Then the
+/// note on the jail stays, so that the next command tries again.
 bool is_worth_another_try(const base::Error& why);
 
 /// Writes down whether the jail is meant to run.

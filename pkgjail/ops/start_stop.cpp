@@ -13,6 +13,7 @@
 #include "pkgjail/ops/lifecycle.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
+#include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/turns.hpp"
@@ -112,6 +113,9 @@ class Start : Several {
                 fmt::format("pkgjail start {} has the reason", other));
         };
         work.failed = [this](const std::string& name, const Error& why) {
+            const auto mine = under_way_.find(name); // none: its turn did not come
+            if (mine != under_way_.end() && mine->second.down)
+                mine->second.down->failed(why);
             under_way_.erase(name);
             tell_failure(name, why);
         };
@@ -124,7 +128,8 @@ class Start : Several {
     struct UnderWay {
         std::optional<base::Lock> lock;
         catalog::Jail jail;
-        std::unique_ptr<JailStart> start; ///< none: there is nothing to do
+        std::optional<DownForRestart> down;
+        std::unique_ptr<JailStart> start; ///< none: there is nothing to do, or it is done
     };
 
     void begin(const std::string& name) {
@@ -132,7 +137,7 @@ class Start : Several {
         mine.lock = session_.lock_jail(name);
         mine.jail = require_jail(session_.catalog(), name);
         const supervise::ServiceStatus status = status_of(mine.jail);
-        const bool up = status.state == ServiceState::ready || status.state == ServiceState::unhealthy;
+        const bool up = is_up(status);
         std::optional<jail::Profile> learning;
         if (learn_ && holds(asked_, name)) {
             learning = profile_to_learn(context_, mine.jail, *learn_);
@@ -168,9 +173,21 @@ class Start : Several {
             prove_current(session_, mine.jail);
             return;
         }
-        if (is_running(status)) // without its supervisor, or on its way up or down
-            stop_jail(session_, mine.jail);
+        if (is_running(status)) { // without its supervisor, or on its way up or down
+            if (!requirements_.dependents(name).empty()) {
+                settle_others(name); // who requires it may require them too, and is started here
+                restart_jail(session_, mine.jail, learning);
+                return;
+            }
+            mine.down.emplace(session_, mine.jail);
+        }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
+    }
+
+    void settle_others(const std::string& name) const {
+        for (const auto& [other, theirs] : under_way_)
+            while (other != name && theirs.start && !theirs.start->is_settled())
+                pause();
     }
 
     bool is_over(const std::string& name) {
@@ -181,6 +198,8 @@ class Start : Several {
             mine.start->finish();
             forget_note_of_start(session_, mine.jail);
         }
+        if (mine.down)
+            mine.down->done();
         tell_done(mine.jail);
         under_way_.erase(name);
         return true;
@@ -237,29 +256,42 @@ class Stop : Several {
         std::future<bool> stopped; ///< none: a dry run
     };
 
-    void plan_with_dependents(const std::string& name) {
-        Names others;
-        bool all_run = true;
+    /// Who requires it, runs or is to run again, and is not stopped by this command.
+    std::vector<catalog::Jail> others_that_need(const std::string& name) {
+        std::vector<catalog::Jail> others;
         for (const std::string& other : requirements_.dependents(name)) {
-            const catalog::Jail jail = require_jail(session_.catalog(), other);
-            const bool runs = is_running(status_of(jail));
-            // One that is left down would be started by the next command, and this one with it.
-            if (holds(asked_, other) || (!runs && !Dependents::is_left_down(jail)))
+            if (planned_.contains(other) || holds(asked_, other))
                 continue;
-            others.push_back(other);
-            all_run = all_run && runs;
+            const auto jail = catalog::Jails(session_.catalog()).find(other);
+            // One that is left down would be started by the next command, and this one with it.
+            if (jail && (is_running(status_of(*jail)) || Dependents::is_left_down(*jail)))
+                others.push_back(*jail);
         }
-        const bool one = others.size() == 1;
-        if (!others.empty() && !dependents_)
-            throw Error(
-                ErrorKind::conflict, name,
-                fmt::format("is required by {} {}, which {}", one ? "jail" : "jails", fmt::join(others, ", "),
+        return others;
+    }
+
+    Error needed_by(const std::vector<catalog::Jail>& others, const std::string& name) const {
+        Names names;
+        bool all_run = true;
+        for (const catalog::Jail& other : others) {
+            names.push_back(other.name);
+            all_run = all_run && is_running(status_of(other));
+        }
+        const bool one = names.size() == 1;
+        return {ErrorKind::conflict, name,
+                fmt::format("is required by {} {}, which {}", one ? "jail" : "jails", fmt::join(names, ", "),
                             !all_run ? (one ? "is to run again" : "are to run again")
                             : one    ? "runs"
                                      : "run"),
-                fmt::format("pkgjail stop --dependents {} stops {} as well", name, one ? "it" : "them"));
-        for (const std::string& other : others)
-            plan(other, name);
+                fmt::format("pkgjail stop --dependents {} stops {} as well", name, one ? "it" : "them")};
+    }
+
+    void plan_with_dependents(const std::string& name) {
+        const std::vector<catalog::Jail> others = others_that_need(name);
+        if (!others.empty() && !dependents_)
+            throw needed_by(others, name);
+        for (const catalog::Jail& other : others)
+            plan(other.name, name);
         plan(name, name);
     }
 
@@ -267,6 +299,9 @@ class Stop : Several {
         UnderWay& mine = under_way_[name];
         mine.lock = session_.lock_jail(name);
         mine.jail = require_jail(session_.catalog(), name);
+        // Whoever had the lock until now may have started it for one that requires it.
+        if (const auto others = others_that_need(name); !others.empty())
+            throw needed_by(others, name);
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;

@@ -145,7 +145,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     const std::int64_t failed = jail.current;
     const std::string cause = why.object() == jail.name ? why.cause() : why.what();
     dependents.take_down(); // those that came up with it
-    stop_jail(session, jail);
+    base::while_doing(fmt::format("roll generation {} back, because {}", failed, cause),
+                      [&] { stop_jail(session, jail); });
     jail = with_settings_of_before(session, jail);
     catalog::Transaction transaction(session.catalog().database());
     jails.update(jail);
@@ -173,8 +174,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
                 fmt::format("pkgjail logs {} has everything it wrote", jail.name));
 }
 
-/// That this host fails, or another command is in the way, says nothing about the generation they come up on:
-/// their notes lead the next command to them.
+/// That this host fails, another command is in the way or something else that they require does not run, says
+/// nothing about the generation they come up on: their notes lead the next command to them.
 void bring_up_on(Session& session, Dependents& dependents) {
     try {
         dependents.bring_up();
@@ -194,11 +195,16 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, De
             result.status = start_jail(session, jail, Gate::quiet);
             result.started = true;
             bring_up_on(session, dependents);
-        } catch (const Error& error) {
-            // Another command holds a jail that it requires: that says nothing about the generation. Its note
-            // stays, and the next command proves it.
-            if (old == jail.current || error.kind() == ErrorKind::busy)
+        } catch (Error& error) {
+            if (old == jail.current)
                 throw;
+            // Another command is in the way, or a jail that it requires does not run: that says nothing about
+            // the generation. Its note stays, and the next command proves it.
+            if (error.kind() == ErrorKind::busy ||
+                dynamic_cast<const RequiredJailFailed*>(&error) != nullptr) {
+                error.add_context(fmt::format("generation {} is not proven yet", jail.current));
+                throw;
+            }
             put_back(session, jail, old, error, dependents);
         }
     } else {
