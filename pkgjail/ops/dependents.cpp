@@ -45,8 +45,10 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         auto lock = may_wait_for_us ? base::Lock::try_take(context.layout.jail_lock(name),
                                                            base::LockMode::exclusive, context.command_line)
                                     : session_.lock_jail(name);
-        if (!lock)
+        if (!lock) {
+            context.reporter.warn(fmt::format("jail {} is left to the command that holds it", name));
             continue;
+        }
         // Whoever had the lock until now may have stopped it, or be rid of it.
         const auto now = catalog::Jails(session_.catalog()).find(name);
         if (!now || !is_concerned(*now))

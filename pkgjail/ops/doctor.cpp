@@ -52,7 +52,9 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
                                 "pkgjail destroy it and install it again"});
         else if (jail.operation)
             findings.push_back({Verdict::bad, "jail " + jail.name, note_in_words(jail),
-                                "any changing command, for example pkgjail start, puts it right"});
+                                is_unproven(jail) && !jail.wanted_running
+                                    ? "pkgjail start " + jail.name
+                                    : "any changing command, for example pkgjail start, puts it right"});
         else if (status.state == supervise::ServiceState::unsupervised)
             findings.push_back({Verdict::bad, "jail " + jail.name, "it runs without its supervisor",
                                 "pkgjail restart " + jail.name});

@@ -146,6 +146,7 @@ class Import {
         // What is here stays until the jail has it, and what is not nobody else adds meanwhile.
         image_lock_.emplace(hold_image(context_, description_.image.build_key, base::LockMode::shared));
         const bool have_image = catalog::Images(session_.catalog()).find(description_.image.id).has_value();
+        result_.image_reused = have_image;
         check_room(have_image ? manifest.total_bytes() : 0);
 
         store::CloneStaging files(context_.layout, jail.id);

@@ -280,8 +280,11 @@ class Install {
         result_.addresses = addresses(recipe_, jail.address);
         if (jail.wanted_running && request_.start && !is_up(status)) {
             require_in_place(jail);
-            // Without its supervisor, or on its way up or down.
-            status = is_running(status) ? restart_jail(session_, jail) : start_jail(session_, jail);
+            if (is_unproven(jail)) {
+                prove_current(session_, jail);
+                status = supervise::read_status(context_.layout.run(jail.id));
+            } else // without its supervisor, or on its way up or down
+                status = is_running(status) ? restart_jail(session_, jail) : start_jail(session_, jail);
             result_.started = true;
         }
         result_.status = status;

@@ -138,7 +138,7 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     for (const std::string& other : read_requirements(context, session.catalog()).dependents(name)) {
         const catalog::Jail dependent = require_jail(session.catalog(), other);
         const bool runs = is_running(status_of(context, dependent));
-        if (runs || Dependents::is_left_down(dependent))
+        if (runs || (dependent.operation && dependent.wanted_running))
             throw Error(
                 ErrorKind::conflict, name,
                 fmt::format("is required by jail {}, which {}", other, runs ? "runs" : "is to run again"),

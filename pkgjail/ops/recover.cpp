@@ -13,6 +13,7 @@
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/restore.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
@@ -55,12 +56,13 @@ std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
 /// Who was stopped for good stays so: Error{busy}, and whoever requires it waits for a person.
 void require_none_stopped(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
-    for (const std::string& name : read_requirements(context, session.catalog()).start_order(jail.name)) {
+    rendered_recipe(context, jail); // what is wrong with its own recipe is no other jail's failure
+    for (const std::string& name : start_order_of(session, jail)) {
         const catalog::Jail required = require_jail(session.catalog(), name);
         if (!required.wanted_running && !is_up(context, required))
-            throw base::Error(base::ErrorKind::busy, jail.name,
-                              fmt::format("jail {}, which it requires, was stopped", name),
-                              "pkgjail start " + jail.name);
+            throw base::Error(
+                base::ErrorKind::busy, name,
+                fmt::format("was stopped, and {0} requires it; pkgjail start {0} starts both", jail.name));
     }
 }
 
@@ -196,9 +198,19 @@ void require_in_place(const catalog::Jail& jail) {
 
 namespace {
 
+/// False only where its recipe has no service any more.
+bool may_be_started(const Context& context, const catalog::Jail& jail) {
+    try {
+        const auto recipe = rendered_recipe(context, jail);
+        return recipe && !recipe->services.empty();
+    } catch (const base::Error&) {
+        return true; // who starts it is told why that cannot be read
+    }
+}
+
 /// Under the jail's lock.
 void put_right(Session& session, const catalog::Jail& jail) {
-    if (is_unproven(jail) && !jail.wanted_running)
+    if (is_unproven(jail) && !jail.wanted_running && may_be_started(session.context(), jail))
         return; // it was stopped meanwhile, and its next start proves it
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());

@@ -64,7 +64,7 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     if (recipe.requires_.empty())
         return;
     const Context& context = session.context();
-    std::vector<std::string> order = read_requirements(context, session.catalog()).start_order(jail.name);
+    std::vector<std::string> order = start_order_of(session, jail);
     order.pop_back(); // itself
     const auto is_well = [&](const catalog::Jail& required) {
         const ServiceStatus status = supervise::read_status(context.layout.run(required.id));
@@ -77,15 +77,27 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
             return;
         const auto lock = session.lock_jail(name);
         // Whoever had the lock until now may have started it, or given it another generation.
-        const catalog::Jail required = require_jail(session.catalog(), name);
+        catalog::Jail required = require_jail(session.catalog(), name);
         if (is_well(required))
             return;
         if (!is_in_place(required)) // whoever is to be started keeps a note of that
             throw Error(ErrorKind::busy, name, not_put_right(required).cause(),
                         "the next command that changes something tries again");
         context.reporter.warn(fmt::format("jail {} is started, because {} requires it", name, jail.name));
+        if (is_unproven(required)) {
+            want_running(session, required, true);
+            required.wanted_running = true;
+            prove_current(session, required);
+            return;
+        }
         if (is_running(supervise::read_status(context.layout.run(required.id)))) {
-            restart_jail(session, required); // without its supervisor, or on its way up or down
+            try {
+                restart_jail(session, required); // without its supervisor, or on its way up or down
+            } catch (const Error& error) {
+                if (!is_up(supervise::read_status(context.layout.run(required.id))))
+                    throw;
+                context.reporter.warn(error.what()); // of another one that requires it as well
+            }
             return;
         }
         want_running(session, required, true);
@@ -296,6 +308,16 @@ void prepare_disk_limit(const Context& context, const catalog::Jail& jail, const
     context.reporter.doing("count the files of " + jail.name);
     confine::give_disk_project(context.layout.jail(jail.id));
     base::step("limits.disk_counted");
+}
+
+std::vector<std::string> start_order_of(Session& session, const catalog::Jail& jail) {
+    try {
+        return read_requirements(session.context(), session.catalog()).start_order(jail.name);
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::not_found)
+            throw;
+        throw RequiredJailFailed(error);
+    }
 }
 
 bool is_worth_another_try(const Error& why) {

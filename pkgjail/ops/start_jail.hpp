@@ -5,6 +5,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -67,6 +68,9 @@ class JailStart {
 /// or another command was in the way, or a jail that it requires does not run, and not the service. Then the
 /// note on the jail stays, so that the next command tries again.
 bool is_worth_another_try(const base::Error& why);
+/// What the jail requires, and itself as the last one, in the order in which they are started.
+/// RequiredJailFailed: another one's recipe cannot be read. Error{not_found}: it is not there at all.
+std::vector<std::string> start_order_of(Session& session, const catalog::Jail& jail);
 
 /// Writes down whether the jail is meant to run.
 void want_running(Session& session, catalog::Jail jail, bool wanted);

@@ -176,7 +176,13 @@ class Start : Several {
         if (is_running(status)) { // without its supervisor, or on its way up or down
             if (!requirements_.dependents(name).empty()) {
                 settle_others(name); // who requires it may require them too, and is started here
-                restart_jail(session_, mine.jail, learning);
+                try {
+                    restart_jail(session_, mine.jail, learning);
+                } catch (const Error& error) {
+                    if (!is_up(status_of(mine.jail)))
+                        throw;
+                    context_.reporter.warn(error.what()); // of one that requires it
+                }
                 return;
             }
             mine.down.emplace(session_, mine.jail);

@@ -241,6 +241,8 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     require_proven(before);
     require_room_to_start(context, before);
     const bool is_to_prove = is_to_run(session, jail);
+    if (is_to_prove)
+        start_order_of(session, jail); // while what it requires cannot be read, nothing is stopped
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -281,6 +283,8 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     require_proven(before);
     require_room_to_start(session.context(), before);
     const bool is_to_prove = is_to_run(session, jail);
+    if (is_to_prove)
+        start_order_of(session, jail); // while what it requires cannot be read, nothing is stopped
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");

@@ -42,6 +42,24 @@ TEST_CASE("a good generation stays where something else does not run that those 
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
 
+TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot be read",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.write("etc/recipes.d/db.recipe", "[recipe\n");
+
+    const CommandResult refused = jails.world.run({"install", "extra", "-j", "app"});
+
+    INFO(refused.err);
+    CHECK(refused.status == 78);
+    CHECK(jails.of("app")["generation"] == 1);
+    jails.write_recipe("db");
+    CHECK(jails.states() == "app:ready db:ready");
+    jails.world.well({"install", "extra", "-j", "app"});
+    CHECK(jails.states() == "app:ready db:ready");
+}
+
 TEST_CASE("a generation whose jail requires one that does not run is proven when that runs",
           "[faults][requires]") {
     const Jails jails;

@@ -59,7 +59,7 @@ TEST_CASE("the image that an imported jail is to have stays while it is imported
     const Host& host = jail.host();
     const std::string archive = (host.etc() / "web.tar").string();
     well(host, {"export", "web", archive});
-    Halting import(host, {"import", archive, "second", "--no-start"});
+    Halting import(host, {"import", archive, "second", "--no-start", "--json"});
     import.go_to("import.unpacked");
 
     well(host, {"destroy", "web", "--with-data", "--yes"});
@@ -67,6 +67,7 @@ TEST_CASE("the image that an imported jail is to have stays while it is imported
 
     INFO(imported.err);
     CHECK(imported.status == 0);
+    CHECK(imported.json()["image_reused"] == true);
     well(host, {"verify", "second"});
     test::check_sound(host);
     well(host, {"destroy", "second", "--with-data", "--yes"});

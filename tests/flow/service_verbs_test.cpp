@@ -80,8 +80,8 @@ TEST_CASE("a start that another command is in the way of is tried again, and one
     INFO(next.err);
     CHECK(next.status == 0);
     CHECK_THAT(next.err, ContainsSubstring("jail front: it is to be started again (restart)") &&
-                             ContainsSubstring(": upgrade web") &&
-                             ContainsSubstring("; the next command tries again"));
+                             ContainsSubstring("web: was stopped, and front requires it; pkgjail start front "
+                                               "starts both; the next command tries again"));
     CHECK(note() == "restart");
 
     write_recipe("front", "requires = nobody\n");
