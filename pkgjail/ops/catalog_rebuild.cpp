@@ -314,6 +314,8 @@ class Rebuild {
             try {
                 read();
             } catch (const Error& error) {
+                if (error.kind() == ErrorKind::busy)
+                    throw;
                 note(fmt::format("forgotten with the old catalog ({}): {}", error.cause(), about));
             }
         };

@@ -23,6 +23,7 @@
 #include "pkgjail/ops/settings.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/clone_files.hpp"
 #include "pkgjail/store/import_files.hpp"
 #include "pkgjail/store/import_image.hpp"
@@ -143,10 +144,12 @@ class Import {
         const jail::Manifest manifest =
             store::verified_manifest(reader_.text(manifest_name, max_manifest), description_.image.build_key,
                                      description_.image.id, request_.name);
-        // What is here stays until the jail has it, and what is not nobody else adds meanwhile.
+        // What is here stays until the jail has it.
         image_lock_.emplace(hold_image(context_, description_.image.build_key, base::LockMode::shared));
         const bool have_image = catalog::Images(session_.catalog()).find(description_.image.id).has_value();
         result_.image_reused = have_image;
+        if (!have_image)
+            image_lock_.reset(); // it gets a key of its own here, and what comes may come slowly
         check_room(have_image ? manifest.total_bytes() : 0);
 
         store::CloneStaging files(context_.layout, jail.id);
@@ -174,6 +177,7 @@ class Import {
             base::step("import.image_sealed");
             files.place(record_of(jail, first));
             commit(jail, first, imported, final_manifest);
+            image_lock_.reset();
         } catch (...) {
             // The jail's files have their own name already, and so may the image, which is ours alone if the
             // catalog does not know it.
@@ -244,6 +248,7 @@ class Import {
         image.id = base::sha256(image.build_key + "\n" + text);
         image.size_bytes = manifest.total_bytes();
         image.file_count = manifest.entries.size();
+        // And what is not nobody else adds meanwhile.
         image_lock_.emplace(hold_image(context_, image.build_key, base::LockMode::exclusive));
         result_.image_reused = catalog::Images(session_.catalog()).find(image.id).has_value();
         if (result_.image_reused)
@@ -283,6 +288,8 @@ class Import {
                  files.write_recipe_files(prefix, rendered->files, recipe_->files, source))
                 result_.kept.push_back(path.str());
         }
+        if (store::needs_account_databases())
+            store::make_account_databases(files.config());
         const store::Identity identity = files.renew_identity(prefix, source, jail.name);
         for (const auto* paths : {&identity.renewed, &identity.removed})
             for (const RootPath& path : *paths)

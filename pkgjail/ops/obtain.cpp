@@ -205,10 +205,9 @@ class Obtaining {
         const std::string& pkgname = member.package.pkgname;
         if (member.package.repository == local_files && local_.contains(pkgname)) {
             repo::CheckedArchive archive = repo::check_local_archive(local_.at(pkgname));
-            cache_.keep(archive);
             origin.proof = "file";
             // The operator's file may change at any time, what is in the cache does not.
-            auto kept = cache_.find(wanted_by_digest(pkgname, archive.sha256));
+            auto kept = kept_in_cache(pkgname, archive);
             if (!kept)
                 throw Error(ErrorKind::corrupt, local_.at(pkgname).string(), "changed while it was read",
                             "try again when nobody writes to it");
@@ -247,18 +246,28 @@ class Obtaining {
                                            "archive; it is packed again from image {}",
                                            pkgname, image.id.substr(0, 12)));
         const base::HostPath file = context_.layout.cache() / ("fetch-" + base::random_hex(8));
-        format::WrittenArchive written;
         try {
             const base::Fd output = base::open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
-            written = store::repack(base::Tree::open(context_.layout.image(image.id)), pkgname, image.prefix,
-                                    output, file.string());
-            cache_.keep(repo::check_local_archive(file));
+            store::repack(base::Tree::open(context_.layout.image(image.id)), pkgname, image.prefix, output,
+                          file.string());
+            auto kept = kept_in_cache(pkgname, repo::check_local_archive(file));
+            base::remove_entry(file);
+            return kept;
         } catch (...) {
             base::remove_entry(file);
             throw;
         }
-        base::remove_entry(file);
-        return cache_.find(wanted_by_digest(pkgname, written.sha256));
+    }
+
+    std::optional<repo::CheckedArchive> kept_in_cache(const std::string& pkgname,
+                                                      const repo::CheckedArchive& archive) {
+        // What had its name there may be rotten; find() removes that.
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            cache_.keep(archive);
+            if (auto kept = cache_.find(wanted_by_digest(pkgname, archive.sha256)))
+                return kept;
+        }
+        return std::nullopt;
     }
 
     /// By what the package in this very image was believed: its files are not proved by the archive's digest.

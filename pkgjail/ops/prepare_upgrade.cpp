@@ -41,8 +41,7 @@ void PreparedUpgrade::fetch(const solve::Plan& plan, std::set<std::string>& fetc
     PromisedImage promised(session_, plan, known);
     if ((promised.key() && fetched.contains(*promised.key())) || promised.find())
         return;
-    obtain_archives(session_, plan, {}, known);
-    if (promised.key())
+    if (promised.is_of(obtain_archives(session_, plan, {}, known)))
         fetched.insert(*promised.key());
 }
 

@@ -83,16 +83,19 @@ std::optional<MadeImage> PromisedImage::find() {
     return made;
 }
 
-void PromisedImage::note(const Archives& archives, MadeImage& made) const {
+bool PromisedImage::is_of(const Archives& archives) const {
     if (!key_)
-        return;
-    // Another build may have come in the place of one that was known and is gone.
+        return false;
     for (std::size_t i = 0; i < plan_.result.size(); ++i)
         if (plan_.result[i].already_present &&
             known_.digests.at(plan_.result[i].package.pkgname) != archives.archives[i].sha256)
-            return;
+            return false;
+    return true;
+}
+
+void PromisedImage::note(const Archives& archives, MadeImage& made) const {
     // An update may have come between the promises and the archives.
-    if (PromisedImage(session_, plan_, known_).key_ == key_)
+    if (is_of(archives) && PromisedImage(session_, plan_, known_).key_ == key_)
         made.promise = {*key_, libraries_of_base(archives.metadata, context_.config.prefix)};
 }
 

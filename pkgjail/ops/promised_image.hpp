@@ -24,6 +24,9 @@ class PromisedImage {
     /// nullopt without a key, where there is none, and where the base lacks a library that the packages need
     /// of it. The repositories' policies are asked as for fetching: Error{trust}.
     std::optional<MadeImage> find();
+    /// Whether obtain_archives has found what the key speaks of: another build may have come in the place of
+    /// one that was known and is gone.
+    bool is_of(const Archives& archives) const;
     /// What find() will go by, into what was made of archives that obtain_archives has checked; unless the
     /// repositories promise something else by now.
     void note(const Archives& archives, MadeImage& made) const;

@@ -132,6 +132,8 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     const Tree data = staged.tree("data");
     const Tree seed = Tree::open(layout.image_seed(jail.image_id));
     seed.open_tree(RootPath::parse("/config")).copy_into(config);
+    if (needs_account_databases() && !config.exists(RootPath::parse("/etc/pwd.db"))) // of an older image
+        make_account_databases(config);
     seed.open_tree(RootPath::parse("/data")).copy_into(data);
     for (const RootPath& path : jail.data_paths)
         data.make_directories(path);

@@ -166,7 +166,8 @@ void renumber_accounts(const Tree& config, const Renumbering& renumbering) {
                      permitted_owner({there->status.st_uid, there->status.st_gid}));
         config.set_modification_time(path, there->status.st_mtim);
     }
-    if (needs_account_databases())
+    // An image without them has none in its manifest.
+    if (needs_account_databases() && config.exists(etc / "pwd.db"))
         make_account_databases(config);
 }
 

@@ -560,3 +560,22 @@ TEST_CASE("what is no lock file is told", "[flow][lock]") {
                 "pkgjail: lock: none: there is no jail of this name\n"
                 "hint: pkgjail list shows the jails there are\n");
 }
+
+TEST_CASE("a file of the operator is taken although the cache has it rotten", "[flow][install]") {
+    const Shop shop({package("app-1.0")});
+    const Host& host = shop.host();
+    const std::string archive = (shop.path() / "app-1.0.tgz").string();
+    install(host, {archive}, "web");
+    std::size_t damaged = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(host.state() / "cache"))
+        if (entry.path().filename().string().starts_with("sha256-")) {
+            damage(entry.path());
+            ++damaged;
+        }
+    REQUIRE(damaged == 1);
+    REQUIRE(host.run({"destroy", "web", "--with-data", "--yes"}).status == 0);
+
+    install(host, {archive}, "second");
+
+    CHECK(host.run({"verify"}).status == 0);
+}
