@@ -11,11 +11,13 @@ Actions::Actions(Catalog& catalog) : catalog_(catalog) {}
 
 std::int64_t Actions::begin(const Action& action) {
     Database& database = catalog_.database();
-    Statement(database, "INSERT INTO action (at, uid, verb, target, command_line, outcome, exit_status)"
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)")
-        .use()(action.at)(action.uid)(action.verb)(action.target)(action.command_line)(action.outcome)(
-            action.exit_status)
-        .execute();
+    database.without_sync([&] {
+        Statement(database, "INSERT INTO action (at, uid, verb, target, command_line, outcome, exit_status)"
+                            " VALUES (?, ?, ?, ?, ?, ?, ?)")
+            .use()(action.at)(action.uid)(action.verb)(action.target)(action.command_line)(action.outcome)(
+                action.exit_status)
+            .execute();
+    });
     return database.last_row();
 }
 

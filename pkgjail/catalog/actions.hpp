@@ -24,7 +24,8 @@ struct Action {
 class Actions {
   public:
     explicit Actions(Catalog& catalog);
-    /// Returns the number to finish it by; action.id is not looked at.
+    /// Returns the number to finish it by; action.id is not looked at. It outlives a power cut from the next
+    /// commit on, which is that of the first thing that the command changes, or that of its end.
     std::int64_t begin(const Action& action);
     /// Error{not_found} for a number that begin did not give.
     void finish(std::int64_t id, const std::string& outcome, int exit_status);

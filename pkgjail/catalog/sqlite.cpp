@@ -263,6 +263,20 @@ bool Database::in_transaction() const {
     return sqlite3_get_autocommit(handle_) == 0;
 }
 
+void Database::without_sync(const std::function<void()>& work) {
+    if (in_transaction())
+        return work();
+    // Of a WAL database: commits that wait for nothing, and checkpoints that wait.
+    execute("PRAGMA synchronous = NORMAL");
+    try {
+        work();
+    } catch (...) {
+        execute("PRAGMA synchronous = FULL");
+        throw;
+    }
+    execute("PRAGMA synchronous = FULL");
+}
+
 Statement::Statement(Database& database, const char* sql)
     : database_(&database), idle_(database.idle_), sql_(sql), handle_(idle_->take(sql)) {
     if (handle_ != nullptr)

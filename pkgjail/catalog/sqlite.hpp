@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ class Database {
     std::int64_t changes() const;
     /// Whether a transaction is open.
     bool in_transaction() const;
+    /// What `work` commits does not wait for the disk; the next commit afterwards waits for it too, and a
+    /// power cut before that takes it back. For what nobody is told of, and nothing on disk is made for,
+    /// before that next one. Inside a transaction, `work` is a part of it.
+    void without_sync(const std::function<void()>& work);
 
   private:
     void open(const std::string& location, int flags, std::chrono::milliseconds patience);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -192,7 +193,9 @@ base::ProcessId OciDriver::create(const JailSpec& spec, const HostPath& run_dire
     check_mount_points(spec);
     const HostPath bundle = bundle_directory(run_directory);
     base::make_directories(runtime_.state_root(), 0700);
-    base::make_directories(bundle, 0700);
+    base::make_directories(run_directory, 0700);
+    if (::mkdir(bundle.c_str(), 0700) != 0) // of this run of the host's only, so nothing waits for the disk
+        throw base::system_error(errno, bundle.string(), "mkdir");
     const HeldPorts held = ports_to_hold(spec, host_.port_guard);
     auto entrance =
         enter ? Entrance::holding(*enter, held) : Entrance::around_runtime(host_.port_guard, held);

@@ -78,8 +78,8 @@ class Clone {
         if (jail.wanted_running) {
             result_.status = start_jail(session_, jail);
             result_.started = true;
+            session_.finish();
         }
-        session_.finish();
         return result_;
     }
 
@@ -167,7 +167,11 @@ class Clone {
         staging.place(record_of(jail, first));
         if (request_.with_secrets)
             store::copy_secrets(layout, source_.id, jail.id);
-        catalog::Jails(session_.catalog()).add(jail, first);
+        const auto add = [&] { catalog::Jails(session_.catalog()).add(jail, first); };
+        if (jail.wanted_running) // and is started
+            add();
+        else
+            session_.finish_with(add);
         base::step("clone.committed");
     }
 
@@ -233,7 +237,10 @@ class NamedFiles {
                     files.push_back(to);
                 add_once(same ? result.written : result.edited, from.path.str());
             }
+            if (files.empty())
+                continue;
             store::write_recipe_files(context_.layout, id_, generation.number, context_.config.prefix, files);
+            base::sync_file_system(config.fd());
         }
         return result;
     }

@@ -143,6 +143,14 @@ void Session::finish(const std::string& outcome, int exit_status) {
     finished_ = true;
 }
 
+void Session::finish_with(const std::function<void()>& last) {
+    catalog::Transaction transaction(catalog_->database());
+    last();
+    catalog::Actions(*catalog_).finish(action_, "done", 0);
+    transaction.commit();
+    finished_ = true;
+}
+
 void Session::sweep_if_alone() {
     // Whoever builds holds the lock shared; having it alone proves that whatever the catalog does not know is
     // a dead command's.

@@ -40,6 +40,8 @@ class Session {
     /// jail looks it up after this. Within recovery nobody waits, because its command may have the lock.
     std::optional<base::Lock> lock_jail(const std::string& name);
     void finish(const std::string& outcome = "done", int exit_status = 0);
+    /// `last` and finish() in one transaction: for a command whose last change of the catalog it is.
+    void finish_with(const std::function<void()>& last);
 
   private:
     void open_unchanged();

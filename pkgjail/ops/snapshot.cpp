@@ -100,13 +100,12 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
     made.size_bytes = staging.size_bytes();
     staging.place(record_of(made, jail));
     try {
-        catalog::Snapshots(session.catalog()).add(made);
+        session.finish_with([&] { catalog::Snapshots(session.catalog()).add(made); });
     } catch (...) {
         store::remove_snapshot(context.layout, made.id);
         throw;
     }
     base::step("snapshot.committed");
-    session.finish();
     return {jail.name, made, LeftOut(jail)};
 }
 

@@ -331,11 +331,15 @@ bool stop_jail(Session& session, const catalog::Jail& jail) {
     return supervise::stop(context.layout.run(jail.id));
 }
 
-void want_running(Session& session, catalog::Jail jail, bool wanted) {
-    if (jail.wanted_running != wanted) {
-        jail.wanted_running = wanted;
-        catalog::Jails(session.catalog()).update(jail);
-    }
+void want_in_catalog(Session& session, catalog::Jail jail, bool wanted) {
+    if (jail.wanted_running == wanted)
+        return;
+    jail.wanted_running = wanted;
+    catalog::Jails(session.catalog()).update(jail);
+}
+
+void want_running(Session& session, const catalog::Jail& jail, bool wanted) {
+    want_in_catalog(session, jail, wanted);
     write_record(session, jail.id);
 }
 

@@ -73,7 +73,9 @@ bool is_worth_another_try(const base::Error& why);
 std::vector<std::string> start_order_of(Session& session, const catalog::Jail& jail);
 
 /// Writes down whether the jail is meant to run.
-void want_running(Session& session, catalog::Jail jail, bool wanted);
+void want_running(Session& session, const catalog::Jail& jail, bool wanted);
+/// The same without the jail's record, which is the caller's to write.
+void want_in_catalog(Session& session, catalog::Jail jail, bool wanted);
 
 /// For a jail that others wait for and that runs without being ready: gives its probe the time to succeed
 /// again. Error{unhealthy} when it does not.

@@ -16,6 +16,7 @@
 #include "pkgjail/ops/restart_jail.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/start_jail.hpp"
+#include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/turns.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
@@ -158,7 +159,11 @@ class Start : Several {
             require_service(context_, mine.jail);
             require_in_place(mine.jail);
         }
-        want_running(session_, mine.jail, true);
+        const bool rests = !is_running(status) && !is_unproven(mine.jail);
+        if (rests)
+            want_in_catalog(session_, mine.jail, true);
+        else
+            want_running(session_, mine.jail, true);
         if (up)
             return;
         for (const std::string& required : requirements_.of(name)) {
@@ -188,6 +193,8 @@ class Start : Several {
             mine.down.emplace(session_, mine.jail);
         }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
+        if (rests) // this waits for the disk twice, meanwhile the service starts
+            try_to_write_record(session_, mine.jail.id);
     }
 
     void settle_others(const std::string& name) const {

@@ -50,6 +50,14 @@ void write_record(Session& session, const std::string& jail_id) {
         base::write_file_atomically(file, record);
 }
 
+void try_to_write_record(Session& session, const std::string& jail_id) {
+    try {
+        write_record(session, jail_id);
+    } catch (const Error& error) {
+        session.context().reporter.warn(error.what());
+    }
+}
+
 namespace {
 
 std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
@@ -59,14 +67,10 @@ std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
     return last + 1;
 }
 
-/// After a commit nothing may keep the service from being started; the next command writes what is missing.
-void try_to_write_record(Session& session, const std::string& jail_id) {
-    try {
-        base::step("switch.committed");
-        write_record(session, jail_id);
-    } catch (const Error& error) {
-        session.context().reporter.warn(error.what());
-    }
+/// After the commit nothing may keep the service from being started.
+void record_switch(Session& session, const std::string& jail_id) {
+    base::step("switch.committed");
+    try_to_write_record(session, jail_id);
 }
 
 using Settings = std::map<std::string, std::string>;
@@ -156,7 +160,7 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     transaction.commit();
     base::step("switch.put_back");
     jail.current = old;
-    try_to_write_record(session, jail.id);
+    record_switch(session, jail.id);
     std::string second = "generation " + std::to_string(old) + " runs again";
     bool is_over = true;
     try {
@@ -270,7 +274,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         throw;
     }
     tell_conflicts(context, jail, merged);
-    try_to_write_record(session, jail.id);
+    record_switch(session, jail.id);
     Switched switched = prove(session, jail, before.current, dependents);
     prune_jail(session, jail.id);
     return switched;
@@ -302,7 +306,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         throw;
     }
     jail.current = generation;
-    try_to_write_record(session, jail.id);
+    record_switch(session, jail.id);
     return prove(session, jail, before.current, dependents);
 }
 

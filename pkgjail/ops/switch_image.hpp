@@ -34,6 +34,8 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
 /// The jail's jail.json as the catalog has the jail now; untouched where it says so already. After every
 /// commit that changes what is in it.
 void write_record(Session& session, const std::string& jail_id);
+/// The same where what is under way must not fail for it; said then, and the next command writes it.
+void try_to_write_record(Session& session, const std::string& jail_id);
 
 struct Switched {
     catalog::Jail jail; ///< as it is now

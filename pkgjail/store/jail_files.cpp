@@ -150,8 +150,6 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files) {
     const Tree config = Tree::open(layout.jail_config(jail_id, generation));
     write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files);
-    if (!files.empty())
-        base::sync_file_system(config.fd());
 }
 
 MergeReport extend_generation(const Layout& layout, const std::string& jail_id, const NextGeneration& next) {

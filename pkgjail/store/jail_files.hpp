@@ -30,10 +30,10 @@ struct NewJail {
 /// would remove it.
 void create_jail(const Layout& layout, const NewJail& jail);
 
-/// Puts the recipe's files into an existing jail's configuration or data, each in one step; owner names are
-/// looked up in the jail's own account files. The jail's root may have shaped what is there: a link among the
-/// directories is Error{corrupt}, a directory in the place of a file Error{conflict}, both naming the path; a
-/// link or FIFO in the place of a file is replaced.
+/// Puts the recipe's files into an existing jail's configuration or data, each in one step; to sync them is
+/// the caller's. Owner names are looked up in the jail's own account files. The jail's root may have shaped
+/// what is there: a link among the directories is Error{corrupt}, a directory in the place of a file
+/// Error{conflict}, both naming the path; a link or FIFO in the place of a file is replaced.
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
 

@@ -67,6 +67,11 @@ void remove_unplaced_files(const base::HostPath& run_directory) {
             tree.remove_file(base::RootPath().entry(name));
 }
 
+/// Which one outlives a power cut is all the same, as nothing runs then.
+void write_service(const base::HostPath& run_directory, const SupervisedService& service) {
+    replace_file_synced(service_file(run_directory), to_json(service));
+}
+
 std::string describe_running(const base::HostPath& run_directory) {
     ServiceStatus status = read_status(run_directory);
     std::string text = "is " + std::string(state_name(status.state)) + " already";
@@ -231,7 +236,7 @@ void launch(const base::HostPath& program, const base::HostPath& run_directory,
     if (supervisor_lock_is_held(run_directory))
         throw Error(ErrorKind::conflict, service.spec.jail, describe_running(run_directory));
     remove_unplaced_files(run_directory);
-    base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
+    write_service(run_directory, service);
 
     base::Pipe pipe = base::make_pipe();
     base::Command command;
@@ -381,9 +386,7 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     base::Lock changing = take_launch_lock(run_directory, "limits");
     SupervisedService service = read_service(run_directory);
     const jail::Limits former = std::exchange(service.spec.limits, limits);
-    const auto write = [&] {
-        base::write_file_atomically(service_file(run_directory), to_json(service), 0600);
-    };
+    const auto write = [&] { write_service(run_directory, service); };
     const auto write_former = [&] {
         service.spec.limits = former;
         write();

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -249,12 +250,26 @@ RecordedStatus status_from_json(std::string_view text) {
     }
 }
 
-void replace_file(const base::HostPath& file, std::string_view text) {
+namespace {
+
+void replace(const base::HostPath& file, std::string_view text, bool synced) {
     base::HostPath beside = file.parent_path() / (file.filename().string() + ".new");
     base::Fd fd = base::open_file(beside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     base::write_all(fd.get(), text, beside.string());
+    if (synced && ::fsync(fd.get()) != 0)
+        throw base::system_error(errno, file.string(), "fsync");
     if (std::rename(beside.c_str(), file.c_str()) != 0)
         throw base::system_error(errno, file.string(), "rename");
+}
+
+} // namespace
+
+void replace_file(const base::HostPath& file, std::string_view text) {
+    replace(file, text, false);
+}
+
+void replace_file_synced(const base::HostPath& file, std::string_view text) {
+    replace(file, text, true);
 }
 
 void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded) {

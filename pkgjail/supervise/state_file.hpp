@@ -25,6 +25,8 @@ RecordedStatus status_from_json(std::string_view text);
 
 /// Replaces a file of the run directory in one step, without waiting for the disk. One writer at a time.
 void replace_file(const base::HostPath& file, std::string_view text);
+/// The same, and after a power cut it is the old or the new one, and whole.
+void replace_file_synced(const base::HostPath& file, std::string_view text);
 /// Replaces RUN/state.json in one step. Not synced: after a power cut nothing that it says is true anyway.
 /// Only the holder of the supervisor's lock may call it.
 void write_state(const base::HostPath& run_directory, const RecordedStatus& recorded);

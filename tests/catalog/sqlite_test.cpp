@@ -132,6 +132,36 @@ TEST_CASE("an inner transaction undoes only its own part, and lasts only with th
     CHECK(table.count() == 0);
 }
 
+TEST_CASE("what need not wait for the disk does not, and what comes after it does", "[catalog][sqlite]") {
+    Table table;
+    const auto waits = [&] {
+        Statement statement(table.database, "PRAGMA synchronous");
+        auto row = statement.use();
+        REQUIRE(row.next());
+        return row.integer(0) == 2; // FULL
+    };
+    REQUIRE(waits());
+    table.database.without_sync([&] {
+        CHECK_FALSE(waits());
+        table.database.execute("INSERT INTO t VALUES ('x', 1)");
+    });
+    CHECK(waits());
+    CHECK(table.count() == 1);
+    CHECK_THROWS_AS(table.database.without_sync([&] { table.database.execute("no SQL"); }), base::Error);
+    CHECK(waits());
+
+    SECTION("inside a transaction it is a part of it") {
+        {
+            Transaction transaction(table.database);
+            table.database.without_sync([&] {
+                CHECK(waits());
+                table.database.execute("INSERT INTO t VALUES ('y', 1)");
+            });
+        }
+        CHECK(table.count() == 1);
+    }
+}
+
 TEST_CASE("a read transaction sees one state whatever others commit", "[catalog][sqlite]") {
     Table table;
     Database reader(table.file, Database::Mode::read_only);

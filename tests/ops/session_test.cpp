@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/ops/acts.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -100,4 +101,28 @@ TEST_CASE("why an act failed is put into the catalog that it stands in, and into
         ops::record_failed_acts(command.context);
         CHECK(std::filesystem::file_size(catalog) == 0);
     }
+}
+
+TEST_CASE("the last change of a command and the end of its entry are there together, or not at all",
+          "[ops][session]") {
+    const Command command;
+    const auto outcome = [&] { return ops::acts(command.context, "", 1).front().outcome; };
+    {
+        ops::Session session(command.context, "test", "web");
+        REQUIRE(outcome().empty());
+        session.finish_with([&] { CHECK(session.catalog().database().in_transaction()); });
+        CHECK(outcome() == "done");
+    }
+    CHECK(outcome() == "done");
+
+    {
+        ops::Session session(command.context, "test", "web");
+        const auto change = [&] {
+            session.catalog().database().execute("DELETE FROM action");
+            throw base::Error(base::ErrorKind::conflict, "web", "is in the way");
+        };
+        CHECK_THROWS_AS(session.finish_with(change), base::Error);
+        CHECK(ops::acts(command.context, "", 9).size() == 2);
+    }
+    CHECK(outcome() == "failed");
 }
