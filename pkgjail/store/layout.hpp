@@ -42,6 +42,8 @@ class Layout {
     base::HostPath catalog() const { return state_ / "catalog.sqlite"; }
     /// A catalog that is being made from what lies on disk.
     base::HostPath catalog_staging() const { return state_ / "new-catalog.sqlite"; }
+    /// What a rebuild reads in the place of the catalog that it found.
+    base::HostPath catalog_copy() const { return state_ / "new-catalog-copy.sqlite"; }
     /// Where a catalog goes that a new one takes the place of.
     base::HostPath catalog_aside(const std::string& when) const {
         return state_ / ("catalog.sqlite." + when);
