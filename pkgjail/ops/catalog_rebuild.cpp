@@ -268,6 +268,11 @@ class Rebuild {
                 jail->second.jail.operation = note_of_restore(id);
                 continue;
             }
+            if (is_waiting_for_data(snapshot, jail->second)) {
+                // A restore was killed before it moved the jail's data in here, or while it was undone.
+                jail->second.jail.operation = note_of_restore(id);
+                continue;
+            }
             if (!directory_exists(layout_.snapshot_data(id)) ||
                 !directory_exists(layout_.snapshot_config(id)))
                 refuse(layout_.snapshot(id), "is not whole");
@@ -276,6 +281,17 @@ class Rebuild {
         for (const auto& [id, record] : jails_)
             if (!directory_exists(layout_.jail_data(id)) && !record.jail.operation)
                 refuse(layout_.jail(id), "its data are not there");
+    }
+
+    /// A snapshot of what a restore takes the place of, without the data. Where the restore came to its end,
+    /// the generation that it made is newer, and the snapshot was whole once.
+    bool is_waiting_for_data(const catalog::Snapshot& snapshot, const JailRecord& record) const {
+        return snapshot.method == "rename" && snapshot.generation == record.jail.current &&
+               !record.jail.operation && !base::exists(layout_.snapshot_data(snapshot.id)) &&
+               directory_exists(layout_.jail_data(snapshot.jail_id)) &&
+               std::none_of(record.generations.begin(), record.generations.end(), [&](const auto& made) {
+                   return made.number > record.jail.current && made.created_at >= snapshot.created_at;
+               });
     }
 
     /// What stands nowhere else: what was accepted from signed repositories and seen of others, and how far

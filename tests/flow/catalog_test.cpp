@@ -492,6 +492,73 @@ TEST_CASE("the WAL of the old catalog is not read into a rebuilt one", "[flow][c
     }
 }
 
+TEST_CASE("a rebuild after a restore that was cut loses no data", "[flow][catalog][rebuild][crash]") {
+    const std::vector<std::string> restore = {"restore", "web", "one", "--yes"};
+    std::vector<std::vector<std::string>> cuts; // where the restore dies, and where who undoes it
+    {
+        const Lives lives;
+        for (const std::string& step : test::steps_of(lives.host(), restore))
+            if (step.starts_with("restore."))
+                cuts.push_back({step});
+    }
+    REQUIRE(cuts.size() >= 8);
+    for (const char* step : {"snapshot.trashed", "restore.undone"})
+        for (const char* before : {"restore.aside_made", "restore.data_aside", "restore.data_placed"})
+            cuts.push_back({before, step});
+
+    for (const bool is_lost : {false, true})
+        for (const std::vector<std::string>& cut : cuts) {
+            INFO(cut.back() << " after " << cut.front() << (is_lost ? ", catalog lost" : ""));
+            const Lives lives;
+            const Host& host = lives.host();
+            std::ofstream(lives.jail().jail_directory() / "data/var/precious") << "kept";
+            REQUIRE(host.run(restore, {{"PKGJAIL_STOP_AT", cut.front()}}).status == 128 + 9);
+            if (cut.size() > 1)
+                REQUIRE(host.run({"gc"}, {{"PKGJAIL_STOP_AT", cut.back()}}).status == 128 + 9);
+            if (is_lost)
+                remove_catalog(host);
+
+            well(host, {"-n", "catalog", "rebuild"});
+            well(host, {"catalog", "rebuild"});
+
+            well(host, {"gc"});
+            test::check_sound(host);
+            // What the jail had is its own again, or a snapshot of its own.
+            const auto precious = lives.jail().jail_directory() / "data/var/precious";
+            const std::string name = well(host, {"snapshots", "web", "--json"}).json()["snapshots"].dump();
+            if (!std::filesystem::exists(precious)) {
+                const std::size_t begin = name.find("before-restore-");
+                REQUIRE(begin != std::string::npos);
+                CHECK((is_lost || cut.front() == "restore.committed"));
+                well(host, {"restore", "web", name.substr(begin, name.find('"', begin) - begin), "--yes"});
+            }
+            CHECK(test::read_bytes(precious) == "kept");
+            CHECK(name.find("\"one\"") != std::string::npos);
+            test::check_sound(host);
+        }
+}
+
+TEST_CASE("a snapshot that has lost its data is not taken for what a cut restore left",
+          "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    well(host, {"restore", "web", "one", "--yes"});
+    const std::string aside =
+        well(host, {"snapshots", "web", "--json"}).json()["snapshots"].back()["id"].get<std::string>();
+    REQUIRE(std::filesystem::remove_all(host.state() / "snapshots" / aside / "data") > 0);
+    SECTION("after the restore") {}
+    SECTION("also when the jail has gone back") {
+        well(host, {"rollback", "web", "2"});
+    }
+
+    const CommandResult refused = host.run({"catalog", "rebuild"});
+
+    INFO(refused.err);
+    CHECK(refused.status == 65);
+    CHECK_THAT(refused.err, ContainsSubstring(aside));
+    CHECK_THAT(refused.err, ContainsSubstring("is not whole"));
+}
+
 TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so",
           "[flow][catalog][rebuild]") {
     const Lives lives;
