@@ -74,6 +74,8 @@ class Layout {
     base::HostPath jail_keeping(const std::string& id) const { return jails() / ("keep-" + id); }
     /// Data that are to become the jail's.
     base::HostPath jail_new_data(const std::string& id) const { return jail(id) / "new-data"; }
+    /// Where something may lie in its data that a new image's seed adds and that has no name yet.
+    base::HostPath jail_unplaced(const std::string& id) const { return jail(id) / "unplaced"; }
     base::HostPath snapshots() const { return state_ / "snapshots"; }
     base::HostPath snapshot(const std::string& id) const { return snapshots() / id; }
     base::HostPath snapshot_config(const std::string& id) const { return snapshot(id) / "config"; }
