@@ -51,6 +51,8 @@ constexpr KnownSection sections[] = {
     {"1c4f3745b21d5ff4beec811fbae8b0dd3b7b5fa90ce7333db181a26bb5dab988", FrameSection::perms},    // perms
     {"fde361d5f5ea18950044b96e74d7734a9527e9d44b1a1cf2547a8432a62c2628", FrameSection::shell},    // shell
     {"c4b11c3a2b1eec4de98b8056600b8a4e161b60f604dc157bf02c118104780a59", FrameSection::stages},   // install
+    {"e0053c40f756e4cf74599c68722feb165f831bc2664076eaec777677d813df68",
+     FrameSection::stages}, // install, which calls what tells other programs of fonts, icons and the like
 };
 
 } // namespace

@@ -16,6 +16,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/accounts.hpp"
+#include "pkgjail/catalog/found_copy.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/repository_memory.hpp"
@@ -81,9 +82,8 @@ class Rebuild {
         if (!layout_.check())
             throw Error(ErrorKind::not_found, layout_.state().string(), "there is no state directory",
                         "pkgjail update makes one");
-        const base::Lock alone = base::Lock::take(
-            layout_.store_lock(), base::LockMode::exclusive, layout_.state().string(), "catalog rebuild",
-            std::max(context_.patience, std::chrono::milliseconds(2'000)));
+        const base::Lock alone = base::Lock::take(layout_.store_lock(), base::LockMode::exclusive,
+                                                  layout_.state().string(), "catalog rebuild", patience());
         read_images();
         read_volumes();
         read_jails();
@@ -112,6 +112,26 @@ class Rebuild {
         jail::Manifest manifest;
     };
 
+    /// Place for a copy of the old catalog, which is evidence and stays byte for byte as it was found.
+    class OldCopy {
+      public:
+        explicit OldCopy(const store::Layout& layout) : layout_(layout) {
+            store::remove_catalog_copy(layout_);
+        }
+        OldCopy(const OldCopy&) = delete;
+        OldCopy& operator=(const OldCopy&) = delete;
+        ~OldCopy() {
+            try {
+                store::remove_catalog_copy(layout_);
+            } catch (const Error&) {
+                // The next command that changes something sweeps it away.
+            }
+        }
+
+      private:
+        const store::Layout& layout_;
+    };
+
     RebuildResult counted() {
         result_.images = images_.size();
         result_.jails = jails_.size();
@@ -120,6 +140,10 @@ class Rebuild {
         for (const auto& [id, record] : jails_)
             result_.generations += record.generations.size();
         return std::move(result_);
+    }
+
+    std::chrono::milliseconds patience() const {
+        return std::max(context_.patience, std::chrono::milliseconds(2'000));
     }
 
     void note(std::string text) { result_.notes.push_back(std::move(text)); }
@@ -244,6 +268,11 @@ class Rebuild {
                 jail->second.jail.operation = note_of_restore(id);
                 continue;
             }
+            if (is_waiting_for_data(snapshot, jail->second)) {
+                // A restore was killed before it moved the jail's data in here, or while it was undone.
+                jail->second.jail.operation = note_of_restore(id);
+                continue;
+            }
             if (!directory_exists(layout_.snapshot_data(id)) ||
                 !directory_exists(layout_.snapshot_config(id)))
                 refuse(layout_.snapshot(id), "is not whole");
@@ -252,6 +281,17 @@ class Rebuild {
         for (const auto& [id, record] : jails_)
             if (!directory_exists(layout_.jail_data(id)) && !record.jail.operation)
                 refuse(layout_.jail(id), "its data are not there");
+    }
+
+    /// A snapshot of what a restore takes the place of, without the data. Where the restore came to its end,
+    /// the generation that it made is newer, and the snapshot was whole once.
+    bool is_waiting_for_data(const catalog::Snapshot& snapshot, const JailRecord& record) const {
+        return snapshot.method == "rename" && snapshot.generation == record.jail.current &&
+               !record.jail.operation && !base::exists(layout_.snapshot_data(snapshot.id)) &&
+               directory_exists(layout_.jail_data(snapshot.jail_id)) &&
+               std::none_of(record.generations.begin(), record.generations.end(), [&](const auto& made) {
+                   return made.number > record.jail.current && made.created_at >= snapshot.created_at;
+               });
     }
 
     /// What stands nowhere else: what was accepted from signed repositories and seen of others, and how far
@@ -266,16 +306,35 @@ class Rebuild {
             base::rename_durably(layout_.catalog_staging(), layout_.catalog());
             base::step("rebuild.continued");
         }
+        const OldCopy copy(layout_);
         try {
-            catalog::Catalog old =
-                open_old(continues && context_.dry_run ? layout_.catalog_staging() : layout_.catalog());
+            const std::uint64_t unreadable = catalog::copy_as_found(
+                continues && context_.dry_run ? layout_.catalog_staging() : layout_.catalog(),
+                layout_.catalog_copy(), patience());
+            if (unreadable > 0)
+                note(fmt::format("{} bytes of the old catalog cannot be read", unreadable));
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::corrupt)
+                throw; // in use by another program, or no room for a copy
+            forget_old(error);
+            return;
+        }
+        base::step("rebuild.copied");
+        try {
+            catalog::Catalog old = open_copy();
             take_over(old);
         } catch (const Error& error) {
-            if (error.kind() == ErrorKind::configuration || error.kind() == ErrorKind::busy)
-                throw; // of another schema, or in use by another program, and not damaged
-            note(fmt::format("forgotten with the old catalog ({}): {}; {}; and {}", error.cause(),
-                             about_signed, about_unsigned, about_unfinished));
+            if (error.kind() == ErrorKind::configuration) // of another schema, and not damaged
+                throw Error(error.kind(), layout_.catalog().string(), error.cause(), error.hint());
+            if (error.kind() == ErrorKind::busy)
+                throw;
+            forget_old(error);
         }
+    }
+
+    void forget_old(const Error& why) {
+        note(fmt::format("forgotten with the old catalog ({}): {}; {}; and {}", why.cause(), about_signed,
+                         about_unsigned, about_unfinished));
     }
 
     /// Otherwise it was never found sound, and the old one not moved for it.
@@ -290,15 +349,13 @@ class Rebuild {
     }
 
     /// One of an older schema is brought up to date; where damage is in the way of that, it is read as it is.
-    catalog::Catalog open_old(const base::HostPath& file) const {
+    catalog::Catalog open_copy() const {
+        const base::HostPath file = layout_.catalog_copy();
         {
             catalog::Catalog old = catalog::Catalog::open_as_it_is(file);
             if (old.schema_version() == catalog::Catalog::newest_schema())
                 return old;
         }
-        if (context_.dry_run)
-            throw Error(ErrorKind::configuration, file.string(), "written by an older pkgjail",
-                        "without -n it is brought up to date first");
         try {
             return catalog::Catalog::open(file);
         } catch (const Error& error) {

@@ -17,6 +17,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
+#include "pkgjail/store/missing_data.hpp"
 #include "pkgjail/store/secret_files.hpp"
 
 namespace pkgjail::ops {
@@ -208,6 +209,18 @@ bool may_be_started(const Context& context, const catalog::Jail& jail) {
     }
 }
 
+/// Litter keeps no service from being started.
+void remove_unplaced(const Context& context, const catalog::Jail& jail) {
+    try {
+        store::remove_unplaced_data(context.layout, jail.id);
+    } catch (const base::Error& error) {
+        context.reporter.warn(fmt::format(
+            "what an interrupted command left in the data of jail {} could not be removed: {}; the next "
+            "upgrade tries again",
+            jail.name, error.what()));
+    }
+}
+
 /// Under the jail's lock.
 void put_right(Session& session, const catalog::Jail& jail) {
     if (is_unproven(jail) && !jail.wanted_running && may_be_started(session.context(), jail))
@@ -224,6 +237,7 @@ void put_right(Session& session, const catalog::Jail& jail) {
             fmt::format("jail {}: {}; the next command tries again", jail.name, error.what()));
         return;
     }
+    remove_unplaced(context, jail);
     const auto in_place = jails.find_by_id(jail.id);
     if (!in_place || !in_place->operation)
         return;

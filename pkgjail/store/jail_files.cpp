@@ -1,9 +1,5 @@
 #include "pkgjail/store/jail_files.hpp"
 
-#include <cerrno>
-
-#include <unistd.h>
-
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
@@ -13,6 +9,7 @@
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/beginning.hpp"
 #include "pkgjail/store/freeze.hpp"
+#include "pkgjail/store/missing_data.hpp"
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/recipe_merge.hpp"
 #include "pkgjail/store/staged.hpp"
@@ -39,70 +36,6 @@ void write_files(const Tree& config, const Tree& data, const std::string& prefix
         if (&tree == &data)
             data.sync_apart(file.path);
     }
-}
-
-/// Beside its place, then renamed: cut in between, the jail has no half file that later passes for its own.
-void copy_file(const Tree& seed, const Entry& entry, const Tree& target) {
-    const base::Fd from = seed.open_regular(entry.path);
-    const RootPath temporary = entry.path.parent() / (".pkgjail-" + base::random_hex(12));
-    const base::Fd to = target.create_file(temporary, 0600);
-    try {
-        const std::string shown = target.show(entry.path);
-        std::vector<char> buffer(64u << 10);
-        for (;;) {
-            const ssize_t count = ::read(from.get(), buffer.data(), buffer.size());
-            if (count < 0 && errno == EINTR)
-                continue;
-            if (count < 0)
-                throw base::system_error(errno, seed.show(entry.path), "read");
-            if (count == 0)
-                break;
-            base::write_all(to.get(), std::string_view(buffer.data(), static_cast<std::size_t>(count)),
-                            shown);
-        }
-        if (::fchown(to.get(), entry.status.st_uid, entry.status.st_gid) != 0)
-            throw base::system_error(errno, shown, "chown");
-        if (::fchmod(to.get(), static_cast<mode_t>(entry.permissions())) != 0)
-            throw base::system_error(errno, shown, "chmod");
-        target.set_modification_time(temporary, entry.status.st_mtim);
-        target.sync_apart(temporary); // what is synced later is the jail's configuration
-        target.rename_into(temporary, target, entry.path);
-    } catch (...) {
-        target.remove_file(temporary);
-        throw;
-    }
-}
-
-/// The same for a directory, empty: a service that is not root could never use one that it does not own.
-void copy_directory(const Entry& entry, const Tree& target) {
-    const RootPath temporary = entry.path.parent() / (".pkgjail-" + base::random_hex(12));
-    target.make_directory(temporary, 0700);
-    try {
-        target.set_owner(temporary, {entry.status.st_uid, entry.status.st_gid});
-        target.set_permissions(temporary, entry.permissions());
-        target.rename_into(temporary, target, entry.path);
-    } catch (...) {
-        target.remove_all(temporary);
-        throw;
-    }
-}
-
-/// What `seed` has and `target` has not, with owner and mode, files with their time. Directories that exist
-/// are gone into, everything else that exists is left alone.
-void add_missing(const Tree& seed, const Tree& target) {
-    seed.walk([&](const Entry& entry) {
-        if (const auto there = target.stat(entry.path))
-            return there->is_directory();
-        if (entry.is_directory()) {
-            copy_directory(entry, target);
-        } else if (entry.is_symlink()) {
-            target.make_symlink(entry.link_target, entry.path);
-            target.set_owner(entry.path, {entry.status.st_uid, entry.status.st_gid});
-        } else {
-            copy_file(seed, entry, target);
-        }
-        return true;
-    });
 }
 
 /// A jail's name in jails/ goes, its data/ stays under it. By renames, so that a cut anywhere loses no data:
@@ -183,8 +116,9 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
     if (needs_account_databases())
         make_account_databases(config);
     base::step("generation.merged");
-    add_missing(new_seed.open_tree(RootPath::parse("/data")), Tree::open(layout.jail_data(jail_id)));
+    add_missing_data(layout, jail_id, new_seed.open_tree(RootPath::parse("/data")));
     base::sync_file_system(config.fd()); // before the commit that makes it current
+    remove_unplaced_data(layout, jail_id);
     return report;
 }
 

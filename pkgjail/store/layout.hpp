@@ -42,6 +42,8 @@ class Layout {
     base::HostPath catalog() const { return state_ / "catalog.sqlite"; }
     /// A catalog that is being made from what lies on disk.
     base::HostPath catalog_staging() const { return state_ / "new-catalog.sqlite"; }
+    /// What a rebuild reads in the place of the catalog that it found.
+    base::HostPath catalog_copy() const { return state_ / "new-catalog-copy.sqlite"; }
     /// Where a catalog goes that a new one takes the place of.
     base::HostPath catalog_aside(const std::string& when) const {
         return state_ / ("catalog.sqlite." + when);
@@ -72,6 +74,8 @@ class Layout {
     base::HostPath jail_keeping(const std::string& id) const { return jails() / ("keep-" + id); }
     /// Data that are to become the jail's.
     base::HostPath jail_new_data(const std::string& id) const { return jail(id) / "new-data"; }
+    /// Where something may lie in its data that a new image's seed adds and that has no name yet.
+    base::HostPath jail_unplaced(const std::string& id) const { return jail(id) / "unplaced"; }
     base::HostPath snapshots() const { return state_ / "snapshots"; }
     base::HostPath snapshot(const std::string& id) const { return snapshots() / id; }
     base::HostPath snapshot_config(const std::string& id) const { return snapshot(id) / "config"; }

@@ -22,6 +22,11 @@ RootPath named(const std::string& name) {
     return RootPath().entry(name);
 }
 
+void remove_catalog(const base::HostPath& file) {
+    for (const char* suffix : catalog_suffixes)
+        base::remove_entry(file.string() + suffix);
+}
+
 class Sweep {
   public:
     Sweep(const Layout& layout, const Known& known) : layout_(layout), known_(known) {}
@@ -132,6 +137,7 @@ Swept sweep_unplaced_files(const Layout& layout) {
     }
     try {
         remove_catalog_staging(layout);
+        remove_catalog_copy(layout);
     } catch (const base::Error& error) {
         swept.failed.push_back(error.what());
     }
@@ -139,8 +145,11 @@ Swept sweep_unplaced_files(const Layout& layout) {
 }
 
 void remove_catalog_staging(const Layout& layout) {
-    for (const char* suffix : catalog_suffixes)
-        base::remove_entry(layout.catalog_staging().string() + suffix);
+    remove_catalog(layout.catalog_staging());
+}
+
+void remove_catalog_copy(const Layout& layout) {
+    remove_catalog(layout.catalog_copy());
 }
 
 } // namespace pkgjail::store

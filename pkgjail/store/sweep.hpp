@@ -27,7 +27,8 @@ struct Swept {
 Swept sweep(const Layout& layout, const Known& known);
 
 /// Files beside a record (jail.json, volume.json) that a killed command was about to put in its place, and
-/// the catalog that a rebuild had not finished. Tells only of what could not be removed.
+/// the catalog that a rebuild had not finished, with its copy of the old one. Tells only of what could not be
+/// removed.
 Swept sweep_unplaced_files(const Layout& layout);
 
 /// What the names of the files end in that are one catalog: its own, and those that SQLite keeps beside it.
@@ -35,5 +36,7 @@ inline constexpr const char* catalog_suffixes[] = {"", "-wal", "-shm", "-journal
 
 /// Removes catalog_staging() and what SQLite keeps beside it. Missing is fine.
 void remove_catalog_staging(const Layout& layout);
+/// The same of catalog_copy().
+void remove_catalog_copy(const Layout& layout);
 
 } // namespace pkgjail::store

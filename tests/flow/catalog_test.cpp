@@ -1,6 +1,7 @@
 // catalog check, backup, rebuild; and destroy and rename cut at every step.
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include <grp.h>
 #include <sys/stat.h>
@@ -61,6 +62,15 @@ class Lives {
   private:
     KeptJail jail_;
 };
+
+/// The bytes of a catalog, and of what SQLite keeps beside it.
+std::map<std::string, std::string> files_of(const std::filesystem::path& catalog) {
+    std::map<std::string, std::string> bytes;
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+        if (std::filesystem::exists(catalog.string() + suffix))
+            bytes[suffix] = test::read_bytes(catalog.string() + suffix);
+    return bytes;
+}
 
 std::string first_of(const std::filesystem::path& directory) {
     return std::filesystem::directory_iterator(directory)->path().string();
@@ -221,6 +231,70 @@ TEST_CASE("the old catalog is kept aside, whole", "[flow][catalog][rebuild]") {
         }
     CHECK(knowledge(host) == known);
     CHECK(well(host, {"history", "web", "--json"}).json()["generations"].size() == 2);
+}
+
+TEST_CASE("what a rebuild puts aside is byte for byte what it found", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const std::string file = (host.state() / "catalog.sqlite").string();
+    const std::string known = knowledge(host);
+    // Its frames are in the WAL alone, and its jail.json is a step behind.
+    REQUIRE(host.run({"limits", "other", "processes=9"}, {{"PKGJAIL_STOP_AT", "limits.committed"}}).status ==
+            128 + 9);
+    REQUIRE(std::filesystem::file_size(file + "-wal") > 0);
+    SECTION("sound") {}
+    SECTION("without the file of shared memory") {
+        std::filesystem::remove(file + "-shm");
+    }
+    SECTION("damaged in the WAL") {
+        std::fstream bytes(file + "-wal", std::ios::in | std::ios::out | std::ios::binary);
+        bytes.seekp(0);
+        bytes << std::string(64, '\xff');
+    }
+    SECTION("no database at all") {
+        test::write_bytes(file, std::string(8192, 'x'));
+    }
+    SECTION("with a copy that a killed one has left") {
+        REQUIRE(host.run({"catalog", "rebuild"}, {{"PKGJAIL_STOP_AT", "rebuild.copied"}}).status == 128 + 9);
+        REQUIRE(names_in(host.state()).find("new-catalog-copy.sqlite") != std::string::npos);
+    }
+    const auto found = files_of(file);
+
+    well(host, {"-n", "catalog", "rebuild"});
+    CHECK(files_of(file) == found);
+    const std::string aside = well(host, {"catalog", "rebuild", "--json"}).json()["aside"];
+
+    CHECK(files_of(aside) == found);
+    CHECK(names_in(host.state()).find("new-") == std::string::npos);
+    CHECK(knowledge(host) == known);
+}
+
+TEST_CASE("a catalog that another program writes to is not put aside", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const base::HostPath file = host.state() / "catalog.sqlite";
+    {
+        catalog::Database other(file, catalog::Database::Mode::read_write, std::chrono::seconds(5));
+        SECTION("a transaction") {
+            other.execute("BEGIN IMMEDIATE");
+        }
+        SECTION("alone") {
+            other.execute("PRAGMA locking_mode = EXCLUSIVE");
+            other.execute("BEGIN EXCLUSIVE");
+        }
+        SECTION("without a WAL") {
+            other.execute("PRAGMA journal_mode = DELETE");
+            other.execute("BEGIN IMMEDIATE");
+        }
+
+        const CommandResult refused = host.run({"catalog", "rebuild"});
+
+        INFO(refused.err);
+        CHECK(refused.status == 75);
+        CHECK_THAT(refused.err, ContainsSubstring("catalog.sqlite: another program is writing to it"));
+        CHECK(names_in(host.state()).find("catalog.sqlite.") == std::string::npos);
+    }
+    well(host, {"catalog", "rebuild"});
 }
 
 TEST_CASE("what a rebuild would lose is refused, and nothing is changed", "[flow][catalog][rebuild]") {
@@ -418,6 +492,73 @@ TEST_CASE("the WAL of the old catalog is not read into a rebuilt one", "[flow][c
     }
 }
 
+TEST_CASE("a rebuild after a restore that was cut loses no data", "[flow][catalog][rebuild][crash]") {
+    const std::vector<std::string> restore = {"restore", "web", "one", "--yes"};
+    std::vector<std::vector<std::string>> cuts; // where the restore dies, and where who undoes it
+    {
+        const Lives lives;
+        for (const std::string& step : test::steps_of(lives.host(), restore))
+            if (step.starts_with("restore."))
+                cuts.push_back({step});
+    }
+    REQUIRE(cuts.size() >= 8);
+    for (const char* step : {"snapshot.trashed", "restore.undone"})
+        for (const char* before : {"restore.aside_made", "restore.data_aside", "restore.data_placed"})
+            cuts.push_back({before, step});
+
+    for (const bool is_lost : {false, true})
+        for (const std::vector<std::string>& cut : cuts) {
+            INFO(cut.back() << " after " << cut.front() << (is_lost ? ", catalog lost" : ""));
+            const Lives lives;
+            const Host& host = lives.host();
+            std::ofstream(lives.jail().jail_directory() / "data/var/precious") << "kept";
+            REQUIRE(host.run(restore, {{"PKGJAIL_STOP_AT", cut.front()}}).status == 128 + 9);
+            if (cut.size() > 1)
+                REQUIRE(host.run({"gc"}, {{"PKGJAIL_STOP_AT", cut.back()}}).status == 128 + 9);
+            if (is_lost)
+                remove_catalog(host);
+
+            well(host, {"-n", "catalog", "rebuild"});
+            well(host, {"catalog", "rebuild"});
+
+            well(host, {"gc"});
+            test::check_sound(host);
+            // What the jail had is its own again, or a snapshot of its own.
+            const auto precious = lives.jail().jail_directory() / "data/var/precious";
+            const std::string name = well(host, {"snapshots", "web", "--json"}).json()["snapshots"].dump();
+            if (!std::filesystem::exists(precious)) {
+                const std::size_t begin = name.find("before-restore-");
+                REQUIRE(begin != std::string::npos);
+                CHECK((is_lost || cut.front() == "restore.committed"));
+                well(host, {"restore", "web", name.substr(begin, name.find('"', begin) - begin), "--yes"});
+            }
+            CHECK(test::read_bytes(precious) == "kept");
+            CHECK(name.find("\"one\"") != std::string::npos);
+            test::check_sound(host);
+        }
+}
+
+TEST_CASE("a snapshot that has lost its data is not taken for what a cut restore left",
+          "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    well(host, {"restore", "web", "one", "--yes"});
+    const std::string aside =
+        well(host, {"snapshots", "web", "--json"}).json()["snapshots"].back()["id"].get<std::string>();
+    REQUIRE(std::filesystem::remove_all(host.state() / "snapshots" / aside / "data") > 0);
+    SECTION("after the restore") {}
+    SECTION("also when the jail has gone back") {
+        well(host, {"rollback", "web", "2"});
+    }
+
+    const CommandResult refused = host.run({"catalog", "rebuild"});
+
+    INFO(refused.err);
+    CHECK(refused.status == 65);
+    CHECK_THAT(refused.err, ContainsSubstring(aside));
+    CHECK_THAT(refused.err, ContainsSubstring("is not whole"));
+}
+
 TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so",
           "[flow][catalog][rebuild]") {
     const Lives lives;
@@ -461,11 +602,10 @@ TEST_CASE("a catalog of an older schema is rebuilt, damaged or not", "[flow][cat
     const std::string known = knowledge(host);
     make_older(file);
     SECTION("sound, and -n changes nothing") {
-        const CommandResult planned = host.run({"-n", "catalog", "rebuild"});
-        INFO(planned.err);
-        CHECK(planned.status == 78);
-        CHECK_THAT(planned.err, ContainsSubstring("written by an older pkgjail"));
-        CHECK_THAT(planned.err, ContainsSubstring("hint: without -n it is brought up to date first"));
+        const auto before = files_of(file);
+        CHECK(well(host, {"-n", "catalog", "rebuild", "--json"}).json()["jails"] == 2);
+        CHECK(files_of(file) == before);
+        CHECK(names_in(host.state()).find("new-") == std::string::npos);
     }
     SECTION("damaged where it is to be changed") {
         std::int64_t page = 0, size = 0;
@@ -485,8 +625,12 @@ TEST_CASE("a catalog of an older schema is rebuilt, damaged or not", "[flow][cat
         bytes << std::string(static_cast<std::size_t>(size), '\xff');
     }
 
-    CHECK(well(host, {"catalog", "rebuild"}).err.find("taken back") == std::string::npos);
+    const auto found = files_of(file);
 
+    const CommandResult rebuilt = well(host, {"catalog", "rebuild", "--json"});
+
+    CHECK(rebuilt.err.find("taken back") == std::string::npos);
+    CHECK(files_of(rebuilt.json()["aside"].get<std::string>()) == found);
     CHECK(known_serial(host) == 7);
     CHECK(knowledge(host) == known);
     test::check_sound(host);
@@ -643,9 +787,13 @@ TEST_CASE("what a command had made ready and not placed goes, and nothing that o
     const auto config = directory / "config/1";
     for (const char* const name : {".pkgjail/new", ".pkgjail/old"})
         std::filesystem::create_directories(config / name);
-    const std::vector<std::filesystem::path> ours = {
-        config / ".pkgjail/new/x", directory / ".pkgjail-0123", volume / ".pkgjail-0123",
-        host.state() / "new-catalog.sqlite", host.state() / "new-catalog.sqlite-wal"};
+    const std::vector<std::filesystem::path> ours = {config / ".pkgjail/new/x",
+                                                     directory / ".pkgjail-0123",
+                                                     volume / ".pkgjail-0123",
+                                                     host.state() / "new-catalog.sqlite",
+                                                     host.state() / "new-catalog.sqlite-wal",
+                                                     host.state() / "new-catalog-copy.sqlite",
+                                                     host.state() / "new-catalog-copy.sqlite-wal"};
     const std::vector<std::filesystem::path> others = {
         config / ".pkgjail/old/entry", // maybe the only copy
         config / "etc/.pkgjail-0123", directory / "data/.pkgjail-0123", volume / "data/.pkgjail-0123"};

@@ -7,6 +7,7 @@
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
+#include "support/framework_script.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -233,6 +234,114 @@ TEST_CASE("what an interrupted command prepared of a configuration goes with the
 
     CHECK_THAT(next.err, ContainsSubstring("configuration 7 of jail web"));
     CHECK(names_in(config) == "1");
+}
+
+namespace {
+
+/// A jail of svc-1.0, of which there is 1.1 with more data.
+class GrowingData {
+  public:
+    GrowingData() : shop_({svc("1.0", "")}) {
+        well(host(), {"update"});
+        well(host(), {"install", "svc"});
+        shop_.offer({svc("1.1", "DIR: /var/db/svc m 0750\nDIR: /var/db/svc/sub m 0700\n"
+                                "FILE: /var/db/svc/first c share/examples/svc/first 0640\n")});
+        well(host(), {"update"});
+    }
+    const Host& host() const { return shop_.host(); }
+    std::filesystem::path directory() const {
+        return std::filesystem::directory_iterator(host().state() / "jails")->path();
+    }
+    std::filesystem::path data() const { return directory() / "data/var/db"; }
+    void cut_upgrade(const std::string& step) const {
+        const CommandResult cut = host().run({"upgrade", "svc"}, {{"PKGJAIL_STOP_AT", step}});
+        INFO(cut.err);
+        REQUIRE(cut.status == 128 + 9);
+    }
+    /// What was being made in this directory when the upgrade was cut.
+    static std::filesystem::path unplaced_in(const std::filesystem::path& directory) {
+        for (const auto& entry : std::filesystem::directory_iterator(directory))
+            if (entry.path().filename().string().starts_with(".pkgjail-") &&
+                entry.path().filename() != ".pkgjail-0123")
+                return entry.path();
+        return {};
+    }
+
+  private:
+    static test::PackageSpec svc(const std::string& version, const std::string& data) {
+        test::PackageSpec spec = test::package("svc-" + version);
+        spec.files.push_back({"share/examples/svc/first", "first\n"});
+        spec.install_script = test::framework_script(data.empty() ? "DIR: etc/svc m\n" : data);
+        return spec;
+    }
+    test::Shop shop_;
+};
+
+} // namespace
+
+TEST_CASE("what a killed upgrade was adding to a jail's data goes with the next command, and nothing else",
+          "[flow][keeping][crash]") {
+    const GrowingData jail;
+    const auto others = jail.data() / ".pkgjail-0123";
+    std::filesystem::create_directory(others);
+    for (const char* const step :
+         {"generation.data_noted", "generation.directory_made", "generation.file_made"}) {
+        INFO(step);
+        jail.cut_upgrade(step);
+        CHECK(std::filesystem::exists(jail.directory() / "unplaced"));
+        const bool has_parent = std::filesystem::exists(jail.data() / "svc");
+        const auto unplaced = GrowingData::unplaced_in(has_parent ? jail.data() / "svc" : jail.data());
+        CHECK(unplaced.empty() == (std::string(step) == "generation.data_noted"));
+
+        well(jail.host(), {"update"});
+
+        CHECK_FALSE(std::filesystem::exists(unplaced));
+        CHECK_FALSE(std::filesystem::exists(jail.directory() / "unplaced"));
+        CHECK(std::filesystem::exists(others));
+    }
+
+    well(jail.host(), {"upgrade", "svc"});
+
+    CHECK(
+        test::listing(jail.data()).find(".pkgjail-", test::listing(jail.data()).find(".pkgjail-0123") + 1) ==
+        std::string::npos);
+    CHECK(names_in(jail.data() / "svc") == "first sub");
+    CHECK_FALSE(std::filesystem::exists(jail.directory() / "unplaced"));
+    test::check_sound(jail.host());
+}
+
+TEST_CASE("nothing is lost to the removal of what a killed upgrade was adding, and it is not led away",
+          "[flow][keeping][crash]") {
+    const GrowingData jail;
+    const test::TempDir away;
+    test::write_bytes(away / "canary", "kept");
+    std::filesystem::path kept;
+    std::string content = "kept";
+    SECTION("somebody uses the directory by the name that it has") {
+        jail.cut_upgrade("generation.directory_made");
+        kept = GrowingData::unplaced_in(jail.data()) / "mine";
+        test::write_bytes(kept, content);
+    }
+    SECTION("a link has its name") {
+        jail.cut_upgrade("generation.directory_made");
+        kept = GrowingData::unplaced_in(jail.data());
+        std::filesystem::remove(kept);
+        std::filesystem::create_symlink(away / "canary", kept);
+    }
+    SECTION("a link has the name of the directory that it is in") {
+        jail.cut_upgrade("generation.file_made");
+        const auto unplaced = GrowingData::unplaced_in(jail.data() / "svc");
+        kept = away / unplaced.filename();
+        test::write_bytes(kept, content);
+        std::filesystem::rename(jail.data() / "svc", jail.data() / "moved");
+        std::filesystem::create_symlink(away.path(), jail.data() / "svc");
+    }
+
+    well(jail.host(), {"update"});
+
+    CHECK(test::read_bytes(kept) == content);
+    CHECK(test::read_bytes(away / "canary") == "kept");
+    CHECK_FALSE(std::filesystem::exists(jail.directory() / "unplaced"));
 }
 
 TEST_CASE("lock files of a destroyed jail and of images that are gone go with the next command",

@@ -52,6 +52,20 @@ TEST_CASE("a script of nothing but the framework's text is known, whatever data 
     }
 }
 
+TEST_CASE("a script that has other programs work is unknown, whatever else it asks for",
+          "[format][install_frame]") {
+    std::vector<std::string> templates = {""};
+    if (!test::pkginstall_templates().empty())
+        templates.push_back(test::pkginstall_templates());
+    for (const std::string& directory : templates)
+        for (const char* own : {"INFO: info/svc.info info\n", "FONTS: share/fonts/svc ttf\n",
+                                "ICON_THEME: svc\n", "OCAML_FINDLIB: lib/ocaml/site-lib/svc\n"}) {
+            INFO(own << directory);
+            CHECK(helpers_of(framework_script(own, directory)) == "unknown");
+            CHECK(helpers_of(framework_script(data + own, directory)) == "unknown");
+        }
+}
+
 TEST_CASE("a helper is what the script's UNPACK stage would write", "[format][install_frame]") {
     const auto frame = InstallFrame::recognise(framework_script(data));
     REQUIRE(frame);

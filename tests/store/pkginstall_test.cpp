@@ -115,6 +115,12 @@ TEST_CASE("a stage that asks for something unusual is run, the other one is not"
     CHECK(calls("FILE: etc/x c share/examples/link.conf 0644\n") == "POST-INSTALL");
     CHECK(calls("FILE: etc/none/x c share/examples/svc.conf 0644\n") == "POST-INSTALL");
     CHECK(calls("PERMS: share/examples/link.conf 0711 root wheel\n") == "POST-INSTALL");
+    // What other programs have to do.
+    CHECK(calls("INFO: info/svc.info\n") == "PRE-INSTALL POST-INSTALL");
+    CHECK(calls("FONTS: share/fonts/svc x11\n") == "PRE-INSTALL POST-INSTALL");
+    CHECK(calls("ICON_THEME: svc\n") == "PRE-INSTALL POST-INSTALL");
+    CHECK(calls("OCAML_FINDLIB: lib/ocaml/site-lib/svc\n") == "PRE-INSTALL POST-INSTALL");
+    CHECK(calls("DIR: etc/svc m\nINFO: info/svc.info\n") == "PRE-INSTALL POST-INSTALL");
     // An account with another number than the package asks for.
     CHECK(calls("GROUP: svcg:77\nUSER: svc:svcg\n") == "PRE-INSTALL");
     CHECK(calls("GROUP: svcg\nUSER: svc:svcg:77\n") == "PRE-INSTALL");

@@ -157,17 +157,42 @@ TEST_CASE("a package's script that attacks the host reaches nothing of it", "[sy
     CHECK(canary.is_untouched());
 }
 
+namespace {
+
+/// A verb, the exit status that its page promises for what it meets here, and what it names of that.
+struct Attempt {
+    std::vector<std::string> verb;
+    int status = 0;
+    std::string named = {};
+};
+
+/// The first character that would steer a terminal, as a number; empty: there is none.
+std::string steering(const std::string& text) {
+    for (const unsigned char c : text)
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+            return fmt::format("{:#04x}", c);
+    return "";
+}
+
+void declare_nginx(const Host& host, const std::string& memory) {
+    host.write_config("jails.d/nginx.jail", "[jail]\nrecipe = nginx\n[limits]\nmemory = " + memory + "\n");
+}
+
+} // namespace
+
 TEST_CASE("no verb is led out of a running jail whose root has prepared every path",
           "[system][root][attack]") {
     if (!test::can_run_jails())
         return;
     const Canary canary;
+    const std::string accounts = host_accounts();
     const test::TempDir away;
     const Host host(test::demo_repository("2026Q3"));
-    const CommandResult installed =
-        host.run({"install", "nginx", "--set", "port=" + std::to_string(test::free_port())});
+    const CommandResult installed = host.run(
+        {"install", "nginx", "--resolv", "host", "--set", "port=" + std::to_string(test::free_port())});
     INFO(installed.err);
     REQUIRE(installed.status == 0);
+    REQUIRE(host.run({"install", "jq", "-j", "nginx"}).status == 0); // a generation to go back from
     REQUIRE(host.run({"snapshot", "nginx", "before"}).status == 0);
     const CommandResult prepared = inside(
         host,
@@ -177,49 +202,75 @@ TEST_CASE("no verb is led out of a running jail whose root has prepared every pa
             "mv /usr/pkg/etc/nginx /usr/pkg/etc/real; ln -s {0}/sub /usr/pkg/etc/nginx;"
             "for d in /var/db /var/log /var/run /var/tmp; do rm -rf $d; ln -s {0}/sub $d; done;"
             "ln -s / /etc/all; ln -s {0} /home/away; ln -s {0}/file /root/.profile;"
+            // What a terminal would obey, as names, targets and content.
+            "e=$(printf 'x\\033]0;forged\\007\\033[2J\\r'); echo \"$e\" >\"/etc/$e\"; ln -s \"$e\" "
+            "\"/usr/pkg/etc/$e\";"
+            "echo \"$e\" >>/usr/pkg/etc/real/mime.types; mkdir \"/home/$e\";"
             "mkfifo /etc/fifo; ln -s /dev/zero /etc/zero; truncate -s 10G /etc/huge; echo prepared",
             canary.path()));
     REQUIRE(prepared.out == "prepared\n");
 
     const std::string file = (away / "nginx.pkgjail").string();
-    const std::vector<std::vector<std::string>> verbs = {
-        {"status", "nginx"},
-        {"config", "nginx", "--diff"},
-        {"config", "nginx", "--take", "/etc/passwd", "--take", "/usr/pkg/etc/nginx/nginx.conf"},
-        {"diff", "nginx"},
-        {"diff", "nginx", "before"},
-        {"verify", "nginx"},
-        {"du", "nginx"},
-        {"logs", "nginx"},
-        {"limits", "nginx", "memory=200M"},
-        {"snapshot", "nginx", "prepared"},
-        {"export", "nginx", file},
-        {"clone", "nginx", "copy", "--no-start"},
-        {"import", file, "back", "--no-start"},
-        {"restart", "nginx"},
-        {"stop", "nginx"},
-        {"start", "nginx"},
-        {"update"},
-        {"upgrade", "nginx"},
-        {"rollback", "nginx"},
-        {"restore", "nginx", "prepared", "--yes"},
-        {"stop", "nginx"},
-        {"rename", "nginx", "other"},
-        {"catalog", "check"},
-        {"drop", "other", "prepared", "--yes"},
-        {"drop", "nginx", "prepared", "--yes"},
-        {"gc", "--yes"},
-        {"destroy", "--all", "--with-data", "--yes"}};
-    for (const std::vector<std::string>& verb : verbs) {
-        if (verb.front() == "update")
+    const std::string link = ": passes through a symbolic link";
+    const std::string config_link = "/usr/pkg/etc/nginx/fastcgi.conf" + link;
+    const std::string recipe_link = "/usr/pkg/etc/nginx/nginx.conf" + link;
+    const std::string accounts_link = "/etc/passwd" + link;
+    const std::string port = "port=" + std::to_string(test::free_port());
+    const std::string shown = "/etc/x\\x1b]0;forged\\x07\\x1b[2J\\x0d";
+    const std::vector<Attempt> attempts = {
+        {{"status", "nginx"}},
+        {{"list"}},
+        {{"config", "nginx"}, 0, shown},
+        {{"config", "nginx", "--diff"}, 65, config_link},
+        {{"config", "nginx", "--take", "/etc/passwd", "--take", "/usr/pkg/etc/nginx/nginx.conf"},
+         65,
+         recipe_link},
+        {{"diff", "nginx"}, 0, shown},
+        {{"diff", "nginx", "before"}, 0, shown},
+        {{"verify", "nginx"}},
+        {{"files", "nginx", "-j", "nginx"}},
+        {{"du", "nginx"}},
+        {{"logs", "nginx"}},
+        {{"limits", "nginx", "memory=200M"}},
+        {{"apply", "nginx"}, 65, accounts_link},
+        {{"snapshot", "nginx", "prepared"}},
+        {{"export", "nginx", file}},
+        {{"clone", "nginx", "copy", "--set", port, "--no-start"}, 65, recipe_link},
+        {{"import", file, "back", "--set", port, "--no-start"}, 65, recipe_link},
+        {{"exec", "nginx", "/bin/true"}, 65, accounts_link},
+        {{"restart", "nginx"}, 65, accounts_link},
+        {{"stop", "nginx"}},
+        {{"start", "nginx"}, 65, accounts_link},
+        {{"update"}},
+        {{"upgrade", "nginx"}, 65, accounts_link},
+        {{"rollback", "nginx"}, 4, "generation 1 was rolled back"},
+        {{"restore", "nginx", "prepared", "--yes"}},
+        {{"stop", "nginx"}},
+        {{"rename", "nginx", "other"}},
+        {{"catalog", "check"}},
+        {{"catalog", "rebuild"}},
+        {{"drop", "other", "prepared", "--yes"}},
+        {{"gc", "--yes"}},
+        {{"destroy", "--all", "--with-data", "--yes"}}};
+    for (const Attempt& attempt : attempts) {
+        const std::string& verb = attempt.verb.front();
+        if (verb == "update")
             host.write_config("repositories.conf", "[repository demo]\nurl = file://" +
                                                        test::demo_repository("2026Q4").string() +
                                                        "\ntrust = none\n");
-        const CommandResult result = host.run(verb);
-        INFO(fmt::format("pkgjail {}\n{}{}", fmt::join(verb, " "), result.out, result.err));
-        CHECK(result.status < 128); // done or refused, but neither killed nor hung
-        CHECK(result.out.find("canary") == std::string::npos);
+        if (verb == "apply")
+            declare_nginx(host, "300M");
+        const CommandResult result = host.run(attempt.verb);
+        INFO(fmt::format("pkgjail {}\n{}{}", fmt::join(attempt.verb, " "), result.out, result.err));
+        CHECK(result.status == attempt.status);
+        CHECK_THAT(result.out + result.err, ContainsSubstring(attempt.named));
+        CHECK(steering(result.out) == "");
+        CHECK(steering(result.err) == "");
+        CHECK((result.out + result.err).find("canary") == std::string::npos);
         CHECK(canary.is_untouched());
+        CHECK(host_accounts() == accounts);
+        for (const auto& entry : fs::directory_iterator(away.path()))
+            CHECK(entry.path() == file);
     }
     CHECK(host.run({"list"}).out == "no jails; pkgjail install PACKAGE makes the first one\n");
 }

@@ -22,6 +22,8 @@ struct Kind {
     const char* name;
     std::vector<std::string> data; ///< of one package each, installed in this order
     const char* stages;            ///< which are run all the same: "svc1 PRE-INSTALL"
+    /// What the script has others make, in the prefix: "info/dir", with its text.
+    std::vector<std::pair<std::string, std::string>> made = {};
 };
 const std::string accounts = "GROUP: svcg\nUSER: svc:svcg::Some service:/var/db/svc:/bin/sh\n";
 
@@ -90,26 +92,74 @@ const Kind kinds[] = {
      {accounts + "DIR: /var/run/svc m\nDIR: /var/db/svc mo 0750 svc svcg\n",
       accounts + "DIR: /var/db/svc mo 0700 svc svcg\nFILE: etc/a c share/examples/svc1/plain 0644\n"},
      "svc1 PRE-INSTALL"},
+    {"info files",
+     {"INFO: info/svc.info /usr/pkg/info\nINFO: info/none.info\nDIR: etc/svc m\n"},
+     "svc1 PRE-INSTALL, svc1 POST-INSTALL",
+     {{"info/dir", "svc.info\n"}, {"share/reached", "nothing\n"}}},
+    {"fonts",
+     {"FONTS: share/fonts/svc x11\nFONTS: share/fonts/none x11\n"},
+     "svc1 PRE-INSTALL, svc1 POST-INSTALL",
+     {{"share/fonts/svc/fonts.dir", "svc.pcf\n"}, {"share/reached", "nothing\n"}}},
+    {"icon themes",
+     {"ICON_THEME: svc\nICON_THEME: none\n"},
+     "svc1 PRE-INSTALL, svc1 POST-INSTALL",
+     {{"share/icons/svc/icon-theme.cache", "index.theme\n"}, {"share/reached", "nothing\n"}}},
+    {"OCaml's directories",
+     {"OCAML_FINDLIB: lib/ocaml/site-lib/svc\nFILE: etc/a c share/examples/svc1/plain 0644\n"},
+     "svc1 PRE-INSTALL, svc1 POST-INSTALL",
+     {{"lib/ocaml/ld.conf", "/usr/pkg/lib/ocaml\n/usr/pkg/lib/ocaml/site-lib/svc\n"}}},
 };
 
-PackageSpec package_of(const std::string& base, const std::string& data, const std::string& templates) {
+/// In the place of the programs that such scripts call: each indexes what it is told to, and tries to reach a
+/// file of the host.
+std::string indexer(const std::string& canary, const std::string& work) {
+    return "#!/bin/sh\nset -e\nfor last; do :; done\n" + work + "\n(echo x >" + canary +
+           ") 2>/dev/null && what=host || what=nothing\n[ ! -e " + canary +
+           " ] || what=host\necho $what >/usr/pkg/share/reached\n";
+}
+
+void add_indexers(PackageSpec& spec, const std::string& canary) {
+    spec.files.push_back({"bin/install-info",
+                          indexer(canary, "case $* in *--delete*) exit 0 ;; esac\n"
+                                          "echo ${last##*/} >\"${1#--info-dir=}/dir\""),
+                          0755});
+    spec.files.push_back({"bin/mkfontdir", indexer(canary, "ls *.pcf >fonts.dir"), 0755});
+    spec.files.push_back({"bin/gtk3-update-icon-cache",
+                          indexer(canary, "(cd \"$last\" && ls *.theme >icon-theme.cache)"), 0755});
+    spec.files.push_back({"info/svc.info", "about svc\n"});
+    spec.files.push_back({"share/fonts/svc/svc.pcf", "a font\n"});
+    spec.files.push_back({"share/icons/svc/index.theme", "a theme\n"});
+    spec.files.push_back({"lib/ocaml/ld.conf", "/usr/pkg/lib/ocaml\n"});
+}
+
+PackageSpec package_of(const std::string& base, const std::string& data, const std::string& templates,
+                       const std::string& canary) {
     PackageSpec spec = small_package(base + "-1.0");
     spec.files.push_back({"share/examples/" + base + "/plain", "port = 1\n", 0644});
     spec.files.push_back({"share/examples/" + base + "/program", "#!/bin/sh\n", 0775});
     spec.symlinks.push_back({"share/examples/" + base + "/link", "plain"});
-    if (base == "svc1")
+    if (base == "svc1") {
         spec.symlinks.push_back({"share/linked", "examples"});
+        add_indexers(spec, canary);
+    }
     spec.install_script = framework_script(data, templates);
     return spec;
 }
 
 struct Result {
-    std::string manifest, stages;
+    std::string manifest, stages, made;
 };
+
+std::string as_text(const std::vector<std::pair<std::string, std::string>>& made) {
+    std::string text;
+    for (const auto& [path, content] : made)
+        text += path + ":\n" + content;
+    return text;
+}
 
 /// What comes of it: the manifest's whole text, or the failure; and which stages were run.
 Result build(confine::Driver& driver, const Kind& kind, const std::string& templates,
-             bool run_known_scripts) {
+             const base::HostPath& canary, bool run_known_scripts) {
     StoreFixture at_work;
     at_work.defaults.base = store::host_base();
     at_work.defaults.setid = jail::SetidPolicy::keep;
@@ -127,12 +177,19 @@ Result build(confine::Driver& driver, const Kind& kind, const std::string& templ
     };
     std::vector<PackageSpec> specs;
     for (const std::string& data : kind.data)
-        specs.push_back(package_of("svc" + std::to_string(specs.size() + 1), data, templates));
+        specs.push_back(
+            package_of("svc" + std::to_string(specs.size() + 1), data, templates, canary.string()));
     Result result;
-    result.manifest =
-        at_work.outcome([&] { result.manifest = at_work.build(specs).manifest.text(); }) == "built"
-            ? result.manifest
-            : "no image";
+    const std::string outcome = at_work.outcome([&] {
+        const store::BuiltImage built = at_work.build(specs);
+        result.manifest = built.manifest.text();
+        auto made = kind.made;
+        for (auto& [path, content] : made)
+            content = at_work.image(built).read(base::RootPath::parse("/tree/" + path));
+        result.made = as_text(made);
+    });
+    if (outcome != "built")
+        result.manifest = "no image";
     std::string log = base::read_file_if_exists(at_work.dir_ / "build.log", 1u << 20).value_or("");
     for (std::size_t at = 0; (at = log.find("== ", at)) != std::string::npos; at += 3) {
         const std::string line = log.substr(at + 3, log.find('\n', at) - at - 3);
@@ -152,16 +209,20 @@ TEST_CASE("what is done in place of a framework's script is what the script does
     }
     const TempDir state; // asked once: finding the runtime takes longer than all else
     const auto driver = confine::open_driver(state.path(), "");
+    const base::HostPath canary = state / "canary";
+    base::write_file_atomically(canary, "kept");
     std::vector<std::string> templates = {""};
     if (!pkginstall_templates().empty())
         templates.push_back(pkginstall_templates());
     for (const std::string& directory : templates)
         for (const Kind& kind : kinds) {
             INFO(kind.name << (directory.empty() ? "" : ", genuine"));
-            const Result run = build(*driver, kind, directory, true);
-            const Result done = build(*driver, kind, directory, false);
+            const Result run = build(*driver, kind, directory, canary, true);
+            const Result done = build(*driver, kind, directory, canary, false);
             CHECK(done.manifest == run.manifest);
             CHECK(done.stages == kind.stages);
+            CHECK(done.made == as_text(kind.made));
+            CHECK(base::read_file(canary) == "kept");
             CHECK(run.stages.find("svc1 PRE-INSTALL") == 0);
         }
 }
