@@ -40,7 +40,7 @@ class Dependents {
   private:
     struct Entry {
         catalog::Jail jail;
-        base::Lock lock;
+        JailLock lock;
         bool is_down; ///< by this command, or since an earlier one
     };
     void start(const Entry& entry);

@@ -448,7 +448,7 @@ class Install {
     const SecretValues secrets_;
     Subject subject_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     std::optional<jail::RenderedRecipe> recipe_;
     InstallResult result_;
 };

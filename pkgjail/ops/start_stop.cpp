@@ -126,7 +126,7 @@ class Start : Several {
 
   private:
     struct UnderWay {
-        std::optional<base::Lock> lock;
+        JailLock lock;
         catalog::Jail jail;
         std::optional<DownForRestart> down;
         std::unique_ptr<JailStart> start; ///< none: there is nothing to do, or it is done
@@ -257,7 +257,7 @@ class Stop : Several {
 
   private:
     struct UnderWay {
-        std::optional<base::Lock> lock;
+        JailLock lock;
         catalog::Jail jail;
         std::future<bool> stopped; ///< none: a dry run
     };

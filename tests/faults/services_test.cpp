@@ -228,6 +228,34 @@ TEST_CASE("a service that has lost its supervisor is not stopped under those tha
     }
 }
 
+TEST_CASE("a command does not wait for a jail that it is at work on itself", "[faults][requires]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db");
+    jails.make("app", {"cache", "db"});
+    REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+    jails.wait_for("db", "unsupervised");
+    jails.end("cache");
+    SECTION("and that does not start") {
+        jails.write_recipe("cache", {}, "exit 1");
+        const CommandResult started = jails.world.run({"--wait", "5", "start", "cache", "db"});
+        INFO(started.err);
+        CHECK(started.status == 3);
+        CHECK_THAT(started.err, ContainsSubstring("start jail app, which requires db: jail cache: this "
+                                                  "command is at work on it itself"));
+        CHECK_THAT(started.err, ContainsSubstring("cache: the service did not get ready: "));
+        CHECK(jails.states() == "app:stopped cache:failed db:ready");
+        jails.write_recipe("cache");
+        jails.world.well({"start", "cache"});
+        jails.world.well({"gc"});
+    }
+    SECTION("and that is about to be ready") {
+        jails.write_recipe("cache", {}, "sleep 1");
+        jails.world.well({"--wait", "5", "start", "cache", "db"});
+    }
+    CHECK(jails.states() == "app:ready cache:ready db:ready");
+}
+
 TEST_CASE("a service without supervisor that could not be started anew is started by the next command",
           "[faults][requires]") {
     const Jails jails;
