@@ -212,6 +212,43 @@ TEST_CASE("no command has a note of its own before the current generation is pro
     CHECK(jails.of("db")["generation"] == 1);
 }
 
+TEST_CASE("a command that a note hinders is refused before anything is fetched or built", "[faults][notes]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db", {"cache"});
+    jails.make("other");
+    jails.end("cache");
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.world.offer({test::package("more-2.0"), test::package("extra-1.0"), test::package("third-1.0")});
+    const base::Lock another = jails.lock("cache"); // so that it cannot be proven
+    jails.world.well({"update"});
+    const auto made = [&] {
+        return jails.world.names(jails.world.state() / "cache") + "\n" +
+               jails.world.names(jails.world.state() / "images");
+    };
+    const std::string before = made();
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"upgrade", "db"}, {"install", "third", "-j", "db"}, {"remove", "extra", "-j", "db"}}) {
+        const CommandResult refused = jails.world.run(command);
+        INFO(command.front() << ": " << refused.err);
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("db: has to be put right first: "));
+        CHECK(made() == before);
+    }
+    SECTION("also one of several") {
+        jails.world.well({"hold", "more", "-j", "other"});
+        const CommandResult upgraded = jails.world.run({"upgrade", "db", "other"});
+        INFO(upgraded.err);
+        CHECK(upgraded.status == 3);
+        CHECK_THAT(upgraded.err, ContainsSubstring("db: has to be put right first: "));
+        CHECK(made() == before);
+    }
+    SECTION("and one that would change nothing is not") {
+        CHECK(jails.world.run({"upgrade", "db", "--package", "extra"}).status == 0);
+    }
+}
+
 TEST_CASE("a generation that is not proven when its jail is stopped is proven by the next start",
           "[faults][notes]") {
     const Jails jails;
