@@ -48,17 +48,19 @@ class JailStart {
     JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning = {});
     /// Whether finish() would return or throw at once.
     bool is_settled() const;
-    /// As start_jail().
+    /// As start_jail(). Of what it requires and is not up any more by then, it is warned.
     supervise::ServiceStatus finish(Gate gate = Gate::ready);
 
   private:
     void take_edited_recipe(Session& session, const jail::RenderedRecipe& recipe);
     [[noreturn]] void give_up(const std::string& why);
+    void tell_who_went_down() const;
     supervise::ServiceStatus watch_quiet(const supervise::ServiceStatus& first);
 
     const Context& context_;
     catalog::Jail jail_;
     base::HostPath run_;
+    std::vector<catalog::Jail> required_;
     base::WallTime since_;
     std::chrono::milliseconds quiet_{0};
     std::future<supervise::ServiceStatus> settled_;

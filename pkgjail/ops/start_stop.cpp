@@ -330,10 +330,21 @@ class Stop : Several {
                 return false;
             mine.stopped.get();
             base::step("stop.stopped");
+            tell_who_came_up(name);
         }
         tell_done(mine.jail);
         under_way_.erase(name);
         return true;
+    }
+
+    /// Who was launched since others_that_need() was asked has found this one up all the same.
+    void tell_who_came_up(const std::string& name) {
+        for (const catalog::Jail& other : others_that_need(name))
+            if (is_running(status_of(other)))
+                context_.reporter.warn(
+                    fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
+                                "meanwhile; pkgjail restart {0} starts both",
+                                other.name, name));
     }
 
     const Names& asked_;

@@ -158,6 +158,49 @@ TEST_CASE("a jail is not started on one that was stopped while it was prepared",
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("a jail that comes up after what it requires went down is told of", "[faults][requires]") {
+    const Jails jails;
+    const fs::path go_on = jails.world.top() / "out/go-on";
+    jails.make("db");
+    SECTION("by who starts it") {
+        jails.write_recipe("app", {"db"}, "while [ ! -e " + go_on.string() + " ]; do sleep 0.02; done");
+        jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+        auto start = std::async(std::launch::async, [&] { return jails.world.run({"start", "app"}); });
+        jails.wait_for("app", "starting");
+        jails.end("db");
+        std::ofstream(go_on) << "";
+
+        const CommandResult started = start.get();
+        INFO(started.err);
+        CHECK(started.status == 0);
+        CHECK_THAT(started.err, ContainsSubstring("jail app runs, but jail db, which it requires, was ready "
+                                                  "and is failed by now; pkgjail restart app starts both"));
+        CHECK(jails.states() == "app:ready db:failed");
+    }
+    SECTION("by who stops what it requires") {
+        jails.write_recipe("app", {"db"});
+        jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+        const pid_t supervisor = jails.of("db")["supervisor_pid"];
+        REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+        auto stop = std::async(std::launch::async, [&] { return jails.world.run({"stop", "db"}); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(500)); // it has looked, and asks the supervisor
+        const CommandResult started = jails.world.run({"restart", "app"});
+        REQUIRE(::kill(supervisor, SIGCONT) == 0);
+
+        const CommandResult stopped = stop.get();
+        INFO(started.err << stopped.err);
+        CHECK(started.status == 0);
+        CHECK(stopped.status == 0);
+        CHECK_THAT(stopped.err, ContainsSubstring("jail db was stopped, but jail app, which requires it, was "
+                                                  "started meanwhile; pkgjail restart app starts both"));
+        CHECK(jails.states() == "app:ready db:stopped");
+    }
+    const auto app = jails.of("app")["pid"];
+    jails.world.well({"restart", "app"});
+    CHECK(jails.states() == "app:ready db:ready");
+    CHECK(jails.of("app")["pid"] != app);
+}
+
 TEST_CASE("a jail that is down does not wait for who has one that is down because of it",
           "[faults][requires]") {
     const Jails jails;
