@@ -341,9 +341,41 @@ std::vector<std::string> start_order_of(Session& session, const catalog::Jail& j
     }
 }
 
+std::optional<RequiredJailFailed> left_to_a_person(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    rendered_recipe(context, jail); // what is wrong with its own recipe is no other jail's failure
+    for (const std::string& name : start_order_of(session, jail)) {
+        if (name == jail.name)
+            continue;
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        const ServiceStatus status = supervise::read_status(context.layout.run(required.id));
+        if (is_up(status))
+            continue;
+        const auto because = [&](ErrorKind kind, const std::string& why) {
+            return RequiredJailFailed(Error(
+                kind, name, fmt::format("{}, and {} requires it", why, jail.name),
+                fmt::format("pkgjail start {0} starts both, pkgjail stop {0} leaves it down", jail.name)));
+        };
+        if (!required.wanted_running)
+            return because(ErrorKind::busy, "was stopped");
+        if (status.state == ServiceState::failed && !status.ready_at)
+            return because(ErrorKind::unhealthy,
+                           fmt::format("did not get ready when it was started last ({})", status.reason));
+    }
+    return std::nullopt;
+}
+
 bool is_worth_another_try(const Error& why) {
     return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy ||
            dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
+}
+
+std::string next_try(const Error& why) {
+    // What did not get ready is left to a person.
+    const bool waits =
+        why.kind() == ErrorKind::unhealthy && dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
+    return fmt::format("the next command that changes something tries again{}",
+                       waits ? " once that one is ready" : "");
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

@@ -182,8 +182,7 @@ void bring_up_on(Session& session, Dependents& dependents) {
     } catch (const Error& error) {
         if (!is_worth_another_try(error))
             throw;
-        session.context().reporter.warn(
-            fmt::format("{}; the next command that changes something tries again", error.what()));
+        session.context().reporter.warn(fmt::format("{}; {}", error.what(), next_try(error)));
     }
 }
 

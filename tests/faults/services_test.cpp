@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "faults/required_jails.hpp"
+#include "pkgjail/base/file.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -23,7 +24,8 @@ TEST_CASE("a good generation stays where something else does not run that those 
     jails.make("db");
     jails.make("app", {"db", "cache"});
     jails.end("cache");
-    jails.write_recipe("cache", {}, "exit 1");
+    const std::string starts = (jails.world.top() / "out/starts").string();
+    jails.write_recipe("cache", {}, "echo once >>" + starts + "; exit 1");
 
     const CommandResult changed = jails.world.run({"install", "extra", "-j", "db"});
 
@@ -35,9 +37,16 @@ TEST_CASE("a good generation stays where something else does not run that those 
     CHECK(jails.of("db")["generation"] == 2);
     CHECK(jails.states() == "app:stopped cache:failed db:ready");
     const CommandResult next = jails.world.well({"gc"});
-    CHECK_THAT(next.err, ContainsSubstring("the next command tries again"));
+    CHECK_THAT(next.err, ContainsSubstring("jail app: cache: did not get ready when it was started last"));
+    const CommandResult restarted = jails.world.run({"restart", "db"});
+    CHECK(restarted.status == 4);
+    CHECK_THAT(restarted.err, ContainsSubstring("start jail app, which requires db: cache: did not get ready "
+                                                "when it was started last (exit status 1)"));
+    CHECK_THAT(restarted.err, ContainsSubstring("pkgjail start app starts both, pkgjail stop app"));
     CHECK(jails.states() == "app:stopped cache:failed db:ready");
+    CHECK(base::read_file(starts) == "once\n");
     jails.write_recipe("cache");
+    jails.world.well({"start", "cache"});
     jails.world.well({"gc"});
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
@@ -78,6 +87,7 @@ TEST_CASE("a generation whose jail requires one that does not run is proven when
         CHECK(changed.err.find("rolled back") == std::string::npos);
         CHECK(jails.states() == "app:stopped db:failed");
         jails.write_recipe("db");
+        jails.world.well({"start", "db"});
     }
     SECTION("where it is unhealthy, and the generation is no good") {
         is_good = false;
