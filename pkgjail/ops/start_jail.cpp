@@ -199,12 +199,13 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
 
     context_.reporter.doing("start " + jail_.name);
     base::step("start.begun");
-    // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
-    // only bounds a hang.
-    auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
+    // Grace for the start itself, then the time-outs that the probes may take, and the end of what does not
+    // get ready; the supervisor decides, this only bounds a hang.
+    auto patience = service.health.grace + service.health.timeout * 2 + service.service.stop_timeout +
+                    std::chrono::seconds(10);
     for (const supervise::FurtherServiceSpec& further : service.further) {
-        patience +=
-            further.service.health.grace + further.service.health.timeout * 2 + std::chrono::seconds(5);
+        patience += further.service.health.grace + further.service.health.timeout * 2 +
+                    further.service.stop_timeout + std::chrono::seconds(5);
         quiet_ = std::max(quiet_, further.service.health.quiet);
     }
     settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,

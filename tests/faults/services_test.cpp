@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <regex>
 #include <thread>
 
 #include <fmt/format.h>
@@ -325,6 +326,24 @@ TEST_CASE("a service without supervisor that could not be started anew is starte
     CHECK(jails.states() == "one:stopped two:stopped");
     jails.world.well({"gc"});
     CHECK(jails.states() == "one:ready two:ready");
+}
+
+TEST_CASE("a service that takes its time to end when it did not get ready has failed, and was not stopped",
+          "[faults][requires]") {
+    const Jails jails;
+    // Nobody waits this long for it to be ready.
+    jails.write_recipe("db", {}, "while :; do sleep 0.02; done", "sleep 12");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/db.recipe";
+    std::string text = base::read_file(recipe.string());
+    text = std::regex_replace(text, std::regex("grace = 10s"), "grace = 100ms\ntimeout = 100ms");
+    std::ofstream(recipe) << std::regex_replace(text, std::regex("stop-timeout = 10s"), "stop-timeout = 20s");
+
+    const CommandResult failed = jails.world.run({"install", "more", "-j", "db", "--recipe", "db"});
+
+    INFO(failed.err);
+    CHECK(failed.status == 4);
+    CHECK_THAT(failed.err, ContainsSubstring("db: the service did not get ready: not ready within 100"));
+    CHECK(jails.states() == "db:failed");
 }
 
 TEST_CASE("why a service did not get ready is told, also where what is left of it cannot be ended",
