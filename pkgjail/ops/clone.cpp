@@ -38,8 +38,8 @@ class TwoLocks {
         : first_(session.lock_jail(std::min(one, other))), second_(session.lock_jail(std::max(one, other))) {}
 
   private:
-    std::optional<base::Lock> first_;
-    std::optional<base::Lock> second_;
+    JailLock first_;
+    JailLock second_;
 };
 
 class Clone {

@@ -193,7 +193,7 @@ class Settling {
 
     const Context& context_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     catalog::Jail jail_;
     Subject subject_;
     std::vector<std::pair<RootPath, bool>> wanted_; ///< and whether it is to be taken

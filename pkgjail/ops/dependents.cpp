@@ -42,9 +42,7 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
         // long as it is not up: then it is left to him, or to the next command by its note.
         const bool may_wait_for_us =
             !ops::is_up(status) && !is_running(supervise::read_status(context.layout.run(found.id)));
-        auto lock = may_wait_for_us ? base::Lock::try_take(context.layout.jail_lock(name),
-                                                           base::LockMode::exclusive, context.command_line)
-                                    : session_.lock_jail(name);
+        JailLock lock = may_wait_for_us ? session_.try_lock_jail(name) : session_.lock_jail(name);
         if (!lock) {
             context.reporter.warn(fmt::format("jail {} is left to the command that holds it", name));
             continue;
@@ -55,7 +53,7 @@ Dependents::Dependents(Session& session, const catalog::Jail& jail) : session_(s
             continue;
         // Another note is one that could not be put right, or that recovery has not come to yet.
         if (!now->operation || now->operation == note)
-            entries_.push_back({*now, std::move(*lock), is_left_down(*now)});
+            entries_.push_back({*now, std::move(lock), is_left_down(*now), is_left_down(*now)});
     }
 }
 
@@ -102,6 +100,9 @@ void Dependents::start(const Entry& entry) {
                     "the next command that changes something tries again");
     if (is_running(supervise::read_status(context.layout.run(entry.jail.id))))
         stop_jail(session_, entry.jail); // without its supervisor, or on its way up or down
+    if (entry.was_left_down)
+        if (const auto why = left_to_a_person(session_, entry.jail))
+            throw RequiredJailFailed(*why);
     start_jail(session_, entry.jail);
     context.reporter.warn(fmt::format("jail {} is started again", entry.jail.name));
 }

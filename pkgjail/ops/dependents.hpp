@@ -29,10 +29,11 @@ class Dependents {
 
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
     void take_down();
-    /// Starts each that is down after what it requires, and takes its note away. All are tried; then throws
-    /// the first failure of a service, or the first one if another try is worth while with all of them
-    /// (is_worth_another_try): this host failed, another command was in the way, or what is required did not
-    /// come up. With those the note stays.
+    /// Starts each that is down after what it requires, and takes its note away; not what a person is to
+    /// start (left_to_a_person) for one that was down already. All are tried; then throws the first failure
+    /// of a service, or the first one if another try is worth while with all of them (is_worth_another_try):
+    /// this host failed, another command was in the way, or what is required did not come up. With those the
+    /// note stays.
     void bring_up();
     /// The same where another failure is on its way to the operator: what fails here is warned of.
     void bring_up_all_the_same() noexcept;
@@ -40,8 +41,9 @@ class Dependents {
   private:
     struct Entry {
         catalog::Jail jail;
-        base::Lock lock;
-        bool is_down; ///< by this command, or since an earlier one
+        JailLock lock;
+        bool is_down;       ///< by this command, or since an earlier one
+        bool was_left_down; ///< by an earlier one
     };
     void start(const Entry& entry);
     /// Of what `jail` requires, one whose lock is held here and that does not run. Who starts `jail` would

@@ -51,10 +51,12 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
             findings.push_back({Verdict::bad, "jail " + jail.name, "its configuration is not on disk",
                                 "pkgjail destroy it and install it again"});
         else if (jail.operation)
-            findings.push_back({Verdict::bad, "jail " + jail.name, note_in_words(jail),
-                                is_unproven(jail) && !jail.wanted_running
-                                    ? "pkgjail start " + jail.name
-                                    : "any changing command, for example pkgjail start, puts it right"});
+            findings.push_back(
+                {Verdict::bad, "jail " + jail.name, note_in_words(jail),
+                 is_unproven(jail) && !jail.wanted_running
+                     ? "pkgjail start " + jail.name
+                     : "any changing command, for example pkgjail start, tries to put it right, "
+                       "and says why it cannot"});
         else if (status.state == supervise::ServiceState::unsupervised)
             findings.push_back({Verdict::bad, "jail " + jail.name, "it runs without its supervisor",
                                 "pkgjail restart " + jail.name});

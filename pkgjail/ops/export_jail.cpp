@@ -186,7 +186,7 @@ class Export {
     const Context& context_;
     const ExportRequest& request_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     catalog::Jail jail_;
 };
 

@@ -314,7 +314,7 @@ class Import {
     const Context& context_;
     const ImportRequest& request_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     std::optional<base::Lock> image_lock_; ///< until the jail is in the catalog
     format::FdSource source_;
     store::ImportReader reader_;

@@ -260,6 +260,7 @@ class Install {
     }
 
     void switch_generation(const Installed& before) {
+        require_switchable(before.jail);
         const MadeImage made = image(archives_of(before.image));
         std::vector<std::string> wishes = locked_ ? locked_->wishes : before.generation.wishes;
         for (const std::string& wish : subject_.wishes)
@@ -448,7 +449,7 @@ class Install {
     const SecretValues secrets_;
     Subject subject_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     std::optional<jail::RenderedRecipe> recipe_;
     InstallResult result_;
 };

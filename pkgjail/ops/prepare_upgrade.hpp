@@ -35,7 +35,7 @@ class PreparedUpgrade {
     const Context& context_;
     const UpgradeRequest& request_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     Installed before_;
 };
 

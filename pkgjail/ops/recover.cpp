@@ -39,10 +39,10 @@ std::optional<std::int64_t> noted_generation(std::string_view note) {
     return number;
 }
 
-bool is_up(const Context& context, const catalog::Jail& jail) {
-    const auto state = supervise::read_status(context.layout.run(jail.id)).state;
-    return state == supervise::ServiceState::ready || state == supervise::ServiceState::unhealthy;
-}
+/// A jail that is required is down until a person starts it: of which one and why.
+class LeftToAPerson : public RequiredJailFailed {
+    using RequiredJailFailed::RequiredJailFailed;
+};
 
 std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
     const auto number = noted_generation(*jail.operation);
@@ -54,19 +54,6 @@ std::int64_t generation_to_go_back_to(const catalog::Jail& jail) {
     return *number;
 }
 
-/// Who was stopped for good stays so: Error{busy}, and whoever requires it waits for a person.
-void require_none_stopped(Session& session, const catalog::Jail& jail) {
-    const Context& context = session.context();
-    rendered_recipe(context, jail); // what is wrong with its own recipe is no other jail's failure
-    for (const std::string& name : start_order_of(session, jail)) {
-        const catalog::Jail required = require_jail(session.catalog(), name);
-        if (!required.wanted_running && !is_up(context, required))
-            throw base::Error(
-                base::ErrorKind::busy, name,
-                fmt::format("was stopped, and {0} requires it; pkgjail start {0} starts both", jail.name));
-    }
-}
-
 /// Goes on where the dead command was: an unproven generation is proven or put back, otherwise the current
 /// one is started again.
 void settle(Session& session, const catalog::Jail& jail) {
@@ -74,14 +61,21 @@ void settle(Session& session, const catalog::Jail& jail) {
     std::int64_t old = jail.current;
     if (jail.operation->starts_with(unproven))
         old = generation_to_go_back_to(jail);
-    else if (is_up(context, jail)) {
+    else if (is_up(supervise::read_status(context.layout.run(jail.id)))) {
         catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
         return;
     }
     if (jail.wanted_running)
-        require_none_stopped(session, jail);
-    if (prove(session, jail, old).started)
-        context.reporter.warn(fmt::format("jail {}: started again", jail.name));
+        if (const auto why = left_to_a_person(session, jail))
+            throw LeftToAPerson(*why);
+    try {
+        if (prove(session, jail, old).started)
+            context.reporter.warn(fmt::format("jail {}: started again", jail.name));
+    } catch (const RequiredJailFailed& error) {
+        if (left_to_a_person(session, jail))
+            throw LeftToAPerson(error);
+        throw;
+    }
 }
 
 bool has_moved_files(const std::string& note) {
@@ -243,6 +237,10 @@ void put_right(Session& session, const catalog::Jail& jail) {
         return;
     try {
         settle(session, *in_place);
+    } catch (const LeftToAPerson& error) {
+        context.reporter.warn(
+            fmt::format("jail {0}: {1}; pkgjail start {0} starts both, pkgjail stop {0} leaves it down",
+                        jail.name, error.what()));
     } catch (const base::Error& error) {
         // Another command has a jail that requires it; or this host failed, and not the service.
         if (is_worth_another_try(error)) {

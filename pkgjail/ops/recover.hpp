@@ -13,7 +13,7 @@ namespace pkgjail::ops {
 /// starts its current generation again. Says what it did; a jail that does not start is told of and left
 /// stopped, so that it does not hold up the present command. Returns the notes that are still there.
 /// A generation that is not proven keeps its note where it was not tried: the jail is stopped, or its recipe
-/// cannot be read.
+/// cannot be read. So does a jail that requires one which is left_to_a_person().
 LeftNotes recover_jails(Session& session);
 /// The same for one jail whose lock the caller has got: whoever had it until then may be dead, and have left
 /// a note that nobody has tried to put right. One that is in `left` was tried by this command.

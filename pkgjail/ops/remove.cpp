@@ -76,6 +76,7 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
         session.finish();
         return result;
     }
+    require_switchable(before.jail);
     const MadeImage made =
         image_of_plan(session, result.plan, {}, archives_of(before.image), before.jail.name);
     const Switched switched =

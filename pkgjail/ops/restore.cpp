@@ -178,7 +178,7 @@ class Restore {
 
     const Context& context_;
     Session session_;
-    std::optional<base::Lock> lock_;
+    JailLock lock_;
     catalog::Jails jails_;
     catalog::Jail jail_;
     std::optional<Dependents> dependents_;

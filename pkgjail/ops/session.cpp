@@ -308,15 +308,33 @@ void Session::sweep_temporary_jails() {
     }
 }
 
-std::optional<Lock> Session::lock_jail(const std::string& name) {
+JailLock Session::lock_jail(const std::string& name) {
     if (context_.dry_run)
-        return std::nullopt;
-    Lock lock = Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
-                           context_.command_line.empty() ? verb_ : context_.command_line,
-                           recovers_ ? std::chrono::milliseconds(0) : context_.patience);
+        return nullptr;
+    if (const auto own = own_locks_.find(name); own != own_locks_.end() && !own->second.expired())
+        throw Error(ErrorKind::busy, "jail " + name, "this command is at work on it itself",
+                    "try again when it is done");
+    JailLock lock =
+        remember(name, Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
+                                  context_.command_line.empty() ? verb_ : context_.command_line,
+                                  recovers_ ? std::chrono::milliseconds(0) : context_.patience));
     if (!recovers_)
         recover([&] { recover_jail(*this, name, left_notes_); });
     return lock;
+}
+
+JailLock Session::try_lock_jail(const std::string& name) {
+    if (context_.dry_run)
+        return nullptr;
+    auto lock = Lock::try_take(context_.layout.jail_lock(name), LockMode::exclusive,
+                               context_.command_line.empty() ? verb_ : context_.command_line);
+    return lock ? remember(name, std::move(*lock)) : nullptr;
+}
+
+JailLock Session::remember(const std::string& name, Lock lock) {
+    JailLock shared = std::make_shared<const Lock>(std::move(lock));
+    own_locks_[name] = shared;
+    return shared;
 }
 
 std::optional<catalog::Catalog> open_for_reading(const Context& context) {

@@ -18,6 +18,9 @@ namespace pkgjail::ops {
 /// The notes that recovery has tried in vain to put right, by the ids of their jails.
 using LeftNotes = std::map<std::string, std::string>;
 
+/// Exclusive for a jail's name until the last copy goes; null in a dry run.
+using JailLock = std::shared_ptr<const base::Lock>;
+
 /// A changing operation. Made first: checks and makes the state directory, takes the store lock (shared, so
 /// that nobody sweeps what we are building), opens the catalog, sweeps when nobody else is at work and no
 /// session of the command has done so, begins an entry in the audit trail. finish() closes the entry as done;
@@ -35,10 +38,12 @@ class Session {
 
     const Context& context() const { return context_; }
     catalog::Catalog& catalog() { return *catalog_; }
-    /// Exclusive for this jail name until the returned lock goes (none in a dry run); Error{busy} names the
-    /// holder. What that one left of itself is put right first (recover_jail), so whoever needs to know the
-    /// jail looks it up after this. Within recovery nobody waits, because its command may have the lock.
-    std::optional<base::Lock> lock_jail(const std::string& name);
+    /// Error{busy} names the holder; where that is this session itself, nobody waits for it. What another one
+    /// left of itself is put right first (recover_jail), so whoever needs to know the jail looks it up after
+    /// this. Within recovery nobody waits, because its command may have the lock.
+    JailLock lock_jail(const std::string& name);
+    /// For who would rather go on without it: null at once when somebody has it. Puts nothing right.
+    JailLock try_lock_jail(const std::string& name);
     void finish(const std::string& outcome = "done", int exit_status = 0);
     /// `last` and finish() in one transaction: for a command whose last change of the catalog it is.
     void finish_with(const std::function<void()>& last);
@@ -53,6 +58,7 @@ class Session {
     void refuse_lost_catalog() const;
     void sweep_temporary_jails();
     void recover(const std::function<void()>& put_right);
+    JailLock remember(const std::string& name, base::Lock lock);
 
     const Context& context_;
     std::string verb_;
@@ -60,6 +66,7 @@ class Session {
     std::optional<catalog::Catalog> catalog_;
     bool recovers_ = false; ///< and takes locks for that
     LeftNotes left_notes_;
+    std::map<std::string, std::weak_ptr<const base::Lock>> own_locks_; ///< by jail name; some are gone
     std::int64_t action_ = 0;
     std::int64_t began_at_ = 0;
     bool finished_ = false;

@@ -23,6 +23,8 @@ void change_settings(const Context& context, const std::string& name,
     Session session(context, "apply", name);
     const auto lock = session.lock_jail(name);
     const Installed before = installed_in(session.catalog(), name);
+    if (!context.dry_run)
+        require_switchable(before.jail);
     catalog::Jail after = before.jail;
     after.settings = settings;
     const auto recipe = rendered_recipe(context, after);

@@ -46,9 +46,11 @@ std::string last_words(const Context& context, const catalog::Jail& jail, base::
 
 /// A start takes its time, with what there is to prepare for example, and whoever stops a jail meanwhile sees
 /// nobody run who requires it.
-void require_still_up(Session& session, const catalog::Jail& jail, const jail::RenderedRecipe& recipe) {
+std::vector<catalog::Jail> require_still_up(Session& session, const catalog::Jail& jail,
+                                            const jail::RenderedRecipe& recipe) {
+    std::vector<catalog::Jail> all;
     for (const std::string& name : recipe.requires_) {
-        const catalog::Jail required = require_jail(session.catalog(), name);
+        const catalog::Jail required = all.emplace_back(require_jail(session.catalog(), name));
         const ServiceStatus status = supervise::read_status(session.context().layout.run(required.id));
         if (!is_up(status))
             throw RequiredJailFailed(Error(
@@ -57,6 +59,7 @@ void require_still_up(Session& session, const catalog::Jail& jail, const jail::R
                             name, supervise::state_name(status.state)),
                 fmt::format("pkgjail start {} starts both", jail.name)));
     }
+    return all;
 }
 
 /// What `jail` requires and is not ready yet, each after what that requires itself.
@@ -192,16 +195,17 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     write_resolv(context_, jail_, *recipe);
     prepare_jail(context_, jail_, service);
     quiet_ = service.health.quiet;
-    require_still_up(session, jail_, *recipe);
+    required_ = require_still_up(session, jail_, *recipe);
 
     context_.reporter.doing("start " + jail_.name);
     base::step("start.begun");
-    // Grace for the start itself, then the time-outs that the probes may take; the supervisor decides, this
-    // only bounds a hang.
-    auto patience = service.health.grace + service.health.timeout * 2 + std::chrono::seconds(10);
+    // Grace for the start itself, then the time-outs that the probes may take, and the end of what does not
+    // get ready; the supervisor decides, this only bounds a hang.
+    auto patience = service.health.grace + service.health.timeout * 2 + service.service.stop_timeout +
+                    std::chrono::seconds(10);
     for (const supervise::FurtherServiceSpec& further : service.further) {
-        patience +=
-            further.service.health.grace + further.service.health.timeout * 2 + std::chrono::seconds(5);
+        patience += further.service.health.grace + further.service.health.timeout * 2 +
+                    further.service.stop_timeout + std::chrono::seconds(5);
         quiet_ = std::max(quiet_, further.service.health.quiet);
     }
     settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,
@@ -217,15 +221,33 @@ bool JailStart::is_settled() const {
 }
 
 ServiceStatus JailStart::finish(Gate gate) {
-    const ServiceStatus status = settled_.get();
+    ServiceStatus status = settled_.get();
     base::step("start.settled");
     if (status.state != ServiceState::ready)
         give_up(fmt::format("the service did not get ready: {}",
                             status.reason.empty() ? status.last_probe : status.reason));
-    if (gate == Gate::ready)
-        return status;
-    context_.reporter.doing("watch " + jail_.name);
-    return watch_quiet(status);
+    if (gate == Gate::quiet) {
+        context_.reporter.doing("watch " + jail_.name);
+        status = watch_quiet(status);
+    }
+    tell_who_went_down();
+    return status;
+}
+
+/// Whoever stops a jail and looked before this one was launched has seen nobody who requires it.
+void JailStart::tell_who_went_down() const {
+    for (const catalog::Jail& required : required_) {
+        try {
+            const ServiceStatus status = supervise::read_status(context_.layout.run(required.id));
+            if (!is_up(status))
+                context_.reporter.warn(fmt::format(
+                    "jail {0} runs, but jail {1}, which it requires, was ready and is {2} by now; "
+                    "pkgjail restart {0} starts both",
+                    jail_.name, required.name, supervise::state_name(status.state)));
+        } catch (const Error& error) {
+            context_.reporter.warn(error.what()); // it is no failure of the service that runs
+        }
+    }
 }
 
 /// The service is stopped as far as it can be, and the reason thrown with what it said last.
@@ -320,9 +342,41 @@ std::vector<std::string> start_order_of(Session& session, const catalog::Jail& j
     }
 }
 
+std::optional<RequiredJailFailed> left_to_a_person(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    rendered_recipe(context, jail); // what is wrong with its own recipe is no other jail's failure
+    for (const std::string& name : start_order_of(session, jail)) {
+        if (name == jail.name)
+            continue;
+        const catalog::Jail required = require_jail(session.catalog(), name);
+        const ServiceStatus status = supervise::read_status(context.layout.run(required.id));
+        if (is_up(status))
+            continue;
+        const auto because = [&](ErrorKind kind, const std::string& why) {
+            return RequiredJailFailed(Error(
+                kind, name, fmt::format("{}, and {} requires it", why, jail.name),
+                fmt::format("pkgjail start {0} starts both, pkgjail stop {0} leaves it down", jail.name)));
+        };
+        if (!required.wanted_running)
+            return because(ErrorKind::busy, "was stopped");
+        if (status.state == ServiceState::failed && !status.ready_at)
+            return because(ErrorKind::unhealthy,
+                           fmt::format("did not get ready when it was started last ({})", status.reason));
+    }
+    return std::nullopt;
+}
+
 bool is_worth_another_try(const Error& why) {
     return why.kind() == ErrorKind::system || why.kind() == ErrorKind::busy ||
            dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
+}
+
+std::string next_try(const Error& why) {
+    // What did not get ready is left to a person.
+    const bool waits =
+        why.kind() == ErrorKind::unhealthy && dynamic_cast<const RequiredJailFailed*>(&why) != nullptr;
+    return fmt::format("the next command that changes something tries again{}",
+                       waits ? " once that one is ready" : "");
 }
 
 bool stop_jail(Session& session, const catalog::Jail& jail) {

@@ -48,17 +48,19 @@ class JailStart {
     JailStart(Session& session, const catalog::Jail& jail, std::optional<jail::Profile> learning = {});
     /// Whether finish() would return or throw at once.
     bool is_settled() const;
-    /// As start_jail().
+    /// As start_jail(). Of what it requires and is not up any more by then, it is warned.
     supervise::ServiceStatus finish(Gate gate = Gate::ready);
 
   private:
     void take_edited_recipe(Session& session, const jail::RenderedRecipe& recipe);
     [[noreturn]] void give_up(const std::string& why);
+    void tell_who_went_down() const;
     supervise::ServiceStatus watch_quiet(const supervise::ServiceStatus& first);
 
     const Context& context_;
     catalog::Jail jail_;
     base::HostPath run_;
+    std::vector<catalog::Jail> required_;
     base::WallTime since_;
     std::chrono::milliseconds quiet_{0};
     std::future<supervise::ServiceStatus> settled_;
@@ -68,9 +70,16 @@ class JailStart {
 /// or another command was in the way, or a jail that it requires does not run, and not the service. Then the
 /// note on the jail stays, so that the next command tries again.
 bool is_worth_another_try(const base::Error& why);
+/// When that is, in words: "the next command that changes something tries again".
+std::string next_try(const base::Error& why);
 /// What the jail requires, and itself as the last one, in the order in which they are started.
 /// RequiredJailFailed: another one's recipe cannot be read. Error{not_found}: it is not there at all.
 std::vector<std::string> start_order_of(Session& session, const catalog::Jail& jail);
+
+/// For who starts a jail because of a note: of what it requires one that is not to be started for it, because
+/// it was stopped; or because it did not get ready when it was started last, and would cost every command
+/// that time again.
+std::optional<RequiredJailFailed> left_to_a_person(Session& session, const catalog::Jail& jail);
 
 /// Writes down whether the jail is meant to run.
 void want_running(Session& session, const catalog::Jail& jail, bool wanted);

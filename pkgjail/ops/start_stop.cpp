@@ -127,7 +127,7 @@ class Start : Several {
 
   private:
     struct UnderWay {
-        std::optional<base::Lock> lock;
+        JailLock lock;
         catalog::Jail jail;
         std::optional<DownForRestart> down;
         std::unique_ptr<JailStart> start; ///< none: there is nothing to do, or it is done
@@ -264,7 +264,7 @@ class Stop : Several {
 
   private:
     struct UnderWay {
-        std::optional<base::Lock> lock;
+        JailLock lock;
         catalog::Jail jail;
         std::future<bool> stopped; ///< none: a dry run
     };
@@ -337,10 +337,21 @@ class Stop : Several {
                 return false;
             mine.stopped.get();
             base::step("stop.stopped");
+            tell_who_came_up(name);
         }
         tell_done(mine.jail);
         under_way_.erase(name);
         return true;
+    }
+
+    /// Who was launched since others_that_need() was asked has found this one up all the same.
+    void tell_who_came_up(const std::string& name) {
+        for (const catalog::Jail& other : others_that_need(name))
+            if (is_running(status_of(other)))
+                context_.reporter.warn(
+                    fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
+                                "meanwhile; pkgjail restart {0} starts both",
+                                other.name, name));
     }
 
     const Names& asked_;

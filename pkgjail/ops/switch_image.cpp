@@ -186,8 +186,7 @@ void bring_up_on(Session& session, Dependents& dependents) {
     } catch (const Error& error) {
         if (!is_worth_another_try(error))
             throw;
-        session.context().reporter.warn(
-            fmt::format("{}; the next command that changes something tries again", error.what()));
+        session.context().reporter.warn(fmt::format("{}; {}", error.what(), next_try(error)));
     }
 }
 
@@ -228,6 +227,11 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
     return prove(session, jail, old, dependents);
 }
 
+void require_switchable(const catalog::Jail& jail) {
+    require_in_place(jail);
+    require_proven(jail);
+}
+
 Switched switch_image(Session& session, const catalog::Jail& before, const MadeImage& made,
                       std::vector<std::string> wishes, const std::optional<Settings>& settings) {
     const Context& context = session.context();
@@ -241,8 +245,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
             take_claims(jail, *recipe);
     }
     const std::int64_t next = next_generation(jails, jail);
-    require_in_place(before);
-    require_proven(before);
+    require_switchable(before);
     require_room_to_start(context, before);
     const bool is_to_prove = is_to_run(session, jail);
     if (is_to_prove)
@@ -283,8 +286,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
-    require_in_place(before);
-    require_proven(before);
+    require_switchable(before);
     require_room_to_start(session.context(), before);
     const bool is_to_prove = is_to_run(session, jail);
     if (is_to_prove)

@@ -43,6 +43,10 @@ struct Switched {
     std::optional<supervise::ServiceStatus> status; ///< when it is meant to run
 };
 
+/// Error{conflict} where a note hinders both of the following (not_put_right). Asked by them, and by whoever
+/// fetches and builds for them before that.
+void require_switchable(const catalog::Jail& jail);
+
 /// Stops the jail where it runs, makes the configuration of a new generation from the present one and the new
 /// image's seed, makes that generation current, and starts it where it ran before or is meant to run. When it
 /// does not pass the gate: the old generation is made current and started again, and Error{unhealthy} says

@@ -34,6 +34,7 @@ UpgradeResult upgrade(const Context& context, const UpgradeRequest& request) {
         prepared.session().finish();
         return result;
     }
+    require_switchable(prepared.before().jail);
     const MadeImage made = prepared.image(*result.plan);
     for (const auto& [pkgname, text] : made.messages)
         context.reporter.message(pkgname, text);
@@ -53,8 +54,10 @@ void fetch_for_upgrade(const Context& context, const UpgradeRequest& request,
                        std::set<std::string>& fetched) {
     PreparedUpgrade prepared(context, request);
     const UpgradeResult result = prepared.plan();
-    if (!result.plan->changes_nothing())
+    if (!result.plan->changes_nothing()) {
+        require_switchable(prepared.before().jail);
         prepared.fetch(*result.plan, fetched);
+    }
     prepared.session().finish("fetched");
 }
 

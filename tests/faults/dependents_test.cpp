@@ -100,7 +100,7 @@ TEST_CASE("where a restored jail does not start, those that require it are told 
                                  "not run"));
     CHECK(jails.states() == "app:stopped db:failed");
     jails.write_recipe("db");
-    jails.world.well({"gc"});
+    jails.world.well({"start", "app"});
     CHECK(jails.states() == "app:ready db:ready");
 }
 

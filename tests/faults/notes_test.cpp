@@ -212,6 +212,43 @@ TEST_CASE("no command has a note of its own before the current generation is pro
     CHECK(jails.of("db")["generation"] == 1);
 }
 
+TEST_CASE("a command that a note hinders is refused before anything is fetched or built", "[faults][notes]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db", {"cache"});
+    jails.make("other");
+    jails.end("cache");
+    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.world.offer({test::package("more-2.0"), test::package("extra-1.0"), test::package("third-1.0")});
+    const base::Lock another = jails.lock("cache"); // so that it cannot be proven
+    jails.world.well({"update"});
+    const auto made = [&] {
+        return jails.world.names(jails.world.state() / "cache") + "\n" +
+               jails.world.names(jails.world.state() / "images");
+    };
+    const std::string before = made();
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"upgrade", "db"}, {"install", "third", "-j", "db"}, {"remove", "extra", "-j", "db"}}) {
+        const CommandResult refused = jails.world.run(command);
+        INFO(command.front() << ": " << refused.err);
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("db: has to be put right first: "));
+        CHECK(made() == before);
+    }
+    SECTION("also one of several") {
+        jails.world.well({"hold", "more", "-j", "other"});
+        const CommandResult upgraded = jails.world.run({"upgrade", "db", "other"});
+        INFO(upgraded.err);
+        CHECK(upgraded.status == 3);
+        CHECK_THAT(upgraded.err, ContainsSubstring("db: has to be put right first: "));
+        CHECK(made() == before);
+    }
+    SECTION("and one that would change nothing is not") {
+        CHECK(jails.world.run({"upgrade", "db", "--package", "extra"}).status == 0);
+    }
+}
+
 TEST_CASE("a generation that is not proven when its jail is stopped is proven by the next start",
           "[faults][notes]") {
     const Jails jails;
@@ -289,6 +326,112 @@ TEST_CASE("a jail that was stopped is not started because another one is to be s
     SECTION("and neither is when that one is stopped as well") {
         jails.world.well({"stop", "app"});
         CHECK(jails.world.well({"gc"}).err.find("jail app") == std::string::npos);
+        CHECK(jails.states() == "app:stopped db:stopped");
+    }
+}
+
+namespace {
+
+/// Jails db and app, which requires it; db comes not to be able to start.
+struct BrokenDb {
+    BrokenDb() {
+        jails.make("db");
+        jails.make("app", {"db"});
+    }
+    void break_db() const { jails.write_recipe("db", {}, "echo once >>" + starts.string() + "; exit 1"); }
+    auto starts_since() const {
+        return fs::exists(starts) ? base::read_file(starts.string()).size() / std::string("once\n").size()
+                                  : 0;
+    }
+    /// Of a command that has other things to do.
+    void check_left_alone() const {
+        const CommandResult next = jails.world.well({"gc"});
+        CHECK_THAT(next.err, ContainsSubstring(left));
+        CHECK(next.err.find("tries again") == std::string::npos);
+        CHECK(jails.states() == "app:stopped db:failed");
+    }
+
+    const Jails jails;
+    const fs::path starts = jails.world.top() / "out/starts";
+    const std::string way_out = "; pkgjail start app starts both, pkgjail stop app leaves it down";
+    const std::string left = "jail app: db: did not get ready when it was started last (exit status 1), and "
+                             "app requires it" +
+                             way_out;
+};
+
+} // namespace
+
+TEST_CASE("a jail that does not get ready is started once because another one is to be, and not by every "
+          "command",
+          "[faults][notes]") {
+    const BrokenDb broken;
+    const Jails& jails = broken.jails;
+    std::string note = "(restart)";
+    SECTION("after a person has tried it") {
+        jails.end("db");
+        broken.break_db();
+        REQUIRE(jails.world.run({"restart", "app"}).status == 4);
+    }
+    SECTION("after it was tried for a new generation") {
+        note = "(start 1)";
+        jails.end("db");
+        broken.break_db();
+        REQUIRE(jails.world.run({"install", "extra", "-j", "app"}).status == 4);
+    }
+    SECTION("after its own note has led there") {
+        note = "(required jail stopped)";
+        REQUIRE(jails.world.run({"restart", "db"}, no_start).status == 1);
+        broken.break_db();
+        const CommandResult tried = jails.world.well({"gc"});
+        CHECK_THAT(tried.err, ContainsSubstring("jail db: db: the service did not get ready: "));
+        CHECK_THAT(tried.err, ContainsSubstring(broken.left));
+    }
+    SECTION("after one try, where it had been ready") {
+        cut(jails, "restart.stopped", {"restart", "app"});
+        jails.end("db");
+        broken.break_db();
+        const CommandResult tried = jails.world.well({"gc"});
+        CHECK_THAT(tried.err,
+                   ContainsSubstring("jail app: db: the service did not get ready: exit status 1"));
+        CHECK_THAT(tried.err, ContainsSubstring(broken.way_out));
+        CHECK(tried.err.find("tries again") == std::string::npos);
+    }
+
+    broken.check_left_alone();
+    broken.check_left_alone();
+    CHECK(broken.starts_since() == 1);
+    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring(note));
+    jails.write_recipe("db");
+    jails.world.well({"start", "app"});
+    CHECK(jails.states() == "app:ready db:ready");
+    CHECK(jails.world.run({"doctor"}).out.find(note) == std::string::npos);
+}
+
+TEST_CASE(
+    "a jail that waits for one that did not get ready is stopped, or comes up when a person starts that",
+    "[faults][notes]") {
+    const BrokenDb broken;
+    const Jails& jails = broken.jails;
+    jails.end("db");
+    broken.break_db();
+    REQUIRE(jails.world.run({"restart", "app"}).status == 4);
+
+    SECTION("a start") {
+        jails.write_recipe("db");
+        CHECK_THAT(jails.world.well({"start", "db"}).err, ContainsSubstring(broken.left));
+        jails.world.well({"gc"});
+        CHECK(jails.states() == "app:ready db:ready");
+    }
+    SECTION("a stop") {
+        jails.world.well({"stop", "app"});
+        CHECK(jails.world.well({"gc"}).err.find("jail app") == std::string::npos);
+        CHECK(jails.states() == "app:stopped db:failed");
+        CHECK(broken.starts_since() == 1);
+    }
+    SECTION("a reset of the other one is none of these") {
+        jails.world.well({"reset-failed", "db"});
+        CHECK_THAT(jails.world.well({"gc"}).err,
+                   ContainsSubstring("jail app: db: was stopped, and app requires it" + broken.way_out));
         CHECK(jails.states() == "app:stopped db:stopped");
     }
 }

@@ -3,11 +3,13 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <regex>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include "faults/required_jails.hpp"
+#include "pkgjail/base/file.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -23,7 +25,8 @@ TEST_CASE("a good generation stays where something else does not run that those 
     jails.make("db");
     jails.make("app", {"db", "cache"});
     jails.end("cache");
-    jails.write_recipe("cache", {}, "exit 1");
+    const std::string starts = (jails.world.top() / "out/starts").string();
+    jails.write_recipe("cache", {}, "echo once >>" + starts + "; exit 1");
 
     const CommandResult changed = jails.world.run({"install", "extra", "-j", "db"});
 
@@ -35,9 +38,16 @@ TEST_CASE("a good generation stays where something else does not run that those 
     CHECK(jails.of("db")["generation"] == 2);
     CHECK(jails.states() == "app:stopped cache:failed db:ready");
     const CommandResult next = jails.world.well({"gc"});
-    CHECK_THAT(next.err, ContainsSubstring("the next command tries again"));
+    CHECK_THAT(next.err, ContainsSubstring("jail app: cache: did not get ready when it was started last"));
+    const CommandResult restarted = jails.world.run({"restart", "db"});
+    CHECK(restarted.status == 4);
+    CHECK_THAT(restarted.err, ContainsSubstring("start jail app, which requires db: cache: did not get ready "
+                                                "when it was started last (exit status 1)"));
+    CHECK_THAT(restarted.err, ContainsSubstring("pkgjail start app starts both, pkgjail stop app"));
     CHECK(jails.states() == "app:stopped cache:failed db:ready");
+    CHECK(base::read_file(starts) == "once\n");
     jails.write_recipe("cache");
+    jails.world.well({"start", "cache"});
     jails.world.well({"gc"});
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
@@ -78,6 +88,7 @@ TEST_CASE("a generation whose jail requires one that does not run is proven when
         CHECK(changed.err.find("rolled back") == std::string::npos);
         CHECK(jails.states() == "app:stopped db:failed");
         jails.write_recipe("db");
+        jails.world.well({"start", "db"});
     }
     SECTION("where it is unhealthy, and the generation is no good") {
         is_good = false;
@@ -158,6 +169,49 @@ TEST_CASE("a jail is not started on one that was stopped while it was prepared",
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("a jail that comes up after what it requires went down is told of", "[faults][requires]") {
+    const Jails jails;
+    const fs::path go_on = jails.world.top() / "out/go-on";
+    jails.make("db");
+    SECTION("by who starts it") {
+        jails.write_recipe("app", {"db"}, "while [ ! -e " + go_on.string() + " ]; do sleep 0.02; done");
+        jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+        auto start = std::async(std::launch::async, [&] { return jails.world.run({"start", "app"}); });
+        jails.wait_for("app", "starting");
+        jails.end("db");
+        std::ofstream(go_on) << "";
+
+        const CommandResult started = start.get();
+        INFO(started.err);
+        CHECK(started.status == 0);
+        CHECK_THAT(started.err, ContainsSubstring("jail app runs, but jail db, which it requires, was ready "
+                                                  "and is failed by now; pkgjail restart app starts both"));
+        CHECK(jails.states() == "app:ready db:failed");
+    }
+    SECTION("by who stops what it requires") {
+        jails.write_recipe("app", {"db"});
+        jails.world.well({"install", "more", "-j", "app", "--recipe", "app", "--no-start"});
+        const pid_t supervisor = jails.of("db")["supervisor_pid"];
+        REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+        auto stop = std::async(std::launch::async, [&] { return jails.world.run({"stop", "db"}); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(500)); // it has looked, and asks the supervisor
+        const CommandResult started = jails.world.run({"restart", "app"});
+        REQUIRE(::kill(supervisor, SIGCONT) == 0);
+
+        const CommandResult stopped = stop.get();
+        INFO(started.err << stopped.err);
+        CHECK(started.status == 0);
+        CHECK(stopped.status == 0);
+        CHECK_THAT(stopped.err, ContainsSubstring("jail db was stopped, but jail app, which requires it, was "
+                                                  "started meanwhile; pkgjail restart app starts both"));
+        CHECK(jails.states() == "app:ready db:stopped");
+    }
+    const auto app = jails.of("app")["pid"];
+    jails.world.well({"restart", "app"});
+    CHECK(jails.states() == "app:ready db:ready");
+    CHECK(jails.of("app")["pid"] != app);
+}
+
 TEST_CASE("a jail that is down does not wait for who has one that is down because of it",
           "[faults][requires]") {
     const Jails jails;
@@ -228,6 +282,34 @@ TEST_CASE("a service that has lost its supervisor is not stopped under those tha
     }
 }
 
+TEST_CASE("a command does not wait for a jail that it is at work on itself", "[faults][requires]") {
+    const Jails jails;
+    jails.make("cache");
+    jails.make("db");
+    jails.make("app", {"cache", "db"});
+    REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+    jails.wait_for("db", "unsupervised");
+    jails.end("cache");
+    SECTION("and that does not start") {
+        jails.write_recipe("cache", {}, "exit 1");
+        const CommandResult started = jails.world.run({"--wait", "5", "start", "cache", "db"});
+        INFO(started.err);
+        CHECK(started.status == 3);
+        CHECK_THAT(started.err, ContainsSubstring("start jail app, which requires db: jail cache: this "
+                                                  "command is at work on it itself"));
+        CHECK_THAT(started.err, ContainsSubstring("cache: the service did not get ready: "));
+        CHECK(jails.states() == "app:stopped cache:failed db:ready");
+        jails.write_recipe("cache");
+        jails.world.well({"start", "cache"});
+        jails.world.well({"gc"});
+    }
+    SECTION("and that is about to be ready") {
+        jails.write_recipe("cache", {}, "sleep 1");
+        jails.world.well({"--wait", "5", "start", "cache", "db"});
+    }
+    CHECK(jails.states() == "app:ready cache:ready db:ready");
+}
+
 TEST_CASE("a service without supervisor that could not be started anew is started by the next command",
           "[faults][requires]") {
     const Jails jails;
@@ -244,6 +326,24 @@ TEST_CASE("a service without supervisor that could not be started anew is starte
     CHECK(jails.states() == "one:stopped two:stopped");
     jails.world.well({"gc"});
     CHECK(jails.states() == "one:ready two:ready");
+}
+
+TEST_CASE("a service that takes its time to end when it did not get ready has failed, and was not stopped",
+          "[faults][requires]") {
+    const Jails jails;
+    // Nobody waits this long for it to be ready.
+    jails.write_recipe("db", {}, "while :; do sleep 0.02; done", "sleep 12");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/db.recipe";
+    std::string text = base::read_file(recipe.string());
+    text = std::regex_replace(text, std::regex("grace = 10s"), "grace = 100ms\ntimeout = 100ms");
+    std::ofstream(recipe) << std::regex_replace(text, std::regex("stop-timeout = 10s"), "stop-timeout = 20s");
+
+    const CommandResult failed = jails.world.run({"install", "more", "-j", "db", "--recipe", "db"});
+
+    INFO(failed.err);
+    CHECK(failed.status == 4);
+    CHECK_THAT(failed.err, ContainsSubstring("db: the service did not get ready: not ready within 100"));
+    CHECK(jails.states() == "db:failed");
 }
 
 TEST_CASE("why a service did not get ready is told, also where what is left of it cannot be ended",

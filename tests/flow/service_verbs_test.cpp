@@ -81,7 +81,7 @@ TEST_CASE("a start that another command is in the way of is tried again, and one
     CHECK(next.status == 0);
     CHECK_THAT(next.err, ContainsSubstring("jail front: it is to be started again (restart)") &&
                              ContainsSubstring("web: was stopped, and front requires it; pkgjail start front "
-                                               "starts both; the next command tries again"));
+                                               "starts both, pkgjail stop front leaves it down"));
     CHECK(note() == "restart");
 
     write_recipe("front", "requires = nobody\n");

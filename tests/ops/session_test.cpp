@@ -1,5 +1,6 @@
 // What dead commands left is looked for once a command, however many sessions it has; and what becomes of
 // their entries in the audit trail.
+#include <chrono>
 #include <filesystem>
 #include <memory>
 
@@ -66,6 +67,24 @@ TEST_CASE("a command that could not sweep beside another one does so later", "[o
     command.session();
     CHECK_FALSE(std::filesystem::exists(left));
     CHECK_THAT(command.reporter.warnings, ContainsSubstring("removed what an interrupted command left: "));
+}
+
+TEST_CASE("no session waits for the lock of a jail that it has itself", "[ops][session]") {
+    Command command;
+    command.context.patience = std::chrono::seconds(3);
+    ops::Session session(command.context, "test", "");
+    ops::JailLock first = session.lock_jail("web");
+    const ops::JailLock second = session.try_lock_jail("db");
+    REQUIRE(second);
+
+    for (const char* name : {"web", "db"}) {
+        CHECK_THROWS_WITH(session.lock_jail(name), ContainsSubstring("this command is at work on it itself"));
+        CHECK_FALSE(session.try_lock_jail(name));
+    }
+
+    first.reset();
+    CHECK(session.lock_jail("web"));
+    session.finish();
 }
 
 TEST_CASE("why an act failed is put into the catalog that it stands in, and into no other",
