@@ -24,8 +24,8 @@ struct RebuildResult {
 /// audit trail and what repositories offer are not among it. Nothing on disk may be left out, because what
 /// the catalog does not know is removed: Error{corrupt} with the first thing that cannot be understood, and
 /// then nothing has changed. Error{busy} while another command is at work or writes to the old catalog,
-/// Error{conflict} while a jail runs another generation than its jail.json calls current. Killed at any moment, it can be run again; until then
-/// other commands refuse to work.
+/// Error{conflict} while a jail runs another generation than its jail.json calls current. Killed at any
+/// moment, it can be run again; until then other commands refuse to work.
 RebuildResult rebuild_catalog(const Context& context);
 
 } // namespace pkgjail::ops
