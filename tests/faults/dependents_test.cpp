@@ -629,7 +629,8 @@ TEST_CASE("a generation that another command keeps from being started is proven 
         CHECK_THAT(jails.world.run({"gc"}).err, ContainsSubstring("generation 2 was rolled back"));
         CHECK(jails.of("db")["generation"] == 1);
         jails.write_recipe("db", {"cache"});
-        jails.world.well({"gc"});
+        CHECK_THAT(jails.world.run({"gc"}).err, ContainsSubstring("pkgjail start app starts both"));
+        jails.world.well({"start", "app"});
     }
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
