@@ -194,7 +194,7 @@ class Start : Several {
         }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
         if (rests) // this waits for the disk twice, meanwhile the service starts
-            try_to_write_record(session_, mine.jail.id);
+            try_to_write_record(session_, mine.jail.id, "start.wanted");
     }
 
     void settle_others(const std::string& name) const {

@@ -50,8 +50,9 @@ void write_record(Session& session, const std::string& jail_id) {
         base::write_file_atomically(file, record);
 }
 
-void try_to_write_record(Session& session, const std::string& jail_id) {
+void try_to_write_record(Session& session, const std::string& jail_id, std::string_view after) {
     try {
+        base::step(after);
         write_record(session, jail_id);
     } catch (const Error& error) {
         session.context().reporter.warn(error.what());
@@ -65,12 +66,6 @@ std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
     for (const catalog::Generation& generation : jails.generations(jail.id))
         last = std::max(last, generation.number);
     return last + 1;
-}
-
-/// After the commit nothing may keep the service from being started.
-void record_switch(Session& session, const std::string& jail_id) {
-    base::step("switch.committed");
-    try_to_write_record(session, jail_id);
 }
 
 using Settings = std::map<std::string, std::string>;
@@ -160,7 +155,7 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     transaction.commit();
     base::step("switch.put_back");
     jail.current = old;
-    record_switch(session, jail.id);
+    try_to_write_record(session, jail.id, "switch.committed");
     std::string second = "generation " + std::to_string(old) + " runs again";
     bool is_over = true;
     try {
@@ -277,7 +272,7 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         throw;
     }
     tell_conflicts(context, jail, merged);
-    record_switch(session, jail.id);
+    try_to_write_record(session, jail.id, "switch.committed");
     Switched switched = prove(session, jail, before.current, dependents);
     prune_jail(session, jail.id);
     return switched;
@@ -308,7 +303,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         throw;
     }
     jail.current = generation;
-    record_switch(session, jail.id);
+    try_to_write_record(session, jail.id, "switch.committed");
     return prove(session, jail, before.current, dependents);
 }
 

@@ -16,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "pkgjail/catalog/jails.hpp"
@@ -34,8 +35,9 @@ catalog::Generation generation_of(const Context& context, const std::string& ima
 /// The jail's jail.json as the catalog has the jail now; untouched where it says so already. After every
 /// commit that changes what is in it.
 void write_record(Session& session, const std::string& jail_id);
-/// The same where what is under way must not fail for it; said then, and the next command writes it.
-void try_to_write_record(Session& session, const std::string& jail_id);
+/// The same where a service waits to be started, which nothing may prevent: a failure is said, and the next
+/// command writes it. `after` is the step that was reached (base/step.hpp).
+void try_to_write_record(Session& session, const std::string& jail_id, std::string_view after);
 
 struct Switched {
     catalog::Jail jail; ///< as it is now
