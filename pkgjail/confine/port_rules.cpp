@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "pkgjail/confine/private_network.hpp"
-
 namespace pkgjail::confine {
 
 namespace {
@@ -18,17 +16,16 @@ std::string matching(const jail::PublishedPort& port, const PrivateNetwork& netw
 
 } // namespace
 
-std::string table_name(const std::string& handle) {
-    return "pkgjail_" + short_digest(handle);
+std::string table_name(std::string_view interface) {
+    return fmt::format("pkgjail_{}", interface.substr(interface.find('-') + 1));
 }
 
 bool needs_rules(const PrivateNetwork& network) {
     return network.nat || !network.publish.empty();
 }
 
-std::string port_rules(const std::string& handle, const std::string& interface,
-                       const PrivateNetwork& network) {
-    const std::string table = table_name(handle);
+std::string port_rules(const std::string& interface, const PrivateNetwork& network) {
+    const std::string table = table_name(interface);
     std::string ports;
     for (const jail::PublishedPort& port : network.publish)
         ports += matching(port, network);

@@ -59,7 +59,7 @@ void load_rules(const std::string& jail, const std::string& rules) {
                         (output.timed_out ? "no answer" : first_line(output.err)));
 }
 
-void remove_rules(const std::string& handle) {
+void remove_rules(const std::string& interface) {
     if (!kernel_has(NETLINK_NETFILTER))
         return; // and so no tables
     Netlink net = Netlink::here(NETLINK_NETFILTER);
@@ -69,12 +69,12 @@ void remove_rules(const std::string& handle) {
         NetlinkRequest(NFNL_MSG_BATCH_BEGIN, 0).head(head_of(AF_UNSPEC, NFNL_SUBSYS_NFTABLES)),
         NetlinkRequest(delete_table, NLM_F_ACK)
             .head(head_of(NFPROTO_IPV4, 0))
-            .add_text(NFTA_TABLE_NAME, table_name(handle)),
+            .add_text(NFTA_TABLE_NAME, table_name(interface)),
         NetlinkRequest(NFNL_MSG_BATCH_END, 0).head(head_of(AF_UNSPEC, NFNL_SUBSYS_NFTABLES))};
     const int error = net.ask_together(batch);
     // EINVAL, EOPNOTSUPP: a kernel without nftables has no tables.
     if (error != 0 && error != ENOENT && error != EINVAL && error != EOPNOTSUPP)
-        throw base::system_error(error, table_name(handle), "remove the jail's table of nftables");
+        throw base::system_error(error, table_name(interface), "remove the jail's table of nftables");
 }
 
 } // namespace pkgjail::confine

@@ -21,12 +21,10 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/link.hpp"
 #include "pkgjail/confine/port_rules.hpp"
-#include "pkgjail/jail/network.hpp"
+#include "pkgjail/jail/address_pool.hpp"
 #else
 #include "pkgjail/confine/kmod_network.hpp"
 #endif
-
-#include "pkgjail/base/digest.hpp"
 
 namespace pkgjail::confine {
 
@@ -34,17 +32,29 @@ using base::Error;
 using base::ErrorKind;
 using base::HostPath;
 
-std::string short_digest(std::string_view handle) {
-    constexpr std::size_t digits = 12;
-    return base::sha256(handle).substr(0, digits);
-}
+namespace {
+constexpr std::string_view interface_prefix = "pj-";
+} // namespace
 
-std::string interface_name(const std::string& handle) {
-    return "pj-" + short_digest(handle);
+// FNV-1a. Handles are our own and end with random digits, so that nobody chooses two with one name; a digest
+// of OpenSSL's would cost every supervisor 400 KiB for that library's tables.
+std::string interface_name(std::string_view handle) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const char c : handle)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    constexpr std::uint64_t digits = (std::uint64_t{1} << 48) - 1; // a name has 15 characters at most
+    return fmt::format("{}{:012x}", interface_prefix, hash & digits);
 }
 
 HostPath network_notes(const HostPath& state_directory) {
     return state_directory / "run" / "networks";
+}
+
+std::string PrivateNetworks::interface_of(const std::string& handle) const {
+    const auto note = base::read_file_if_exists(note_of(handle), 4096);
+    const std::string noted = note ? note->substr(0, note->find('\n')) : "";
+    // An older pkgjail made other names.
+    return noted.starts_with(interface_prefix) ? noted : interface_name(handle);
 }
 
 bool PrivateNetworks::is_noted(const std::string& handle) const {
@@ -96,7 +106,7 @@ std::vector<std::string> outer_interfaces() {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(switches / "ipv4/conf", error)) {
         const std::string name = entry.path().filename().string();
-        if (name != "all" && name != "default" && name != "lo" && !name.starts_with("pj-"))
+        if (name != "all" && name != "default" && name != "lo" && !name.starts_with(interface_prefix))
             names.push_back(name);
     }
     struct ifaddrs* list = nullptr;
@@ -132,7 +142,7 @@ void refuse_taken_addresses(const PrivateNetwork& network, const std::string& ja
         const std::string name = one->ifa_name;
         if (local.empty() || name == own)
             continue;
-        if (!name.starts_with("pj-") && pool && pool->contains(local))
+        if (!name.starts_with(interface_prefix) && pool && pool->contains(local))
             problem = fmt::format("the network-pool {} is not free: interface {} has {}", network.pool, name,
                                   local);
         else if (name.starts_with("pj-") && ipv4_of(one->ifa_dstaddr) == network.address)
@@ -173,9 +183,8 @@ Link require_link(Netlink& net, const std::string& name) {
 }
 
 /// What is held back is what leaves an interface: net-in on the host's end, net-out on the jail's.
-void hold_rates(const JailSpec& spec, Netlink& here, Netlink& inside) {
-    set_link_rate(here, require_link(here, interface_name(spec.handle)),
-                  wanted_rate(spec, LimitKind::net_in));
+void hold_rates(const JailSpec& spec, const std::string& name, Netlink& here, Netlink& inside) {
+    set_link_rate(here, require_link(here, name), wanted_rate(spec, LimitKind::net_in));
     set_link_rate(inside, require_link(inside, inner_interface), wanted_rate(spec, LimitKind::net_out));
 }
 
@@ -255,9 +264,9 @@ void PrivateNetworks::bring_up(const JailSpec& spec, const base::ProcessId& firs
     Netlink inside = Netlink::inside(NETLINK_ROUTE, space);
     arrange_outside(network, here, require_link(here, name));
     arrange_inside(network, inside);
-    hold_rates(spec, here, inside);
+    hold_rates(spec, name, here, inside);
     if (needs_rules(network))
-        load_rules(spec.jail, port_rules(spec.handle, name, network));
+        load_rules(spec.jail, port_rules(name, network));
     base::step("confine.network_up");
 }
 
@@ -266,10 +275,11 @@ void PrivateNetworks::take_down(const std::string& handle) {
     const auto note = base::read_file_if_exists(note_of(handle), 4096);
     if (!note)
         return;
+    const std::string name = interface_of(handle);
     Netlink here = Netlink::here(NETLINK_ROUTE);
-    remove_link(here, interface_name(handle));
+    remove_link(here, name);
     if (note->find(fmt::format("\n{}\n", without_rules)) == std::string::npos)
-        remove_rules(handle);
+        remove_rules(name);
     std::error_code error;
     std::filesystem::remove(note_of(handle), error);
     if (error)
@@ -279,7 +289,7 @@ void PrivateNetworks::take_down(const std::string& handle) {
 void PrivateNetworks::set_rates(const JailSpec& spec, const base::ProcessId& first) const {
     Netlink here = Netlink::here(NETLINK_ROUTE);
     Netlink inside = Netlink::inside(NETLINK_ROUTE, namespace_of(first, spec.jail));
-    hold_rates(spec, here, inside);
+    hold_rates(spec, interface_of(spec.handle), here, inside);
 }
 
 jail::LimitReading PrivateNetworks::read_rate(const JailSpec& spec, LimitKind kind, std::uint64_t wanted,
@@ -288,7 +298,7 @@ jail::LimitReading PrivateNetworks::read_rate(const JailSpec& spec, LimitKind ki
     reading.kind = kind;
     reading.wanted = wanted;
     const bool is_in = kind == LimitKind::net_in;
-    const std::string name = is_in ? interface_name(spec.handle) : inner_interface;
+    const std::string name = is_in ? interface_of(spec.handle) : inner_interface;
     if (!first) {
         reading.mechanism = "the first process is gone";
         return reading;
@@ -309,7 +319,7 @@ std::optional<PrivateNetworks::Traffic> PrivateNetworks::traffic(const std::stri
     if (!is_noted(handle))
         return std::nullopt;
     Netlink here = Netlink::here(NETLINK_ROUTE);
-    const auto link = find_link(here, interface_name(handle));
+    const auto link = find_link(here, interface_of(handle));
     if (!link)
         return std::nullopt;
     return Traffic{link->sent_bytes, link->received_bytes};

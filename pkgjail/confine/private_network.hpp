@@ -33,10 +33,8 @@ inline constexpr const char* no_packet_filter =
     "published ports and NAT need nftables, and there is no program nft on this host";
 inline constexpr const char* install_packet_filter = "install nftables";
 
-/// 12 hexadecimal digits for names that have to be short.
-std::string short_digest(std::string_view handle);
-/// The host's end of a jail's pair: "pj-0123456789ab".
-std::string interface_name(const std::string& handle);
+/// The host's end of a jail's pair, for one that is made now: "pj-0123456789ab".
+std::string interface_name(std::string_view handle);
 /// The jail's end.
 inline constexpr const char* inner_interface = "eth0";
 
@@ -62,6 +60,8 @@ class PrivateNetworks {
     /// Everything that bring_up() made outside of the jail. Nothing there: nothing done.
     void take_down(const std::string& handle);
     bool is_noted(const std::string& handle) const;
+    /// The name in its note; interface_name() where there is none.
+    std::string interface_of(const std::string& handle) const;
     std::vector<std::string> handles() const; ///< that are noted
 
     /// The rates of its limits, in place of those it has.

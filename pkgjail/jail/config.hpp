@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "pkgjail/base/path.hpp"
-#include "pkgjail/jail/network.hpp"
+#include "pkgjail/jail/address_pool.hpp"
 #include "pkgjail/jail/notify.hpp"
 #include "pkgjail/jail/vulnerability_config.hpp"
 

@@ -125,9 +125,9 @@ void sweep_networks(const Context& context) {
         if (is_running(supervise::read_status(context.layout.run(id_of(handle)))))
             continue;
         try {
+            const std::string name = networks.interface_of(handle);
             networks.take_down(handle);
-            context.reporter.warn("removed what a jail left that was killed: its network " +
-                                  confine::interface_name(handle));
+            context.reporter.warn("removed what a jail left that was killed: its network " + name);
         } catch (const Error& error) {
             context.reporter.warn(
                 fmt::format("what is left of a jail's network could not be removed: {}", error.what()));

@@ -23,10 +23,10 @@ PrivateNetwork network(std::vector<jail::PublishedPort> ports, bool nat) {
 }
 
 std::string rules(const PrivateNetwork& network) {
-    return confine::port_rules("pkgjail-0123456789abcdef", "pj-x", network);
+    return confine::port_rules("pj-x", network);
 }
 
-const std::string table = "pkgjail_" + confine::short_digest("pkgjail-0123456789abcdef");
+const std::string table = "pkgjail_x";
 
 } // namespace
 
@@ -34,10 +34,24 @@ TEST_CASE("names of interfaces fit the kernel, and a jail's table has the same d
           "[confine][network]") {
     const std::string name = confine::interface_name("pkgjail-0123456789abcdef");
 
-    CHECK(name.size() == 15); // IFNAMSIZ with its NUL is 16
-    CHECK(name == "pj-" + table.substr(8));
+    // The same in every version: a jail's end is looked for under the name that it was begun with. IFNAMSIZ
+    // with its NUL is 16.
+    CHECK(name == "pj-f97d8fa998dc");
     CHECK(name != confine::interface_name("pkgjail-0123456789abcdee"));
-    CHECK(confine::table_name("pkgjail-0123456789abcdef") == table);
+    CHECK(confine::table_name(name) == "pkgjail_f97d8fa998dc");
+}
+
+TEST_CASE("a network that an older pkgjail made is found under the name that it has", "[confine][network]") {
+    const test::TempDir dir;
+    const confine::PrivateNetworks networks(dir.path());
+    const auto note = [&](const std::string& handle, const std::string& text) {
+        base::write_file_atomically(dir / handle, text);
+        return networks.interface_of(handle);
+    };
+
+    CHECK(note("pkgjail-1", "pj-0123456789ab\nrules\n") == "pj-0123456789ab");
+    CHECK(note("pkgjail-2", "") == confine::interface_name("pkgjail-2"));
+    CHECK(networks.interface_of("pkgjail-3") == confine::interface_name("pkgjail-3"));
 }
 
 TEST_CASE("a network without ports and NAT needs no rules", "[confine][network]") {

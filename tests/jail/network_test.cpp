@@ -1,4 +1,5 @@
 // Published ports, name servers, the operator's choice over a recipe, and the pool of addresses.
+#include "pkgjail/jail/address_pool.hpp"
 #include "pkgjail/jail/network.hpp"
 
 #include "jail/show.hpp"

@@ -16,6 +16,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/confine/port_rules.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "system/confine_fixture.hpp"
 #include "system/support.hpp"
@@ -45,6 +46,7 @@ std::string output_of(std::vector<std::string> argv) {
 /// What the host has of private networks: interfaces, addresses and routes to them, tables of the filter.
 std::string kernel_state(const std::string& handle) {
     const std::string name = confine::interface_name(handle);
+    const std::string table = confine::table_name(name);
     std::string text;
     for (const std::vector<std::string>& command :
          {std::vector<std::string>{"/sbin/ip", "-o", "link", "show"},
@@ -55,8 +57,7 @@ std::string kernel_state(const std::string& handle) {
             continue;
         std::istringstream lines(output_of(command));
         for (std::string line; std::getline(lines, line);)
-            if (line.find(name) != std::string::npos ||
-                line.find(confine::short_digest(handle)) != std::string::npos)
+            if (line.find(name) != std::string::npos || line.find(table) != std::string::npos)
                 text += line + "\n";
     }
     if (confine::PrivateNetworks(confine::network_notes(test::system_state())).is_noted(handle))

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/process.hpp"
+#include "pkgjail/confine/port_rules.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "support/pkgjail_command.hpp"
 
@@ -44,16 +45,19 @@ inline std::string traces(const Host& host, const std::set<std::string>& ids) {
             found += "control group " + entry->path().string() + "\n";
             entry.disable_recursion_pending();
         }
+    std::set<std::string> interfaces;
     for (const std::string& id : ids)
-        if (std::filesystem::exists("/sys/class/net/" + confine::interface_name(id), gone))
-            found += "interface " + confine::interface_name(id) + "\n";
+        interfaces.insert(confine::interface_name("pkgjail-" + id)); // of its handle
+    for (const std::string& interface : interfaces)
+        if (std::filesystem::exists("/sys/class/net/" + interface, gone))
+            found += "interface " + interface + "\n";
     if (const auto nft = base::find_program("nft")) {
         base::Command command;
         command.argv = {nft->string(), "list", "tables"};
         std::istringstream tables(base::run(command, std::chrono::seconds(20)).out);
         for (std::string line; std::getline(tables, line);)
-            if (is_ours(line) || std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
-                    return line.find(confine::interface_name(id)) != std::string::npos;
+            if (std::any_of(interfaces.begin(), interfaces.end(), [&](const std::string& interface) {
+                    return line.find(confine::table_name(interface)) != std::string::npos;
                 }))
                 found += "packet filter " + line + "\n";
     }
