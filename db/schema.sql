@@ -276,12 +276,14 @@ CREATE TABLE generation_conflict (
     FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Values given with --set.
-CREATE TABLE jail_setting (
-    jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE, -- whose
+-- Values given with --set, as they were when the generation was made. A jail's are those of its current one.
+CREATE TABLE generation_setting (
+    jail_id TEXT NOT NULL,                    -- whose
+    number  INTEGER NOT NULL,                 -- of the generation
     key     TEXT NOT NULL,                    -- a key of the recipe's [set]
     value   TEXT NOT NULL,                    -- as written
-    PRIMARY KEY (jail_id, key)
+    PRIMARY KEY (jail_id, number, key),
+    FOREIGN KEY (jail_id, number) REFERENCES generation ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
 -- Limits that the operator set for this jail; they win over the template's and the recipe's.
@@ -382,6 +384,14 @@ CREATE TABLE snapshot (
 
 -- For images that nothing refers to.
 CREATE INDEX snapshot_by_image ON snapshot (image_number);
+
+-- Values given with --set, as the jail had them.
+CREATE TABLE snapshot_setting (
+    snapshot_id TEXT NOT NULL REFERENCES snapshot ON DELETE CASCADE, -- whose
+    key         TEXT NOT NULL,                -- a key of the recipe's [set]
+    value       TEXT NOT NULL,                -- as written
+    PRIMARY KEY (snapshot_id, key)
+) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------- the host
 

@@ -61,6 +61,18 @@ void put_address(Database& database, const std::string& id, const std::string& a
     Statement(database, "UPDATE jail_network SET address = ? WHERE jail_id = ?").use()(value)(id).execute();
 }
 
+std::map<std::string, std::string> read_settings(Database& database, const std::string& jail_id,
+                                                 std::int64_t number) {
+    std::map<std::string, std::string> settings;
+    Statement statement(database,
+                        "SELECT key, value FROM generation_setting WHERE jail_id = ? AND number = ?");
+    auto setting = statement.use();
+    setting(jail_id)(number);
+    while (setting.next())
+        settings.emplace(setting.text(0), setting.text(1));
+    return settings;
+}
+
 Jail read_jail(Database& database, const Statement::Use& row) {
     Jail jail;
     jail.id = row.text(0);
@@ -74,11 +86,7 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     jail.current = row.integer(8);
     jail.operation = row.optional_text(9);
 
-    Statement settings(database, "SELECT key, value FROM jail_setting WHERE jail_id = ?");
-    auto setting = settings.use();
-    setting(jail.id);
-    while (setting.next())
-        jail.settings.emplace(setting.text(0), setting.text(1));
+    jail.settings = read_settings(database, jail.id, jail.current);
 
     Statement limits(database, "SELECT name, value FROM jail_limit WHERE jail_id = ?");
     auto limit = limits.use();
@@ -105,11 +113,8 @@ Jail read_jail(Database& database, const Statement::Use& row) {
     return jail;
 }
 
-/// Settings, limits, claims, network, holds and mounts; a claim written twice counts once.
+/// Limits, claims, network, holds and mounts; a claim written twice counts once.
 void insert_belongings(Database& database, const Jail& jail) {
-    Statement setting(database, "INSERT INTO jail_setting (jail_id, key, value) VALUES (?, ?, ?)");
-    for (const auto& [key, value] : jail.settings)
-        setting.use()(jail.id)(key)(value).execute();
     Statement limit(database, "INSERT INTO jail_limit (jail_id, name, value) VALUES (?, ?, ?)");
     for (const auto& [name, value] : jail.limit_overrides)
         limit.use()(jail.id)(name)(value).execute();
@@ -140,6 +145,10 @@ void insert_generation(Database& database, const std::string& jail_id, const Gen
     std::int64_t position = 0;
     for (const std::string& text : generation.wishes)
         wish.use()(jail_id)(generation.number)(position++)(text).execute();
+    Statement setting(database,
+                      "INSERT INTO generation_setting (jail_id, number, key, value) VALUES (?, ?, ?, ?)");
+    for (const auto& [key, value] : generation.settings)
+        setting.use()(jail_id)(generation.number)(key)(value).execute();
     insert_merge(database, jail_id, generation);
 }
 
@@ -157,6 +166,7 @@ Generation read_generation(Database& database, const std::string& jail_id, const
     wish(jail_id)(generation.number);
     while (wish.next())
         generation.wishes.push_back(wish.text(0));
+    generation.settings = read_settings(database, jail_id, generation.number);
     read_merge(database, jail_id, generation);
     return generation;
 }
@@ -212,6 +222,7 @@ void Jails::add(const Jail& jail, const Generation& first) {
     refuse_taken_name(database, jail.name, "");
     Generation generation = first;
     generation.number = std::max<std::int64_t>(first.number, 1);
+    generation.settings = jail.settings;
     Statement(database, "INSERT INTO jail (" JAIL_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .use()(jail.id)(jail.name)(jail.recipe)(jail.profile)(jail.network)(jail.limits_template)(
             std::int64_t{jail.wanted_running})(jail.created_at)(generation.number)(jail.operation)
@@ -231,7 +242,6 @@ void Jails::update(const Jail& jail) {
             std::int64_t{jail.wanted_running})(jail.operation)(jail.id)
         .execute();
     expect_a_jail(database, jail.id);
-    Statement(database, "DELETE FROM jail_setting WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_limit WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_claim WHERE jail_id = ?").use()(jail.id).execute();
     Statement(database, "DELETE FROM jail_publish WHERE jail_id = ?").use()(jail.id).execute();

@@ -32,7 +32,8 @@ struct ConfigMerge {
 struct Generation {
     std::int64_t number = 0;
     std::string image_id;
-    std::vector<std::string> wishes; ///< what the operator asked for, as patterns or names
+    std::vector<std::string> wishes;             ///< what the operator asked for, as patterns or names
+    std::map<std::string, std::string> settings; ///< --set
     std::int64_t created_at = 0;
     std::string command; ///< "install nginx -j web"
     std::string reason;
@@ -83,7 +84,7 @@ struct Jail {
     jail::NetworkChoice network_choice; ///< what the operator says over the recipe
     std::string address;                ///< in its private network; empty: it has none
     std::string limits_template;
-    std::map<std::string, std::string> settings;        ///< --set
+    std::map<std::string, std::string> settings;        ///< the current generation's
     std::map<std::string, std::string> limit_overrides; ///< by the operator
     bool wanted_running = false; ///< whether it should run: set by start, cleared by stop
     std::int64_t created_at = 0;
@@ -103,9 +104,11 @@ class Jails {
     std::optional<Jail> find(const std::string& name);
     std::optional<Jail> find_by_id(const std::string& id);
     /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The
-    /// generation gets its own number, or 1 where it has none, and is current; jail.current is not looked at.
+    /// generation gets its own number, or 1 where it has none, and the jail's settings, and is current;
+    /// jail.current is not looked at.
     void add(const Jail& jail, const Generation& first);
-    /// Writes back everything but id, name, address, created_at and current. Error{not_found} like all below.
+    /// Writes back everything but id, name, address, created_at, current and settings. Error{not_found} like
+    /// all below.
     void update(const Jail& jail);
     /// Error{conflict} when another jail has the name.
     void rename(const std::string& id, const std::string& new_name);

@@ -13,7 +13,7 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-Snapshot read_snapshot(const Statement::Use& row) {
+Snapshot read_snapshot(Database& database, const Statement::Use& row) {
     Snapshot snapshot;
     snapshot.id = row.text(0);
     snapshot.jail_id = row.text(1);
@@ -25,6 +25,11 @@ Snapshot read_snapshot(const Statement::Use& row) {
     snapshot.command = row.text(7);
     snapshot.method = row.text(8);
     snapshot.size_bytes = static_cast<std::uint64_t>(row.integer(9));
+    Statement settings(database, "SELECT key, value FROM snapshot_setting WHERE snapshot_id = ?");
+    auto setting = settings.use();
+    setting(snapshot.id);
+    while (setting.next())
+        snapshot.settings.emplace(setting.text(0), setting.text(1));
     return snapshot;
 }
 
@@ -47,7 +52,7 @@ std::vector<Snapshot> Snapshots::of_jail(const std::string& jail_id) {
     auto row = statement.use();
     row(jail_id);
     while (row.next())
-        snapshots.push_back(read_snapshot(row));
+        snapshots.push_back(read_snapshot(catalog_.database(), row));
     return snapshots;
 }
 
@@ -56,7 +61,7 @@ std::optional<Snapshot> Snapshots::find(const std::string& jail_id, const std::s
     auto row = statement.use();
     if (!row(jail_id)(name).next())
         return std::nullopt;
-    return read_snapshot(row);
+    return read_snapshot(catalog_.database(), row);
 }
 
 std::optional<Snapshot> Snapshots::find_by_id(const std::string& id) {
@@ -64,7 +69,7 @@ std::optional<Snapshot> Snapshots::find_by_id(const std::string& id) {
     auto row = statement.use();
     if (!row(id).next())
         return std::nullopt;
-    return read_snapshot(row);
+    return read_snapshot(catalog_.database(), row);
 }
 
 void Snapshots::add(const Snapshot& snapshot) {
@@ -83,6 +88,9 @@ void Snapshots::add(const Snapshot& snapshot) {
             join_list(snapshot.wishes))(snapshot.created_at)(snapshot.command)(snapshot.method)(
             to_column(snapshot.size_bytes))
         .execute();
+    Statement setting(database, "INSERT INTO snapshot_setting (snapshot_id, key, value) VALUES (?, ?, ?)");
+    for (const auto& [key, value] : snapshot.settings)
+        setting.use()(snapshot.id)(key)(value).execute();
     transaction.commit();
 }
 

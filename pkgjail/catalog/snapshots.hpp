@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,9 +16,10 @@ struct Snapshot {
     std::string jail_id;
     std::string name; ///< unique within the jail
     std::string image_id;
-    std::int64_t generation = 0;     ///< which was current; its row may be gone by now
-    std::vector<std::string> wishes; ///< the generation's
-    std::int64_t created_at = 0;     ///< Unix seconds
+    std::int64_t generation = 0;                 ///< which was current; its row may be gone by now
+    std::vector<std::string> wishes;             ///< the generation's
+    std::map<std::string, std::string> settings; ///< the generation's
+    std::int64_t created_at = 0;                 ///< Unix seconds
     std::string command;
     std::string method; ///< how data was frozen: "subvolume", "reflink", "copy", "rename"
     std::uint64_t size_bytes = 0;

@@ -250,15 +250,17 @@ class Rebuild {
             if (is_temporary(id))
                 continue;
             catalog::Snapshot snapshot;
+            std::string text;
             try {
-                snapshot = parse_snapshot_record(base::read_file(layout_.snapshot(id) / "snapshot.json"),
-                                                 "snapshot.json");
+                text = base::read_file(layout_.snapshot(id) / "snapshot.json");
+                snapshot = parse_snapshot_record(text, "snapshot.json");
             } catch (const Error& error) {
                 refuse(layout_.snapshot(id), error.what());
             }
             const auto jail = jails_.find(snapshot.jail_id);
             if (snapshot.id != id || jail == jails_.end())
                 refuse(layout_.snapshot(id), "belongs to no jail that is here");
+            snapshot = parse_snapshot_record(text, "snapshot.json", jail->second.jail.settings);
             if (!images_.contains(snapshot.image_id))
                 refuse(layout_.snapshot(id), "its image is not here");
             if (!directory_exists(layout_.jail_data(snapshot.jail_id)) &&

@@ -54,6 +54,7 @@ class Clone {
             throw Error(ErrorKind::conflict, request_.jail, "there is a jail of this name",
                         "give the clone another name");
         const catalog::Snapshot state = frozen_state();
+        source_ = with_settings(session_, source_, state.settings);
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
         settle_address(context_, session_.catalog(), jail, recipe_);

@@ -37,10 +37,10 @@ auto parse(std::string_view text, const std::string& name, std::string_view sche
 }
 
 Json json_of(const catalog::Generation& generation) {
-    Json json = {{"number", generation.number},   {"image", generation.image_id},
-                 {"wishes", generation.wishes},   {"created_at", generation.created_at},
-                 {"command", generation.command}, {"reason", generation.reason},
-                 {"outcome", generation.outcome}};
+    Json json = {{"number", generation.number},         {"image", generation.image_id},
+                 {"wishes", generation.wishes},         {"settings", generation.settings},
+                 {"created_at", generation.created_at}, {"command", generation.command},
+                 {"reason", generation.reason},         {"outcome", generation.outcome}};
     if (const auto& merge = generation.merge)
         json["merge"] = {{"added", merge->added},
                          {"replaced", merge->replaced},
@@ -55,11 +55,19 @@ Json json_of(const catalog::Generation& generation) {
     return json;
 }
 
-catalog::Generation generation_from(const Json& json) {
+using Settings = std::map<std::string, std::string>;
+
+/// `older`: what stands for the settings in a record that has none.
+Settings settings_from(const Json& json, const Settings& older) {
+    return json.contains("settings") ? json.at("settings").get<Settings>() : older;
+}
+
+catalog::Generation generation_from(const Json& json, const Settings& older) {
     catalog::Generation generation;
     json.at("number").get_to(generation.number);
     json.at("image").get_to(generation.image_id);
     json.at("wishes").get_to(generation.wishes);
+    generation.settings = settings_from(json, older);
     json.at("created_at").get_to(generation.created_at);
     json.at("command").get_to(generation.command);
     json.at("reason").get_to(generation.reason);
@@ -139,7 +147,9 @@ std::string record_of(const catalog::Jail& jail, const std::vector<catalog::Gene
 std::string record_of(const catalog::Jail& jail, const catalog::Generation& first) {
     catalog::Jail with_first = jail;
     with_first.current = first.number;
-    return record_of(with_first, std::vector<catalog::Generation>{first});
+    catalog::Generation with_settings = first;
+    with_settings.settings = jail.settings;
+    return record_of(with_first, std::vector<catalog::Generation>{with_settings});
 }
 
 JailRecord parse_jail_record(std::string_view text, const std::string& name) {
@@ -182,7 +192,7 @@ JailRecord parse_jail_record(std::string_view text, const std::string& name) {
         json.at("created_at").get_to(jail.created_at);
         json.at("current").get_to(jail.current);
         for (const Json& generation : json.at("generations"))
-            record.generations.push_back(generation_from(generation));
+            record.generations.push_back(generation_from(generation, record.jail.settings));
         return record;
     });
 }
@@ -196,14 +206,16 @@ std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& ja
                     {"image", snapshot.image_id},
                     {"generation", snapshot.generation},
                     {"wishes", snapshot.wishes},
+                    {"settings", snapshot.settings},
                     {"created_at", snapshot.created_at},
                     {"command", snapshot.command},
                     {"method", snapshot.method},
                     {"size_bytes", snapshot.size_bytes}});
 }
 
-catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name) {
-    return parse(text, name, "pkgjail.snapshot/1", [](const Json& json) {
+catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name,
+                                        const std::map<std::string, std::string>& older) {
+    return parse(text, name, "pkgjail.snapshot/1", [&older](const Json& json) {
         catalog::Snapshot snapshot;
         json.at("id").get_to(snapshot.id);
         json.at("name").get_to(snapshot.name);
@@ -211,6 +223,7 @@ catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string
         json.at("image").get_to(snapshot.image_id);
         json.at("generation").get_to(snapshot.generation);
         json.at("wishes").get_to(snapshot.wishes);
+        snapshot.settings = settings_from(json, older);
         json.at("created_at").get_to(snapshot.created_at);
         json.at("command").get_to(snapshot.command);
         json.at("method").get_to(snapshot.method);

@@ -27,7 +27,9 @@ struct JailRecord {
 JailRecord parse_jail_record(std::string_view text, const std::string& name);
 
 std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& jail);
-catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name);
+/// `older`: the settings in a record of a time when snapshots had none.
+catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name,
+                                        const std::map<std::string, std::string>& older = {});
 
 /// Whether it is fresh is not in it: one that is empty counts as fresh.
 std::string record_of(const catalog::Volume& volume);

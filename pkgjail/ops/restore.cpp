@@ -12,6 +12,7 @@
 #include "pkgjail/ops/dependents.hpp"
 #include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/recover.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/snapshot.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -40,8 +41,12 @@ class Restore {
         require_in_place(jail_);
         require_proven(jail_);
         ask();
+        after_ = with_settings(session_, jail_, snapshot_.settings);
+        if (after_.settings != jail_.settings)
+            check_claims(session_.catalog(), after_); // what the jail does not have now, another one may
         ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
                (jail_.operation && jail_.wanted_running);
+        starts_ = ran_ || is_to_run(session_, after_);
         next_ = next_generation();
         aside_ = snapshot_now(session_, jail_, name_of_time(session_.catalog(), jail_, "before-restore-"));
         aside_.method = "rename";
@@ -49,7 +54,7 @@ class Restore {
         exchange();
         result.kept_as = aside_.name;
         result.generation = jail_.current;
-        if (ran_) {
+        if (starts_) {
             result.status = start();
             result.started = true;
             dependents_->bring_up();
@@ -125,6 +130,7 @@ class Restore {
     /// The switch: what lies on disk already becomes the jail's, and the snapshot's.
     void commit() {
         generation_ = generation_of(context_, snapshot_.image_id, snapshot_.wishes);
+        generation_.settings = snapshot_.settings;
         generation_.reason = "restored from snapshot " + snapshot_.name;
         catalog::Transaction transaction(session_.catalog().database());
         catalog::Snapshots(session_.catalog()).add(aside_);
@@ -132,9 +138,11 @@ class Restore {
         if (made != next_)
             throw Error(ErrorKind::corrupt, jail_.name,
                         fmt::format("generation {} came where {} was expected", made, next_));
+        jails_.update(after_);
         // Until it is started: a command killed in between must not leave the service down.
-        jails_.set_operation(jail_.id, ran_ ? std::optional<std::string>("restart") : std::nullopt);
+        jails_.set_operation(jail_.id, starts_ ? std::optional<std::string>("restart") : std::nullopt);
         transaction.commit();
+        jail_ = after_;
         jail_.current = made;
         generation_.number = made;
     }
@@ -181,12 +189,14 @@ class Restore {
     JailLock lock_;
     catalog::Jails jails_;
     catalog::Jail jail_;
+    catalog::Jail after_; ///< with the snapshot's settings
     std::optional<Dependents> dependents_;
     catalog::Snapshot snapshot_;
     catalog::Snapshot aside_;
     catalog::Generation generation_;
     std::int64_t next_ = 0;
-    bool ran_ = false; ///< or was to be started again, which had failed
+    bool ran_ = false;    ///< or was to be started again, which had failed
+    bool starts_ = false; ///< afterwards: also one that is to run and had failed
 };
 
 } // namespace

@@ -70,6 +70,7 @@ catalog::Snapshot snapshot_now(Session& session, const catalog::Jail& jail, cons
     snapshot.image_id = generation->image_id;
     snapshot.generation = generation->number;
     snapshot.wishes = generation->wishes;
+    snapshot.settings = generation->settings;
     snapshot.created_at = base::to_unix(base::wall_now());
     snapshot.command = session.context().command_line;
     return snapshot;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/file.hpp"
@@ -59,6 +58,15 @@ void try_to_write_record(Session& session, const std::string& jail_id, std::stri
     }
 }
 
+catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings) {
+    if (jail.settings == settings)
+        return jail;
+    jail.settings = settings;
+    if (const auto recipe = rendered_recipe(session.context(), jail))
+        take_claims(jail, *recipe);
+    return jail;
+}
+
 namespace {
 
 std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
@@ -68,27 +76,13 @@ std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
     return last + 1;
 }
 
-using Settings = std::map<std::string, std::string>;
-
-std::string unproven(std::int64_t old, const std::optional<Settings>& settings_before) {
-    std::string note = fmt::format("start {}", old);
-    if (settings_before)
-        note += " " + nlohmann::json(*settings_before).dump();
-    return note;
+std::string unproven(std::int64_t old) {
+    return fmt::format("start {}", old);
 }
 
-/// The jail as it was before settings were changed with its generation, if they were: the note says so.
-catalog::Jail with_settings_of_before(Session& session, catalog::Jail jail) {
-    const auto noted = catalog::Jails(session.catalog()).find_by_id(jail.id);
-    if (!noted || !noted->operation)
-        return jail;
-    const std::size_t at = noted->operation->find('{');
-    if (at == std::string::npos || !noted->operation->starts_with("start "))
-        return jail;
-    jail.settings = nlohmann::json::parse(noted->operation->substr(at)).get<Settings>();
-    if (const auto recipe = rendered_recipe(session.context(), jail))
-        take_claims(jail, *recipe);
-    return jail;
+Settings settings_of(catalog::Jails& jails, const catalog::Jail& jail, std::int64_t number) {
+    const auto generation = jails.generation(jail.id, number);
+    return generation ? generation->settings : jail.settings;
 }
 
 void tell_conflicts(const Context& context, const catalog::Jail& jail, const MergedConfig& merged) {
@@ -100,14 +94,14 @@ void tell_conflicts(const Context& context, const catalog::Jail& jail, const Mer
             fmt::format("jail {}: pkgjail config {} --diff shows both versions", jail.name, jail.name));
 }
 
+} // namespace
+
 bool is_to_run(Session& session, const catalog::Jail& jail) {
     if (!jail.wanted_running)
         return false;
     const auto recipe = rendered_recipe(session.context(), jail);
     return recipe && !recipe->services.empty();
 }
-
-} // namespace
 
 bool start_again(Session& session, const catalog::Jail& jail) {
     try {
@@ -146,7 +140,7 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     dependents.take_down(); // those that came up with it
     base::while_doing(fmt::format("roll generation {} back, because {}", failed, cause),
                       [&] { stop_jail(session, jail); });
-    jail = with_settings_of_before(session, jail);
+    jail = with_settings(session, jail, settings_of(jails, jail, old));
     catalog::Transaction transaction(session.catalog().database());
     jails.update(jail);
     jails.set_current(jail.id, old);
@@ -232,13 +226,8 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
     const Context& context = session.context();
     catalog::Jails jails(session.catalog());
     catalog::Jail jail = before;
-    std::optional<Settings> settings_before;
-    if (settings) {
-        settings_before = before.settings;
-        jail.settings = *settings;
-        if (const auto recipe = rendered_recipe(context, jail))
-            take_claims(jail, *recipe);
-    }
+    if (settings)
+        jail = with_settings(session, jail, *settings);
     const std::int64_t next = next_generation(jails, jail);
     require_switchable(before);
     require_room_to_start(context, before);
@@ -258,13 +247,14 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         catalog::Transaction transaction(session.catalog().database());
         record_image(session.catalog(), made);
         catalog::Generation generation = generation_of(context, made.image.id, std::move(wishes));
+        generation.settings = jail.settings;
         generation.merge = merged.merge;
         generation.conflicts = merged.conflicts;
         if (settings)
             jails.update(jail);
         jail.current = jails.add_generation(jail.id, generation);
         if (is_to_prove)
-            jails.set_operation(jail.id, unproven(before.current, settings_before));
+            jails.set_operation(jail.id, unproven(before.current));
         transaction.commit();
         made.hold.reset();
     } catch (...) {
@@ -280,7 +270,10 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
 
 Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t generation) {
     catalog::Jails jails(session.catalog());
-    catalog::Jail jail = before;
+    catalog::Jail jail = with_settings(session, before, settings_of(jails, before, generation));
+    const bool changes_settings = jail.settings != before.settings;
+    if (changes_settings)
+        check_claims(session.catalog(), jail); // what the jail does not have now, another one may
     require_switchable(before);
     require_room_to_start(session.context(), before);
     const bool is_to_prove = is_to_run(session, jail);
@@ -294,9 +287,13 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         stop_jail(session, jail);
         base::step("switch.stopped");
         catalog::Transaction transaction(session.catalog().database());
+        if (changes_settings) {
+            jail.operation = "switch";
+            jails.update(jail);
+        }
         jails.set_current(jail.id, generation);
         if (is_to_prove)
-            jails.set_operation(jail.id, unproven(before.current, std::nullopt));
+            jails.set_operation(jail.id, unproven(before.current));
         transaction.commit();
     } catch (...) {
         go_on_with(session, before, dependents);

@@ -39,6 +39,13 @@ void write_record(Session& session, const std::string& jail_id);
 /// command writes it. `after` is the step that was reached (base/step.hpp).
 void try_to_write_record(Session& session, const std::string& jail_id, std::string_view after);
 
+using Settings = std::map<std::string, std::string>;
+/// The jail as it is with these settings: what it claims with them too. The catalog is not changed.
+catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings);
+
+/// Whether it has a service that is wanted to run.
+bool is_to_run(Session& session, const catalog::Jail& jail);
+
 struct Switched {
     catalog::Jail jail; ///< as it is now
     bool started = false;

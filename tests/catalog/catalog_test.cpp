@@ -2,9 +2,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "catalog/fixture.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/catalog/snapshots.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::catalog;
@@ -61,6 +64,43 @@ TEST_CASE("all migrations on an empty file give exactly db/schema.sql", "[catalo
     const auto lines = schema_of(wanted);
     CHECK(lines.size() > 20);
     CHECK(schema_of(made.database()) == lines);
+}
+
+TEST_CASE("the settings of an older catalog are those of every generation and snapshot",
+          "[catalog][schema]") {
+    TempDir directory;
+    const auto file = directory / "catalog.sqlite";
+    {
+        std::set<std::filesystem::path> migrations;
+        for (const auto& entry :
+             std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
+            if (entry.path().filename() < "0015")
+                migrations.insert(entry.path());
+        Database old(file, Database::Mode::create);
+        for (const auto& migration : migrations)
+            old.execute(read_text(migration).c_str());
+        old.execute(
+            "BEGIN;"
+            "INSERT INTO image VALUES (1, 'i1', 'key', 'base', '/usr/pkg', 1, 0, 0);"
+            "INSERT INTO image_key VALUES ('key', 1);"
+            "INSERT INTO jail (jail_id, name, recipe, profile, network, limits_template,"
+            " wanted_running, created_at, current_generation) VALUES"
+            " ('j1', 'web', 'web', 'high', 'host', '', 0, 1, 2);"
+            "INSERT INTO generation VALUES ('j1', 1, 1, 1, '', '', 'done'), ('j1', 2, 1, 1, '', '', 'done');"
+            "INSERT INTO jail_setting VALUES ('j1', 'port', '80'), ('j1', 'it''s', '');"
+            "INSERT INTO snapshot VALUES ('s1', 'j1', 'one', 1, 1, '', 1, '', 'copy', 0);"
+            "PRAGMA user_version = 14; PRAGMA application_id = 0x706b6a6c; COMMIT");
+    }
+    const std::map<std::string, std::string> settings = {{"port", "80"}, {"it's", ""}};
+
+    Catalog catalog = Catalog::open(file);
+
+    Jails jails(catalog);
+    CHECK(jails.find("web")->settings == settings);
+    CHECK(jails.generation("j1", 1)->settings == settings);
+    CHECK(jails.generation("j1", 2)->settings == settings);
+    CHECK(Snapshots(catalog).find_by_id("s1")->settings == settings);
+    CHECK(catalog.check().empty());
 }
 
 TEST_CASE("every table and every column of db/schema.sql has a comment", "[catalog][schema]") {
@@ -225,10 +265,10 @@ TEST_CASE("check finds counts that are wrong and references to nothing", "[catal
     database.execute("UPDATE image SET file_count = 2, size_bytes = 11");
     database.execute("DELETE FROM image_key");
     database.execute("PRAGMA foreign_keys = OFF");
-    database.execute("INSERT INTO jail_setting VALUES ('none', 'a', 'b')");
+    database.execute("INSERT INTO jail_limit VALUES ('none', 'a', 'b')");
 
     CHECK(fixture.catalog.check() ==
-          std::vector<std::string>{"a row of jail_setting refers to a missing row of jail",
+          std::vector<std::string>{"a row of jail_limit refers to a missing row of jail",
                                    "image i1: 2 files are recorded, its manifest has 1",
                                    "image i1: 11 bytes are recorded, its manifest has 10",
                                    "image i1: has no build key",

@@ -112,7 +112,7 @@ TEST_CASE("a jail on an image that is not known is not made", "[catalog][jails]"
     CHECK(fixture.jails.all().empty());
 }
 
-TEST_CASE("an update writes everything but id, name and current generation", "[catalog][jails]") {
+TEST_CASE("an update writes everything but id, name, current generation and settings", "[catalog][jails]") {
     WithImages fixture;
     Jail jail = jail_named("web", "j1");
     jail.settings = {{"port", "80"}, {"gone", "1"}};
@@ -140,7 +140,7 @@ TEST_CASE("an update writes everything but id, name and current generation", "[c
     CHECK(found->profile == "low");
     CHECK(found->network == "none");
     CHECK(found->limits_template == "small");
-    CHECK(found->settings == jail.settings);
+    CHECK(found->settings == std::map<std::string, std::string>{{"port", "80"}, {"gone", "1"}});
     CHECK(found->limit_overrides == jail.limit_overrides);
     CHECK(found->wanted_running);
     REQUIRE(found->claims.size() == 1);
@@ -206,11 +206,28 @@ TEST_CASE("a jail that is removed leaves nothing behind, and its name is free", 
     CHECK(fixture.jails.generations("j1").empty());
     CHECK(fixture.jails.claimants({"tcp", "", 80}).empty());
     for (const char* sql :
-         {"SELECT 1 FROM jail_setting", "SELECT 1 FROM jail_limit", "SELECT 1 FROM generation_wish"})
+         {"SELECT 1 FROM generation_setting", "SELECT 1 FROM jail_limit", "SELECT 1 FROM generation_wish"})
         CHECK_FALSE(Statement(fixture.catalog.database(), sql).use().next());
     CHECK(error_of([&] { fixture.jails.remove("j1"); })->kind() == ErrorKind::not_found);
     fixture.jails.add(jail_named("web", "j2"), generation_of("i1"));
     CHECK(fixture.catalog.check().empty());
+}
+
+TEST_CASE("a jail has the settings of its current generation", "[catalog][jails]") {
+    WithImages fixture;
+    Jail jail = jail_named("web", "j1");
+    jail.settings = {{"port", "80"}};
+    fixture.jails.add(jail, generation_of("i1"));
+    Generation next = generation_of("i1");
+    next.settings = {{"port", "81"}, {"workers", "2"}};
+
+    REQUIRE(fixture.jails.add_generation("j1", next) == 2);
+    CHECK(fixture.jails.find("web")->settings == next.settings);
+    CHECK(fixture.jails.generation("j1", 1)->settings == jail.settings);
+    fixture.jails.set_current("j1", 1);
+
+    CHECK(fixture.jails.find_by_id("j1")->settings == jail.settings);
+    CHECK(fixture.jails.generation("j1", 2)->settings == next.settings);
 }
 
 TEST_CASE("the stage of an operation is kept until it is cleared", "[catalog][jails]") {

@@ -46,6 +46,7 @@ TEST_CASE("a snapshot comes back as it was put in", "[catalog][snapshots]") {
     Snapshot given = snapshot("s1", "j1", "it's mine", "i1", 1234);
     given.generation = 7;
     given.wishes = {"nginx", "redis>=7"};
+    given.settings = {{"port", "80"}, {"greeting", ""}};
     given.command = "snapshot web";
     given.method = "reflink";
     given.size_bytes = 5'000'000'000;
@@ -61,6 +62,7 @@ TEST_CASE("a snapshot comes back as it was put in", "[catalog][snapshots]") {
         CHECK(found->image_id == "i1");
         CHECK(found->generation == 7);
         CHECK(found->wishes == given.wishes);
+        CHECK(found->settings == given.settings);
         CHECK(found->created_at == 1234);
         CHECK(found->command == "snapshot web");
         CHECK(found->method == "reflink");

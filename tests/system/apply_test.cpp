@@ -1,6 +1,10 @@
 // Declared jails, made and kept so: nginx and a jail that it requires.
+#include <filesystem>
+#include <fstream>
+
 #include "support/catch.hpp"
 #include "support/pkgjail_command.hpp"
+#include "system/nginx.hpp"
 #include "system/support.hpp"
 
 using namespace pkgjail;
@@ -136,6 +140,44 @@ TEST_CASE("settings with which a service does not get ready are put back", "[sys
     CHECK(status(host, "moody")["state"] == "ready");
     declare(host, "moody", "[jail]\nrecipe = moody\n");
     CHECK(host.run({"apply", "-n"}).status == 0);
+}
+
+TEST_CASE("whoever goes back to a generation or snapshot is answered at the port of then",
+          "[system][root][apply]") {
+    if (!test::can_run_jails())
+        return;
+    const Host host(test::demo_repository("2026Q3"));
+    test::nginx::shorten_quiet_period(host);
+    const int first = test::nginx::install(host);
+    const int second = test::free_port();
+    const auto answers_at = [&](int port, int not_at) {
+        CHECK(test::http_status(test::url(port)) == 200);
+        CHECK(test::http_status(test::url(not_at)) == 0);
+    };
+    test::well(host, {"snapshot", "nginx", "one"});
+    declare(host, "nginx", "[jail]\nrecipe = nginx\n[set]\nport = " + std::to_string(second) + "\n");
+    test::well(host, {"apply"});
+    answers_at(second, first);
+
+    test::well(host, {"rollback", "nginx"});
+    answers_at(first, second);
+    test::well(host, {"rollback", "nginx", "2"});
+    answers_at(second, first);
+    test::well(host, {"restore", "nginx", "one", "--yes"});
+    answers_at(first, second);
+
+    // One that is to run and cannot is started by what puts it right.
+    const auto jail = std::filesystem::directory_iterator(host.state() / "jails")->path();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(jail / "config/3"))
+        if (entry.path().filename() == "nginx.conf")
+            std::ofstream(entry.path()) << "no such directive;\n";
+    CHECK(host.run({"restart", "nginx"}).status == 4);
+    CHECK(status(host, "nginx")["state"] == "failed");
+    const CommandResult restored = host.run({"restore", "nginx", "one", "--yes"});
+    INFO(restored.out << restored.err);
+    CHECK(restored.status == 0);
+    answers_at(first, second);
+    test::check_sound(host);
 }
 
 TEST_CASE("what is meant to run is started with the host, and stays so when the host is shut down",

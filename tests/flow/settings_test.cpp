@@ -1,0 +1,137 @@
+// Settings belong to a generation: whoever goes back gets those of then, and what they claim.
+#include <filesystem>
+
+#include "flow/flow.hpp"
+#include "flow/recorded.hpp"
+#include "pkgjail/base/file.hpp"
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/store/layout.hpp"
+#include "support/catch.hpp"
+#include "support/host_steps.hpp"
+
+using namespace pkgjail;
+using test::package;
+using test::Shop;
+using test::well;
+
+namespace {
+
+/// Jail web with port 8081 in generation 1 and 8082 in generation 2; snapshot `first` is of generation 1.
+class TwoPorts {
+  public:
+    TwoPorts() : shop_({package("web-1.0"), package("extra-1.0")}) {
+        host().write_config("recipes.d/web.recipe", "[recipe]\nsummary = a test\npackage = web\n"
+                                                    "[set]\nport = 8080\n"
+                                                    "[service]\ncommand = /bin/true\n"
+                                                    "[network]\nclaim = tcp:${port}\n"
+                                                    "[file /etc/port.conf]\nsource = port.conf\n");
+        host().write_config("recipes.d/port.conf", "port ${port}\n");
+        well(host(), {"update"});
+        well(host(), {"install", "web", "--no-start", "--set", "port=8081"});
+        well(host(), {"snapshot", "web", "first"});
+        declare("8082");
+        well(host(), {"apply"});
+    }
+    const test::Host& host() const { return shop_.host(); }
+    void declare(const std::string& port) const {
+        host().write_config("jails.d/web.jail",
+                            "[jail]\nrecipe = web\nstate = stopped\n[set]\nport = " + port + "\n");
+    }
+    catalog::Jail jail(const std::string& name = "web") const {
+        catalog::Catalog catalog = test::open_catalog(host());
+        return catalog::Jails(catalog).find(name).value();
+    }
+    /// "setting, claim, file": "8081 8081 port 8081\n".
+    std::string port(const std::string& name = "web") const {
+        const catalog::Jail found = jail(name);
+        REQUIRE(found.claims.size() == 1);
+        return found.settings.at("port") + " " + std::to_string(found.claims.front().port) + " " +
+               base::read_file(store::Layout(host().state()).jail_config(found.id, found.current) /
+                               "etc/port.conf");
+    }
+
+  private:
+    Shop shop_;
+};
+
+const std::string first = "8081 8081 port 8081\n";
+const std::string second = "8082 8082 port 8082\n";
+
+} // namespace
+
+TEST_CASE("a rollback takes settings and claims along, and forward again too", "[flow][settings]") {
+    const TwoPorts world;
+    REQUIRE(world.port() == second);
+
+    well(world.host(), {"rollback", "web"});
+    CHECK(world.port() == first);
+    CHECK(world.host().run({"apply", "-n"}).status == 2); // declared is another one
+    well(world.host(), {"rollback", "web", "2"});
+
+    CHECK(world.port() == second);
+    CHECK(world.host().run({"apply", "-n"}).status == 0);
+    test::check_sound(world.host());
+}
+
+TEST_CASE("a rollback or restore to a port that another jail has by now is refused before anything is done",
+          "[flow][settings]") {
+    const TwoPorts world;
+    well(world.host(), {"install", "web", "-j", "other", "--no-start", "--set", "port=8081"});
+
+    for (const std::vector<std::string>& command :
+         {std::vector<std::string>{"rollback", "web"}, {"restore", "web", "first", "--yes"}}) {
+        INFO(command.front());
+        const test::CommandResult refused = world.host().run(command);
+        CHECK(refused.status == 6);
+        CHECK_THAT(refused.err, ContainsSubstring("8081") && ContainsSubstring("other"));
+        CHECK(world.port() == second);
+        CHECK_FALSE(world.jail().operation);
+    }
+    CHECK(test::generations(world.host(), "web") == "1 2*");
+    test::check_sound(world.host());
+}
+
+TEST_CASE("a restore, a clone and an export of a snapshot have the settings of then", "[flow][settings]") {
+    const TwoPorts world;
+    const std::string archive = (world.host().etc() / "first.tar").string();
+
+    well(world.host(), {"restore", "web", "first", "--yes"});
+    CHECK(world.port() == first);
+    well(world.host(), {"rollback", "web", "2"});
+    REQUIRE(world.port() == second);
+    well(world.host(), {"export", "web@first", archive});
+    well(world.host(), {"rename", "web", "was"});
+    CHECK(world.port("was") == second);
+    well(world.host(), {"clone", "was@first", "copy", "--no-start"});
+    CHECK(world.port("copy") == first);
+    well(world.host(), {"destroy", "copy", "--with-data", "--yes"});
+    well(world.host(), {"import", archive, "web", "--no-start"});
+
+    CHECK(world.port() == first);
+    test::check_sound(world.host());
+}
+
+TEST_CASE("another package set keeps the settings of the generation that it is made from",
+          "[flow][settings]") {
+    const TwoPorts world;
+    well(world.host(), {"rollback", "web"});
+
+    well(world.host(), {"install", "extra", "-j", "web"});
+
+    CHECK(test::generations(world.host(), "web") == "1 2 3*");
+    CHECK(world.port() == first);
+}
+
+TEST_CASE("a rebuilt catalog has the settings of every generation and snapshot", "[flow][settings]") {
+    const TwoPorts world;
+    std::filesystem::remove(store::Layout(world.host().state()).catalog());
+
+    well(world.host(), {"catalog", "rebuild"});
+
+    CHECK(world.port() == second);
+    well(world.host(), {"rollback", "web", "1"});
+    CHECK(world.port() == first);
+    well(world.host(), {"rollback", "web", "2"});
+    well(world.host(), {"restore", "web", "first", "--yes"});
+    CHECK(world.port() == first);
+}
