@@ -55,6 +55,47 @@ std::chrono::milliseconds patience_of(const Context& context) {
     return std::max(context.patience, catalog::default_patience);
 }
 
+/// An empty file is as good as none: before anything is made, there is a schema in it.
+bool has_catalog(const store::Layout& layout) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(layout.catalog(), error);
+    return !error && size > 0;
+}
+
+/// Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone. A new catalog that a
+/// rebuild had no time to place is one.
+bool has_what_a_catalog_knows(const store::Layout& layout) {
+    if (base::exists(layout.catalog_staging()))
+        return true;
+    const auto is_left_over = [](const std::string& name) {
+        return store::Layout::is_staging(name) || store::Layout::is_trash(name) ||
+               store::Layout::kept_jail(name).has_value();
+    };
+    for (const base::HostPath& directory : {layout.images(), layout.jails(), layout.volumes()}) {
+        if (!base::exists(directory))
+            continue; // of a first command that was killed
+        const base::Tree tree = base::Tree::open(directory);
+        for (const std::string& name : tree.list(base::RootPath()))
+            if (!is_left_over(name) && !(directory == layout.jails() && store::has_only_data(tree, name)))
+                return true;
+    }
+    return false;
+}
+
+/// A catalog that got lost is not an empty host.
+void refuse_lost(const Context& context) {
+    const store::Layout& layout = context.layout;
+    if (has_catalog(layout) || !has_what_a_catalog_knows(layout))
+        return;
+    if (has_catalog(layout))
+        return; // the first command on this host made it meanwhile, and then something that it knows
+    throw Error(
+        ErrorKind::corrupt, layout.catalog().string(),
+        "is missing or empty, but there are images, jails, volumes or a rebuilt catalog that it should "
+        "know; with an empty one they would be removed",
+        "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
+}
+
 } // namespace
 
 void prepare_readers(const Context& context) {
@@ -258,32 +299,7 @@ void Session::renew_record(const catalog::Jail& jail) {
 }
 
 void Session::refuse_lost_catalog() const {
-    // An empty file is as good as none: before anything is made, there is a schema in it.
-    std::error_code error;
-    const auto size = std::filesystem::file_size(context_.layout.catalog(), error);
-    if (!error && size > 0)
-        return;
-    // Data that destroy kept is no sign: it outlives its jail, and sweep() leaves it alone. A new catalog
-    // that a rebuild had no time to place is one.
-    const base::Tree jails = base::Tree::open(context_.layout.jails());
-    const base::Tree images = base::Tree::open(context_.layout.images());
-    const auto left_over = [](const std::string& name) {
-        return store::Layout::is_staging(name) || store::Layout::is_trash(name) ||
-               store::Layout::kept_jail(name).has_value();
-    };
-    bool lost = base::exists(context_.layout.catalog_staging());
-    for (const std::string& name : images.list(base::RootPath()))
-        lost = lost || !left_over(name);
-    for (const std::string& name : jails.list(base::RootPath()))
-        lost = lost || (!left_over(name) && !store::has_only_data(jails, name));
-    for (const std::string& name : base::Tree::open(context_.layout.volumes()).list(base::RootPath()))
-        lost = lost || !left_over(name);
-    if (lost)
-        throw Error(
-            ErrorKind::corrupt, context_.layout.catalog().string(),
-            "is missing or empty, but there are images, jails, volumes or a rebuilt catalog that it should "
-            "know; with an empty one they would be removed",
-            "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
+    refuse_lost(context_);
 }
 
 void Session::sweep_temporary_jails() {
@@ -343,9 +359,10 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
     try {
         return catalog::Catalog::open_read_only(context.layout.catalog(), patience_of(context));
     } catch (const Error& error) {
-        if (error.kind() == ErrorKind::not_found)
-            return std::nullopt;
-        throw;
+        if (error.kind() != ErrorKind::not_found)
+            throw;
+        refuse_lost(context);
+        return std::nullopt;
     }
 }
 

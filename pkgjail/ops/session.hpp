@@ -78,7 +78,7 @@ std::string temporary_handle(std::string_view purpose);
 bool is_temporary_handle(std::string_view name);
 
 /// For reading verbs: the catalog read-only, nullopt when there is no state yet (an empty host, not an
-/// error).
+/// error). Error{corrupt} when it is missing beside what it should know.
 std::optional<catalog::Catalog> open_for_reading(const Context& context);
 
 /// The jail of this name; Error{not_found} with the nearest name as hint.

@@ -375,6 +375,57 @@ TEST_CASE("a catalog that got lost is not made anew beside others at work", "[fl
     well(host, {"catalog", "rebuild"});
 }
 
+TEST_CASE("a catalog that got lost is no empty host for a command that only reads", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const store::Layout layout(host.state());
+    remove_catalog(host);
+    if (GENERATE(false, true))
+        test::write_bytes(layout.catalog(), "");
+
+    const std::vector<std::vector<std::string>> reading{{"list"},
+                                                        {"status"},
+                                                        {"verify"},
+                                                        {"metrics"},
+                                                        {"history", "web"},
+                                                        {"gc", "-n"},
+                                                        {"start", "--wanted"},
+                                                        {"catalog", "check"},
+                                                        {"install", "-n", "extra"}};
+    for (const std::vector<std::string>& command : reading) {
+        INFO(command.front());
+        const CommandResult result = host.run(command);
+        CHECK(result.status == 65);
+        CHECK(result.out.empty());
+        CHECK_THAT(result.err, ContainsSubstring("is missing or empty, but there are images, jails"));
+        CHECK_THAT(result.err, ContainsSubstring("hint: pkgjail catalog rebuild"));
+    }
+    const CommandResult doctor = host.run({"doctor", "--json"});
+    CHECK(doctor.status == 2);
+    bool is_told = false;
+    const nlohmann::json found = doctor.json();
+    for (const auto& finding : found["findings"])
+        is_told = is_told || (finding["subject"] == "catalog" && finding["verdict"] == "BAD");
+    CHECK(is_told);
+
+    well(host, {"catalog", "rebuild"});
+    CHECK_THAT(well(host, {"list"}).out, ContainsSubstring("web"));
+}
+
+TEST_CASE("only data that destroy kept, and no catalog, is an empty host", "[flow][catalog]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const store::Layout layout(host.state());
+    well(host, {"drop", "web", "one", "--yes"});
+    well(host, {"destroy", "web", "other", "--yes"});
+    well(host, {"volume", "destroy", "shared", "--yes"});
+    well(host, {"gc"});
+    REQUIRE(names_in(layout.jails()) != "");
+    remove_catalog(host);
+
+    CHECK_THAT(well(host, {"status"}).out, ContainsSubstring("no jails"));
+}
+
 TEST_CASE("a jail's directory that cannot be read keeps no command from its work", "[flow][catalog]") {
     const Lives lives;
     const Host& host = lives.host();
