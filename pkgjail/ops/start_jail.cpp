@@ -8,6 +8,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
+#include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/host_names.hpp"
@@ -302,8 +303,17 @@ void require_room_to_start(const Context& context, const catalog::Jail& jail) {
                                 "service; nothing was stopped",
                                 jail::format_size(free), jail::format_size(needed)),
                     "make room on the file system that holds " + context.layout.state().string());
-    if (is_running(supervise::read_status(context.layout.run(jail.id))))
-        require_disk_below_limit(context, jail, jail_limits(context, jail, rendered_recipe(context, jail)));
+    if (!is_running(supervise::read_status(context.layout.run(jail.id))))
+        return;
+    require_disk_below_limit(context, jail, jail_limits(context, jail, rendered_recipe(context, jail)));
+    try {
+        confine::open_driver(context.layout.state(), context.config.runtime);
+    } catch (const Error& error) {
+        throw Error(error.kind(), jail.name,
+                    fmt::format("could not be started again, so nothing was stopped: {}: {}", error.object(),
+                                error.cause()),
+                    error.hint());
+    }
 }
 
 void require_disk_below_limit(const Context& context, const catalog::Jail& jail, const jail::Limits& limits) {

@@ -92,7 +92,7 @@ void wait_until_well(const Context& context, const catalog::Jail& jail);
 
 /// To be asked before a service is stopped that is to run again: on a full file system nothing can be
 /// started, not even what ran before. Error{system} when less than a few megabytes are free where the state
-/// is; of a jail that runs also what require_disk_below_limit() throws.
+/// is; of a jail that runs also what require_disk_below_limit() throws, and what opening the driver does.
 void require_room_to_start(const Context& context, const catalog::Jail& jail);
 /// Error{conflict} when the jail's service would be ended at once, because of limit disk where the supervisor
 /// holds it.

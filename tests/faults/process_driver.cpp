@@ -182,7 +182,11 @@ class ProcessDriver final : public confine::Driver {
 } // namespace pkgjail::test
 
 namespace pkgjail::confine {
-std::unique_ptr<Driver> open_driver(const base::HostPath&, const std::string&) {
+/// As where no OCI runtime works, once one is configured.
+std::unique_ptr<Driver> open_driver(const base::HostPath&, const std::string& configured_runtime) {
+    if (!configured_runtime.empty())
+        throw base::Error(base::ErrorKind::denied, "driver oci",
+                          "no OCI runtime works here: " + configured_runtime, "install another OCI runtime");
     return std::make_unique<test::ProcessDriver>();
 }
 } // namespace pkgjail::confine

@@ -70,6 +70,31 @@ TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("nothing is stopped where nothing can be started", "[faults]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    const auto service = [&] { return jails.of("db")["pid"]; };
+    const auto before = service();
+    jails.world.well({"snapshot", "db", "one"});
+    jails.world.write("etc/pkgjail.conf", "[pkgjail]\nruntime = /bin/true\n");
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"restart", "db"}, {"install", "extra", "-j", "db"}, {"restore", "db", "one", "--yes"}}) {
+        const CommandResult refused = jails.world.run(command);
+        INFO(refused.err);
+        CHECK(refused.status == 77);
+        CHECK_THAT(refused.err, ContainsSubstring("db: could not be started again, so nothing was stopped: "
+                                                  "driver oci: no OCI runtime works here: /bin/true"));
+        CHECK(jails.states() == "app:ready db:ready");
+        CHECK(jails.of("db")["generation"] == 1);
+    }
+    CHECK(service() == before);
+    fs::remove(jails.world.top() / "etc/pkgjail.conf");
+    jails.world.well({"restart", "db"});
+    CHECK(service() != before);
+}
+
 TEST_CASE("a generation whose jail requires one that does not run is proven when that runs",
           "[faults][requires]") {
     const Jails jails;
