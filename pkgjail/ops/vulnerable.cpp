@@ -39,6 +39,31 @@ bool is_named_in(const std::string& what, const std::string& url) {
     }
 }
 
+bool brings_packages(const solve::Plan& plan) {
+    return std::any_of(plan.result.begin(), plan.result.end(),
+                       [](const solve::Plan::Member& member) { return !member.already_present; });
+}
+
+/// No list was ever fetched. Who has configured one, or asks for refusals, relies on it.
+void tell_unknown(const Context& context, const solve::Plan& plan) {
+    const jail::VulnerabilityConfig& config = context.config.vulnerabilities;
+    const bool refuse = config.at_install == jail::VulnerabilityConfig::AtInstall::refuse;
+    if (!brings_packages(plan) || (config.url.empty() && !refuse))
+        return;
+    if (!refuse) {
+        context.reporter.warn("the list of known vulnerabilities was never fetched, so none is known of new "
+                              "packages; pkgjail audit --fetch");
+        return;
+    }
+    if (config.url.empty())
+        throw Error(ErrorKind::configuration, (context.config.etc / "pkgjail.conf").string(),
+                    "says [vulnerabilities] install = refuse, and names no list of known vulnerabilities",
+                    "add `url = …` to [vulnerabilities]; pkgjail.conf(5) says more");
+    throw Error(ErrorKind::not_found, "list of known vulnerabilities",
+                "was never fetched, and pkgjail.conf says [vulnerabilities] install = refuse",
+                "pkgjail audit --fetch");
+}
+
 } // namespace
 
 bool VulnerabilityCheck::Ignored::means(const std::string& pkgname,
@@ -123,8 +148,10 @@ void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const so
     if (!made)
         made.emplace(config, catalog);
     VulnerabilityCheck& check = *made;
-    if (!check.list())
+    if (!check.list()) {
+        tell_unknown(context, plan);
         return;
+    }
     std::string refused;
     for (const solve::Plan::Member& member : plan.result) {
         if (member.already_present || !check.is_vulnerable(member.package.pkgname))

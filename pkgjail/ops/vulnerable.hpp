@@ -60,7 +60,7 @@ class VulnerabilityCheck {
 std::string vulnerability_words(const format::Vulnerability& entry);
 
 /// Before new packages come into a jail: a note for each that has known vulnerabilities, or Error{finding}
-/// where the configuration says `install = refuse`. Says nothing while there is no list.
+/// where the configuration says `install = refuse`, also while no list was ever fetched.
 void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan);
 /// The same for plans of several jails: `check` is made when it is first needed.
 void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan,

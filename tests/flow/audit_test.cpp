@@ -392,6 +392,51 @@ TEST_CASE("install and upgrade tell of vulnerable packages that they bring, or r
     CHECK(silent.err.find("vulnerab") == std::string::npos);
 }
 
+TEST_CASE("a list that was never fetched keeps packages out where vulnerable ones are to be refused",
+          "[flow][audit][install]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    const Publisher publisher;
+    const auto install = [&](const std::string& config) {
+        host.write_config("pkgjail.conf", config);
+        return host.run({"install", "web"});
+    };
+    const std::string url = "[vulnerabilities]\nurl = " + publisher.url() + "\n";
+
+    const auto refused = install(url + "install = refuse\n");
+    CHECK(refused.status == 5);
+    CHECK_THAT(refused.err, ContainsSubstring("list of known vulnerabilities: was never fetched, and "
+                                              "pkgjail.conf says [vulnerabilities] install = refuse\n"
+                                              "hint: pkgjail audit --fetch\n"));
+    const auto nowhere = install("[vulnerabilities]\ninstall = refuse\n");
+    CHECK(nowhere.status == 78);
+    CHECK_THAT(nowhere.err, ContainsSubstring("names no list of known vulnerabilities"));
+    CHECK(host.run({"list", "--json"}).json()["jails"].empty());
+
+    const auto warned = install(url);
+    CHECK(warned.status == 0);
+    CHECK_THAT(warned.err, ContainsSubstring("was never fetched, so none is known of new packages"));
+    const auto again = install(url + "install = refuse\n");
+    CHECK(again.status == 0); // it brings none
+    shop.offer({package("web-1.1")});
+    publisher.configure(host, "install = refuse\n");
+    publisher.publish(list_of(""));
+    REQUIRE(host.run({"update"}).status == 0);
+    const auto upgraded = host.run({"upgrade", "web"});
+    INFO(upgraded.err);
+    CHECK(upgraded.status == 0);
+}
+
+TEST_CASE("a host without a word on vulnerabilities is not told that it has no list",
+          "[flow][audit][install]") {
+    const Shop shop({package("web-1.0")});
+
+    const auto installed = shop.host().run({"install", "web"});
+
+    CHECK(installed.status == 0);
+    CHECK(installed.err.find("vulnerab") == std::string::npos);
+}
+
 TEST_CASE("list, status, metrics and doctor count vulnerable packages when there is a list",
           "[flow][audit][metrics]") {
     const Host host;
