@@ -41,6 +41,20 @@ std::string value_text(const ops::LimitView& limit) {
     return effective == wanted ? wanted : fmt::format("{} (wanted {})", effective, wanted);
 }
 
+/// What was asked for and does not hold: ", but for net-in: the jail shares the network of the host".
+std::string exceptions(const ops::LimitsResult& result, const ops::LimitsRequest& request) {
+    std::string text;
+    for (const ops::LimitView& limit : result.limits) {
+        const std::string name(jail::limit_name(limit.kind));
+        if (!limit.reading || limit.reading->enforcement != jail::Enforcement::unavailable ||
+            (request.limits_template.empty() && !request.changes.contains(name)))
+            continue;
+        text += fmt::format("{}{}: {}", text.empty() ? ", but for " : "; ", name,
+                            base::printable(limit.reading->mechanism));
+    }
+    return text;
+}
+
 Json limit_json(const ops::LimitView& limit) {
     const auto number = [](const std::optional<std::uint64_t>& value) {
         return value ? Json(*value) : Json(nullptr);
@@ -109,9 +123,10 @@ int cmd_limits(Environment& environment) {
     environment.say(table.render(output_screen()));
     if (change && result.changed)
         environment.say(fmt::format("jail {}: limits {}\n", jail,
-                                    dry_run          ? "would be changed"
-                                    : result.running ? "changed, in force at once"
-                                                     : "changed, in force from the next start"));
+                                    dry_run ? "would be changed"
+                                    : result.running
+                                        ? "changed, in force at once" + exceptions(result, request)
+                                        : "changed, in force from the next start"));
     return exit_done;
 }
 

@@ -36,6 +36,9 @@ std::string limits_text(const jail::Limits& limits) {
 
 class ProcessDriver final : public confine::Driver {
   public:
+    /// As on a host whose network the jails share.
+    ProcessDriver() { fake_.unavailable = {jail::LimitKind::net_in, jail::LimitKind::net_out}; }
+
     const confine::DriverInfo& info() const override { return fake_.info(); }
 
     base::ProcessId create(const confine::JailSpec& spec, const HostPath& run,

@@ -70,6 +70,19 @@ TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("limits that are not in force are told with their reason when they are changed",
+          "[faults][limits]") {
+    const Jails jails;
+    jails.make("db");
+
+    CHECK_THAT(
+        jails.world.well({"limits", "db", "net-in=1M", "memory=64M"}).out,
+        ContainsSubstring("\njail db: limits changed, in force at once, but for net-in: switched off by "
+                          "the test\n"));
+    CHECK_THAT(jails.world.well({"limits", "db", "memory=65M"}).out,
+               ContainsSubstring("\njail db: limits changed, in force at once\n"));
+}
+
 TEST_CASE("nothing is stopped where nothing can be started", "[faults]") {
     const Jails jails;
     jails.make("db");
