@@ -458,11 +458,9 @@ jail::LimitReading OciDriver::read_limit(const JailSpec& spec, LimitKind kind, s
     }
     case LimitKind::net_in:
     case LimitKind::net_out:
-        if (spec.network == jail::NetworkMode::private_)
+        reading.mechanism = rate_problem(kind, spec.network);
+        if (reading.mechanism.empty())
             return networks_.read_rate(spec, kind, wanted, first_process(run_directory));
-        reading.mechanism = spec.network == jail::NetworkMode::host
-                                ? "the jail shares the network of the host"
-                                : "the jail has no network";
         return reading;
     case LimitKind::disk:
         break; // the jail's directory is asked, not the kernel's jail

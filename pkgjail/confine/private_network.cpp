@@ -315,6 +315,18 @@ jail::LimitReading PrivateNetworks::read_rate(const JailSpec& spec, LimitKind ki
     return reading;
 }
 
+std::string rate_problem(LimitKind, jail::NetworkMode network) {
+    switch (network) {
+    case jail::NetworkMode::host:
+        return "the jail shares the network of the host";
+    case jail::NetworkMode::none:
+        return "the jail has no network";
+    case jail::NetworkMode::private_:
+        break;
+    }
+    return "";
+}
+
 std::optional<PrivateNetworks::Traffic> PrivateNetworks::traffic(const std::string& handle) const {
     if (!is_noted(handle))
         return std::nullopt;
@@ -333,6 +345,12 @@ std::optional<Error> private_network_problem(const PrivateNetwork&, const std::s
 
 std::vector<std::string> private_network_notes(const PrivateNetwork&) {
     return {};
+}
+
+std::string rate_problem(jail::LimitKind kind, jail::NetworkMode) {
+    return kind == jail::LimitKind::net_in
+               ? "nothing delays what comes in to a jail that shares the network of the host"
+               : ""; // see net_out_reading
 }
 
 void PrivateNetworks::take_down(const std::string&) {} // nothing was ever brought up

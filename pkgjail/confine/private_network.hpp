@@ -45,6 +45,10 @@ std::optional<base::Error> private_network_problem(const PrivateNetwork& network
 /// be switched on by hand. Empty: nothing.
 std::vector<std::string> private_network_notes(const PrivateNetwork& network);
 
+/// Why no jail with such a network is held to limit net-in or net-out on this host; empty: nothing is known
+/// against it.
+std::string rate_problem(jail::LimitKind kind, jail::NetworkMode network);
+
 /// Notes of one state directory, which `directory` is in.
 class PrivateNetworks {
   public:

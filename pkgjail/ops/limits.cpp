@@ -8,6 +8,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
+#include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -171,6 +172,30 @@ void put_back(const Context& context, const catalog::Jail& jail) {
 
 } // namespace
 
+namespace {
+
+/// The next start would fail by it.
+void refuse_unenforceable(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe,
+                          const jail::Limits& limits) {
+    if (!limits.require_enforced)
+        return;
+    const jail::NetworkMode network = recipe ? recipe->network : jail::NetworkMode::host;
+    for (const LimitKind kind : {LimitKind::net_in, LimitKind::net_out}) {
+        const std::string problem = confine::rate_problem(kind, network);
+        if (problem.empty() || !limits.wanted.contains(kind))
+            continue;
+        const std::string name(jail::limit_name(kind));
+        throw Error(
+            ErrorKind::denied, jail.name,
+            fmt::format("limit {} is unavailable ({}), and every limit has to be enforced", name, problem),
+            fmt::format("pkgjail limits {0} require=any does without, pkgjail limits {0} {1}=none takes "
+                        "the limit away",
+                        jail.name, name));
+    }
+}
+
+} // namespace
+
 LimitsResult change_limits(const Context& context, const LimitsRequest& request) {
     Session session(context, "limits", request.jail);
     const auto lock = session.lock_jail(request.jail);
@@ -187,7 +212,9 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
     check_limit_changes(given);
     for (const auto& [name, value] : given)
         after.limit_overrides[name] = value;
-    const jail::Limits wanted = jail_limits(context, after, rendered_recipe(context, after));
+    const auto recipe = rendered_recipe(context, after);
+    const jail::Limits wanted = jail_limits(context, after, recipe);
+    refuse_unenforceable(after, recipe, wanted);
     const bool changed =
         after.limits_template != before.limits_template || after.limit_overrides != before.limit_overrides;
     LimitsResult result;

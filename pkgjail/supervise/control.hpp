@@ -36,6 +36,9 @@ namespace pkgjail::supervise {
 inline constexpr int lowest_control_version = 1;
 inline constexpr int control_version = 2;
 
+/// The end of the TEXT by which `limits` is refused where not all are enforced and all have to be.
+inline constexpr std::string_view must_be_enforced = "and every limit has to be enforced";
+
 enum class ControlVerb { version, stop, reload, limits, wait, start, restart };
 
 struct ControlRequest {

@@ -413,8 +413,13 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
                     "try again: the same command settles it");
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
-        throw Error(ErrorKind::denied, service.spec.jail, answer->substr(error.size()),
-                    "what cannot be changed while it runs holds from the next start: stop, change, start");
+        throw Error(
+            ErrorKind::denied, service.spec.jail, answer->substr(error.size()),
+            answer->ends_with(must_be_enforced)
+                ? fmt::format("a start would fail by it too; pkgjail limits {0} require=any does without, "
+                              "pkgjail limits {0} LIMIT=none takes the limit away",
+                              service.spec.jail)
+                : "what cannot be changed while it runs holds from the next start: stop, change, start");
     throw Error(ErrorKind::conflict, service.spec.jail, "has no supervisor that answers",
                 "pkgjail start " + service.spec.jail + " puts it under one again");
 }

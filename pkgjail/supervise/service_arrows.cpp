@@ -31,14 +31,14 @@ void check_all_enforced(const jail::Limits& limits, const std::vector<jail::Limi
     for (const jail::LimitReading& reading : readings) {
         if (reading.enforcement != jail::Enforcement::enforced)
             throw base::Error(base::ErrorKind::denied, "limit " + std::string(jail::limit_name(reading.kind)),
-                              fmt::format("is {} ({}), and every limit has to be enforced",
-                                          jail::enforcement_name(reading.enforcement), reading.mechanism));
+                              fmt::format("is {} ({}), {}", jail::enforcement_name(reading.enforcement),
+                                          reading.mechanism, must_be_enforced));
         ++enforced;
     }
     if (enforced < limits.wanted.size())
-        throw base::Error(base::ErrorKind::denied, "limits",
-                          fmt::format("{} of {} could be read back, and every limit has to be enforced",
-                                      enforced, limits.wanted.size()));
+        throw base::Error(
+            base::ErrorKind::denied, "limits",
+            fmt::format("{} of {} could be read back, {}", enforced, limits.wanted.size(), must_be_enforced));
 }
 
 } // namespace

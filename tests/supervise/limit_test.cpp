@@ -137,6 +137,29 @@ TEST_CASE("a limit that the kernel refuses leaves the former ones in force", "[s
     CHECK(web.status().state == ServiceState::ready);
 }
 
+TEST_CASE("a limit that cannot be enforced and has to be is not put off to the next start",
+          "[supervise][limits]") {
+    Supervised web("while :; do sleep 1; done");
+    web.service.spec.limits = limits(64u << 20);
+    web.prepare = [](test::LastingDriver& driver) { driver.fake.unavailable = {LimitKind::cpu}; };
+    REQUIRE(web.settle().state == ServiceState::ready);
+    jail::Limits wanted = limits(64u << 20);
+    wanted.wanted[LimitKind::cpu] = {50, "test"};
+    wanted.require_enforced = true;
+
+    try {
+        supervise::change_limits(web.run(), wanted);
+        FAIL("not refused");
+    } catch (const base::Error& error) {
+        CHECK(error.kind() == base::ErrorKind::denied);
+        CHECK(error.cause() ==
+              "limit cpu: is unavailable (switched off by the test), and every limit has to be "
+              "enforced");
+        CHECK_THAT(error.hint(), ContainsSubstring("pkgjail limits test require=any does without"));
+    }
+    CHECK(readings(web.status()) == "memory=64M\n");
+}
+
 TEST_CASE("limits of a service that does not run are not changed here", "[supervise][limits]") {
     Supervised web("sleep 100");
     REQUIRE(web.settle().state == ServiceState::ready);
