@@ -220,7 +220,7 @@ supervise::SupervisedService supervised_service(const Context& context, const ca
 std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe,
                                    const std::string& address) {
     std::vector<std::string> result;
-    if (!recipe)
+    if (!recipe || recipe->network == jail::NetworkMode::none)
         return result;
     const bool has_own = recipe->network == jail::NetworkMode::private_;
     if (recipe->health.probe && recipe->health.probe->kind == jail::Probe::Kind::http) {

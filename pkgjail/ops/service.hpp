@@ -60,7 +60,7 @@ std::map<std::string, std::string> jail_environment(const std::string& prefix, c
 
 /// "http://127.0.0.1:8080/" for an http probe, "tcp:6379" for a claimed port. With a private network, whose
 /// address is `address`, what the host sees: "http://10.77.0.2:8080/", "tcp:10.77.0.2:6379", and "tcp:80" for
-/// a published port.
+/// a published port. None without a network.
 std::vector<std::string> addresses(const std::optional<jail::RenderedRecipe>& recipe,
                                    const std::string& address);
 
