@@ -51,6 +51,17 @@ void require_service_of(const jail::RenderedRecipe& recipe, const ServiceStatus&
             jail::did_you_mean(service, names));
 }
 
+void tell_to_reload(const Context& context, const catalog::Jail& jail) {
+    require_service(context, jail);
+    if (!is_running(status_of(context, jail)))
+        throw Error(ErrorKind::conflict, jail.name, "does not run", "pkgjail start " + jail.name);
+    try {
+        supervise::reload(context.layout.run(jail.id));
+    } catch (const Error& error) { // of its run directory, which is all that is known there
+        throw Error(error.kind(), jail.name, error.cause(), "pkgjail restart " + jail.name);
+    }
+}
+
 } // namespace
 
 LifecycleResult restart(const Context& context, const std::string& name,
@@ -93,7 +104,7 @@ LifecycleResult reload(const Context& context, const std::string& name) {
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
     if (!context.dry_run)
-        supervise::reload(context.layout.run(jail.id));
+        tell_to_reload(context, jail);
     session.finish();
     return {name, true, status_of(context, jail), {}, {}};
 }

@@ -70,6 +70,17 @@ TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("a service without a reload signal is told by its jail's name", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+
+    const CommandResult refused = jails.world.run({"reload", "db"});
+
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("pkgjail: reload: db: the service has no reload signal\n"
+                                              "hint: pkgjail restart db\n"));
+}
+
 TEST_CASE("limits that are not in force are told with their reason when they are changed",
           "[faults][limits]") {
     const Jails jails;

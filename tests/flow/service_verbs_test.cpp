@@ -49,6 +49,21 @@ TEST_CASE("a service of a jail that does not run is stopped already, and not sta
     CHECK(json["changed"] == false);
 }
 
+TEST_CASE("a reload that cannot be is told of the jail, with what can be done", "[flow][services]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    host.write_config("recipes.d/web.recipe", "[recipe]\nsummary = a test\npackage = web\n"
+                                              "[service]\ncommand = /bin/true\n");
+    REQUIRE(host.run({"install", "web", "--no-start"}).status == 0);
+    test::record_jail(host, "tools", {"tools-1.0"});
+
+    check_jail_fails(host, {"reload", "web"}, 6,
+                     "pkgjail: reload: web: does not run\nhint: pkgjail start web\n");
+    check_jail_fails(host, {"reload", "tools"}, 78,
+                     "pkgjail: reload: tools: the jail has no service, because no recipe was given for it\n"
+                     "hint: run its programs with `pkgjail exec tools COMMAND`\n");
+}
+
 TEST_CASE("a start that another command is in the way of is tried again, and one that cannot be is not",
           "[flow][services]") {
     const Shop shop({package("web-1.0"), package("front-1.0")});
