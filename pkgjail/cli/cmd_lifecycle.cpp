@@ -92,9 +92,17 @@ Json each_one(Environment& environment, const Operation& operation, const std::s
     return json;
 }
 
-int each(Environment& environment, const Operation& operation, const char* done, const char* already,
-         std::optional<supervise::ServiceVerb> verb = {}) {
+using Choice = std::vector<std::string>(const ops::Context&, const std::vector<std::string>&);
+
+/// With --all only what it can be done to: no failure for a jail of tools.
+std::vector<std::string> named_or_able(Environment& environment, Choice* able) {
     std::vector<std::string> names = named_jails(environment);
+    return environment.has("all") ? able(environment.context(), names) : names;
+}
+
+int each(Environment& environment, const Operation& operation, const char* done, const char* already,
+         Choice* able = nullptr, std::optional<supervise::ServiceVerb> verb = {}) {
+    std::vector<std::string> names = able ? named_or_able(environment, able) : named_jails(environment);
     JailResults results(environment);
     if (verb)
         ask_services(environment, names, results, *verb, done, already);
@@ -145,7 +153,7 @@ int cmd_start(Environment& environment) {
             throw base::Error(base::ErrorKind::usage, "--wanted", "takes neither jails nor --all");
         names = ops::jails_to_start(environment.context());
     } else {
-        names = named_jails(environment);
+        names = named_or_able(environment, ops::with_service);
     }
     if (environment.has("prepare")) {
         if (environment.list("jail…").empty())
@@ -182,10 +190,11 @@ int cmd_restart(Environment& environment) {
         [&learn](const ops::Context& context, const std::string& jail) {
             return ops::restart(context, jail, learn);
         },
-        "restarted", "restarted", supervise::ServiceVerb::restart);
+        "restarted", "restarted", ops::with_service, supervise::ServiceVerb::restart);
 }
 int cmd_reload(Environment& environment) {
-    return each(environment, ops::reload, "reloaded", "reloaded", supervise::ServiceVerb::reload);
+    return each(environment, ops::reload, "reloaded", "reloaded", ops::with_reload,
+                supervise::ServiceVerb::reload);
 }
 
 int cmd_reset_failed(Environment& environment) {

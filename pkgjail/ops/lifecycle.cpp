@@ -20,6 +20,7 @@
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
+#include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
@@ -107,6 +108,48 @@ LifecycleResult reload(const Context& context, const std::string& name) {
         tell_to_reload(context, jail);
     session.finish();
     return {name, true, status_of(context, jail), {}, {}};
+}
+
+namespace {
+
+std::vector<std::string> those(const Context& context, const std::vector<std::string>& names,
+                               const std::function<bool(const catalog::Jail&)>& is_able) {
+    std::vector<std::string> able;
+    auto catalog = open_for_reading(context);
+    if (!catalog)
+        return able;
+    for (const std::string& name : names) {
+        bool keep = true;
+        try {
+            keep = is_able(require_jail(*catalog, name));
+        } catch (const Error&) {
+            // Whoever acts on it finds the same, and tells it.
+        }
+        if (keep)
+            able.push_back(name);
+    }
+    return able;
+}
+
+} // namespace
+
+std::vector<std::string> with_service(const Context& context, const std::vector<std::string>& jails) {
+    return those(context, jails, [&](const catalog::Jail& jail) {
+        const auto recipe = rendered_recipe(context, jail);
+        return recipe && !recipe->services.empty();
+    });
+}
+
+std::vector<std::string> with_reload(const Context& context, const std::vector<std::string>& jails) {
+    return those(context, jails, [&](const catalog::Jail& jail) {
+        if (!is_running(status_of(context, jail)))
+            return false;
+        // As it was launched: the recipe may have been changed since.
+        const supervise::SupervisedService service = supervise::read_service(context.layout.run(jail.id));
+        return !service.spec.secrets.empty() || service.service.reload_signal != 0 ||
+               std::any_of(service.further.begin(), service.further.end(),
+                           [](const auto& further) { return further.service.reload_signal != 0; });
+    });
 }
 
 LifecycleResult ask_service(const Context& context, const std::string& name, const std::string& service,

@@ -50,6 +50,11 @@ LifecycleResult restart(const Context& context, const std::string& jail,
 /// A failed service counts as stopped, and is not meant to run any more.
 LifecycleResult reset_failed(const Context& context, const std::string& jail);
 LifecycleResult reload(const Context& context, const std::string& jail);
+/// Of `jails` those that start() and restart() can do something for: without those that have no service.
+/// Whatever cannot be looked at stays, to fail by its name.
+std::vector<std::string> with_service(const Context& context, const std::vector<std::string>& jails);
+/// Of `jails` those that reload() can do something for: that run, with a reload signal or with secrets.
+std::vector<std::string> with_reload(const Context& context, const std::vector<std::string>& jails);
 /// The same of one of several services of a jail that runs; the others go on. `changed` is false where it was
 /// so already. Error{conflict} for the first service, with which the jail ends, for one that is not there and
 /// for a jail that does not run (which is no error of stop); Error{unhealthy} when it does not get ready.

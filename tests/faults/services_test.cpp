@@ -81,6 +81,29 @@ TEST_CASE("a service without a reload signal is told by its jail's name", "[faul
                                               "hint: pkgjail restart db\n"));
 }
 
+TEST_CASE("every jail is none that has nothing to start or to reload", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("web");
+    jails.write_recipe("web", {}, "trap : HUP");
+    const std::filesystem::path recipe = jails.world.top() / "etc/recipes.d/web.recipe";
+    std::string text = base::read_file(recipe);
+    text.insert(text.find("stop-timeout"), "reload-signal = HUP\n");
+    jails.world.write("etc/recipes.d/web.recipe", text);
+    jails.world.well({"restart", "web"});
+    jails.world.well({"install", "extra", "-j", "tools"});
+    jails.make("idle");
+    jails.world.well({"stop", "idle"});
+
+    CHECK(jails.world.well({"reload", "--all"}).out == "jail web: reloaded\n");
+    CHECK(jails.world.run({"reload", "db"}).status == 6);
+    CHECK(jails.world.well({"start", "--all"}).out ==
+          "jail db: running already\njail web: running already\njail idle: started\n");
+    CHECK(jails.world.well({"restart", "--all"}).out ==
+          "jail db: restarted\njail idle: restarted\njail web: restarted\n");
+    CHECK(jails.world.run({"start", "tools"}).status == 78);
+}
+
 TEST_CASE("limits that are not in force are told with their reason when they are changed",
           "[faults][limits]") {
     const Jails jails;
