@@ -52,6 +52,40 @@ TEST_CASE("a good generation stays where something else does not run that those 
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
 
+TEST_CASE("a secret of a name that was not there at the start takes a restart", "[faults][secrets]") {
+    const Jails jails;
+    jails.world.write("etc/recipes.d/vault.recipe",
+                      "[recipe]\nsummary = a test\npackage = more\n[service]\n"
+                      "command = /bin/sh -c 'trap : HUP; while :; do sleep 0.05; done'\n"
+                      "reload-signal = HUP\n[health]\ncommand = /bin/true\nquiet = 20ms\n");
+    jails.world.well({"install", "more", "-j", "vault", "--recipe", "vault"});
+    const auto set = [&](const std::string& name, const std::string& value) {
+        return jails.world.well({"secret", "set", "vault", name}, value).out;
+    };
+
+    CHECK(set("key", "one") == "jail vault: secret key set\n"
+                               "the service does not have it until: pkgjail restart vault\n");
+    const auto again = jails.world.well({"secret", "set", "vault", "key", "--json"}, "two").json();
+    CHECK(again["restart_needed"] == true);
+    CHECK(again["reload_needed"] == false);
+    jails.world.well({"restart", "vault"});
+
+    CHECK(set("key", "three") == "jail vault: secret key set\n"
+                                 "the service has the one before until: pkgjail reload vault\n");
+    const auto changed = jails.world.well({"secret", "set", "vault", "key", "--json"}, "four").json();
+    CHECK(changed["restart_needed"] == false);
+    CHECK(changed["reload_needed"] == true);
+
+    set("other", "one");
+    CHECK(jails.world.well({"secret", "remove", "vault", "other"}).out ==
+          "jail vault: secret other removed\n");
+    CHECK(jails.world.well({"secret", "remove", "vault", "key"}).out ==
+          "jail vault: secret key removed\n"
+          "the service has the one before until: pkgjail reload vault\n");
+    jails.world.well({"stop", "vault"});
+    CHECK(set("key", "five") == "jail vault: secret key set\n");
+}
+
 TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot be read",
           "[faults][requires]") {
     const Jails jails;
