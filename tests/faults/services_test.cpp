@@ -86,6 +86,38 @@ TEST_CASE("a secret of a name that was not there at the start takes a restart", 
     CHECK(set("key", "five") == "jail vault: secret key set\n");
 }
 
+TEST_CASE("a dry run of start, stop and reload says what would be and what is so already", "[faults][dry]") {
+    const Jails jails;
+    jails.make("db");
+    const std::string hup = "[recipe]\nsummary = a test\npackage = more\n[service]\n"
+                            "command = /bin/sh -c 'trap : HUP; while :; do sleep 0.05; done'\n"
+                            "reload-signal = HUP\n[health]\ncommand = /bin/true\nquiet = 20ms\n"
+                            "[service second]\n"
+                            "command = /bin/sh -c 'while :; do sleep 0.05; done'\n";
+    jails.world.write("etc/recipes.d/two.recipe", hup);
+    jails.world.well({"install", "more", "-j", "two", "--recipe", "two"});
+    const auto said = [&](const std::vector<std::string>& words) { return jails.world.well(words).out; };
+
+    CHECK(said({"start", "-n", "db"}) == "jail db: running already\n");
+    CHECK(said({"stop", "-n", "db"}) == "jail db: would be stopped\n");
+    CHECK(said({"reset-failed", "-n", "db"}) == "jail db: has not failed\n");
+    CHECK(said({"reload", "-n", "two"}) == "jail two: would be reloaded\n");
+    CHECK(said({"start", "-n", "two/second"}) == "service two/second: running already\n");
+    CHECK(said({"stop", "-n", "two/second"}) == "service two/second: would be stopped\n");
+    const CommandResult unable = jails.world.run({"reload", "-n", "db"});
+    CHECK(unable.status == 6);
+    CHECK(unable.err == "pkgjail: reload: db: the service has no reload signal\nhint: pkgjail restart db\n");
+    CHECK(jails.world.run({"reload", "-n", "two/second"}).status == 6);
+    CHECK(jails.world.run({"stop", "-n", "two/third"}).status == 5);
+
+    jails.world.well({"stop", "db"});
+    CHECK(said({"stop", "-n", "db"}) == "jail db: not running\n");
+    CHECK(said({"start", "-n", "db"}) == "jail db: would be started\n");
+    const CommandResult down = jails.world.run({"reload", "-n", "db"});
+    CHECK(down.status == 6);
+    CHECK(down.err == "pkgjail: reload: db: does not run\nhint: pkgjail start db\n");
+}
+
 TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot be read",
           "[faults][requires]") {
     const Jails jails;
