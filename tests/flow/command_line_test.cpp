@@ -13,6 +13,27 @@ using test::Host;
 using test::package;
 using test::Shop;
 
+TEST_CASE("what fails for some of several is told on standard error beside the document, too",
+          "[flow][json]") {
+    const Host host;
+    test::record_jail(host, "web", {"tree-2.1"});
+    host.write_config("repositories.conf", "[repository demo]\nurl = file:///nowhere\ntrust = none\n");
+
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"destroy", "web", "nosuch", "-n"}, {"reload", "web"}, {"update"}}) {
+        std::vector<std::string> with_json = words;
+        with_json.emplace_back("--json");
+        const CommandResult plain = host.run(words);
+        const CommandResult json = host.run(with_json);
+        INFO(words.front());
+        CHECK(plain.status != 0);
+        CHECK(json.status == plain.status);
+        CHECK(json.err.starts_with("pkgjail: " + words.front() + ": "));
+        CHECK(json.err == test::failure_text(plain));
+        CHECK(json.json()["schema"] == "pkgjail." + words.front() + "/1");
+    }
+}
+
 TEST_CASE("a secret that is too large is a wrong use, from a file as from a pipe", "[flow][cli]") {
     const Host host;
     test::record_jail(host, "web", {"tree-2.1"});
