@@ -1,6 +1,8 @@
 // Commands on a terminal: what top takes it gives back; what is said on standard error can be read there.
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +13,7 @@
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/process.hpp"
 #include "support/catch.hpp"
 #include "support/http_server.hpp"
@@ -115,4 +118,35 @@ TEST_CASE("a repository that fails is told on a line of its own", "[flow][termin
 
     REQUIRE(update.seen().find("index of demo") != std::string::npos); // there was a line to stick to
     CHECK_THAT(update.seen(), ContainsSubstring("\r\033[Kpkgjail: update: "));
+}
+
+TEST_CASE("errors, hints and notes are folded for a terminal, and for nothing else", "[flow][terminal]") {
+    const Host host;
+    test::record_jail(host, "web", {"web-1.0"});
+    const auto widest = [](const std::string& text) {
+        std::size_t width = 0;
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            while (!line.empty() && line.back() == '\r')
+                line.pop_back();
+            width = std::max(width, base::display_width(line));
+        }
+        return width;
+    };
+
+    const test::CommandResult plain = host.run({"install", "tree", "--zzzzzz"});
+    Watched shown(host, {"install", "tree", "--zzzzzz"});
+    REQUIRE(shown.read_until("[-j JAIL]"));
+    CHECK(shown.child().wait().describe() == "exit status 64");
+    REQUIRE(shown.read_until("--no-start]"));
+    CHECK(widest(shown.seen()) <= 70);
+    CHECK_THAT(shown.seen(), ContainsSubstring("\r\n      ")); // the hint goes on below its first word
+    CHECK(std::count(plain.err.begin(), plain.err.end(), '\n') == 2);
+
+    host.write_config("jails.d/web.jail", "");
+    const test::CommandResult note = host.run({"apply", "--export", "web"});
+    CHECK(std::count(note.err.begin(), note.err.end(), '\n') == 1);
+    Watched noted(host, {"apply", "--export", "web"});
+    REQUIRE(noted.read_until("package = web-1.0"));
+    CHECK_THAT(noted.seen(), ContainsSubstring("pkgjail: note: ") && ContainsSubstring("\r\n         "));
 }
