@@ -86,6 +86,17 @@ TEST_CASE("a secret of a name that was not there at the start takes a restart", 
     CHECK(set("key", "five") == "jail vault: secret key set\n");
 }
 
+TEST_CASE("a command is not run as a user whom the jail does not have", "[faults][exec]") {
+    const Jails jails;
+    jails.make("db");
+
+    const CommandResult result = jails.world.run({"exec", "-u", "nosuch", "db", "true"});
+
+    CHECK(result.status == 5);
+    CHECK(result.err == "pkgjail: exec: nosuch: no such user in the jail's /etc/passwd\n"
+                        "hint: pkgjail exec db cat /etc/passwd shows those there are\n");
+}
+
 TEST_CASE("a dry run of start, stop and reload says what would be and what is so already", "[faults][dry]") {
     const Jails jails;
     jails.make("db");
