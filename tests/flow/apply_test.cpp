@@ -177,6 +177,9 @@ TEST_CASE("limits are changed, and then there is nothing to do", "[flow][apply]"
     CHECK(first.json()["results"][0]["actions"][0]["done"] == true);
     CHECK(host.run({"apply"}).out == "jail web: nothing to do\n");
     CHECK(host.run({"apply", "-n"}).status == 0);
+    declare(host, "web", "[jail]\npackage = tree\n[limits]\nmemory = 32M\n");
+    CHECK(host.run({"apply"}).out ==
+          "jail web: has other limits at once; before: memory is 64M, declared is 32M\n");
 }
 
 TEST_CASE("jails that no file declares are told of, and removed only when that is asked for",
