@@ -43,7 +43,8 @@ std::string action_text(const ops::ApplyAction& action, bool done) {
     for (const StepWords& entry : step_words)
         if (entry.step == action.step)
             words = done ? entry.done : std::string("would ") + entry.would;
-    return fmt::format("{}{}: {}", words, action.restart ? ", with a restart" : "", printable(action.why));
+    return fmt::format("{}{}{}{}", words, action.restart ? ", with a restart" : "",
+                       done ? "; before: " : ": ", printable(action.why));
 }
 
 Json result_json(const ops::ApplyResult& result) {

@@ -36,7 +36,8 @@ Json finding_json(const ops::AuditFinding& finding) {
             {"type", known.entry.type},
             {"url", known.entry.url},
             {"pattern", known.entry.pattern},
-            {"current", finding.current},
+            {"current", finding.current.has_value()},
+            {"current_generation", finding.current ? Json(*finding.current) : Json(nullptr)},
             {"generations", finding.generations},
             {"snapshots", finding.snapshots},
             {"counts", known.counts},
@@ -59,7 +60,7 @@ std::string places(const ops::AuditFinding& finding) {
     std::string text;
     for (const std::int64_t number : finding.generations)
         text += fmt::format("{}{}{}", text.empty() ? "generation " : ", ", number,
-                            text.empty() && finding.current ? " (current)" : "");
+                            number == finding.current ? " (current)" : "");
     if (!finding.snapshots.empty())
         text += fmt::format("{}snapshot {}", text.empty() ? "" : "; ", fmt::join(finding.snapshots, ", "));
     return text;

@@ -5,6 +5,7 @@
 #include "pkgjail/base/printable.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/failure.hpp"
 #include "pkgjail/cli/vulnerability_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/browse.hpp"
@@ -87,8 +88,7 @@ int cmd_update(Environment& environment) {
             environment.failed(*update.failure);
             status = exit_status(update.failure->kind());
             json["error"] = error_json("update", *update.failure);
-            if (!environment.json())
-                print_error(error_text("update", *update.failure));
+            print_failure(environment, *update.failure);
         } else if (environment.context().dry_run) {
             environment.say(fmt::format("{}: would be asked at {}\n", update.name, printable(update.url)));
         } else {
@@ -113,8 +113,7 @@ int cmd_update(Environment& environment) {
             if (failed++ == 0)
                 status = exit_status(error.kind());
             vulnerabilities = {{"error", error_json("update", error)}};
-            if (!environment.json())
-                print_error(error_text("update", error));
+            print_failure(environment, error);
         }
     }
     if (environment.json())

@@ -5,6 +5,7 @@
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/failure.hpp"
 #include "pkgjail/ops/generate.hpp"
 
 namespace pkgjail::cli {
@@ -63,9 +64,7 @@ int cmd_generate(Environment& environment) {
             json["error"] = error_json("generate", *file.error);
             if (first_failure == exit_done)
                 first_failure = exit_status(file.error->kind());
-            environment.report().clear();
-            if (!environment.json())
-                print_error(error_text("generate", *file.error));
+            print_failure(environment, *file.error);
         } else {
             json["what"] = word(file.what);
             any_done = true;

@@ -19,6 +19,13 @@ namespace pkgjail::cli {
 
 namespace {
 
+/// "stopped", in a dry run "would be stopped"; what is so already is so in a dry run too.
+std::string outcome(bool dry_run, bool changed, const char* done, const char* already) {
+    if (!changed)
+        return already;
+    return dry_run ? std::string("would be ") + done : done;
+}
+
 /// `done` and `already`: what is said when it was done, and when there was nothing to do.
 void tell(Environment& environment, JailResults& results, const ops::LifecycleResult& result,
           const char* done, const char* already, const char* relation) {
@@ -35,7 +42,7 @@ void tell(Environment& environment, JailResults& results, const ops::LifecycleRe
     if (!result.because.empty() && !result.changed)
         return; // it was only looked at
     environment.say(fmt::format(
-        "jail {}: {}{}{}\n", result.jail, dry_run ? "would be " : "", result.changed ? done : already,
+        "jail {}: {}{}\n", result.jail, outcome(dry_run, result.changed, done, already),
         result.because.empty() ? "" : fmt::format(", because {} {} it", result.because, relation)));
 }
 
@@ -55,9 +62,8 @@ Json ask_service(Environment& environment, const std::pair<std::string, std::str
         throw base::Error(base::ErrorKind::usage, environment.verb(),
                           fmt::format("found \"{}/{}\", allowed: JAIL or JAIL/SERVICE", jail, service));
     const ops::LifecycleResult result = ops::ask_service(environment.context(), jail, service, verb);
-    environment.say(fmt::format("service {}/{}: {}{}\n", jail, service,
-                                environment.context().dry_run ? "would be " : "",
-                                result.changed ? done : already));
+    environment.say(fmt::format("service {}/{}: {}\n", jail, service,
+                                outcome(environment.context().dry_run, result.changed, done, already)));
     Json json = {{"service", service}, {"changed", result.changed}};
     json.update(status_json(result.status));
     return json;
@@ -85,8 +91,8 @@ using Operation = std::function<ops::LifecycleResult(const ops::Context&, const 
 Json each_one(Environment& environment, const Operation& operation, const std::string& jail, const char* done,
               const char* already) {
     const ops::LifecycleResult result = operation(environment.context(), jail);
-    environment.say(fmt::format("jail {}: {}{}\n", jail, environment.context().dry_run ? "would be " : "",
-                                result.changed ? done : already));
+    environment.say(fmt::format("jail {}: {}\n", jail,
+                                outcome(environment.context().dry_run, result.changed, done, already)));
     Json json = {{"changed", result.changed}};
     json.update(status_json(result.status));
     return json;

@@ -45,6 +45,18 @@ std::size_t lines_option(Environment& environment) {
     return std::stoul(text);
 }
 
+/// -n is --dry-run, also for who is used to other programs' -n LINES, whose number is taken for a jail then.
+void refuse_number(Environment& environment, const std::vector<std::string>& jails) {
+    if (!environment.has("dry-run") || jails.empty())
+        return;
+    const auto there = ops::jail_names(environment.context());
+    for (const std::string& name : jails)
+        if (name.find_first_not_of("0123456789") == std::string::npos &&
+            std::find(there.begin(), there.end(), name) == there.end())
+            throw Error(ErrorKind::not_found, name, "there is no jail of this name, and -n is --dry-run",
+                        fmt::format("--lines {} shows the last ones", name));
+}
+
 volatile std::sig_atomic_t interrupted = 0;
 void interrupt(int) {
     interrupted = 1;
@@ -148,6 +160,7 @@ int cmd_logs(Environment& environment) {
     }
     if (environment.has("follow") && query.until)
         throw Error(ErrorKind::usage, "--until", "ends what --follow asks to go on with");
+    refuse_number(environment, jails);
     if (jails.empty())
         jails = ops::jail_names(environment.context());
     if (environment.has("follow")) {

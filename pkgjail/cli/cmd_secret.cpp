@@ -46,16 +46,23 @@ int list(Environment& environment, const std::string& jail) {
     return exit_done;
 }
 
-std::string from_standard_input() {
+std::string from_standard_input(const std::string& name) {
     if (::isatty(STDIN_FILENO) == 1)
         throw Error(ErrorKind::usage, "secret set",
                     "the secret is read from standard input, which is a terminal",
                     "pkgjail secret set JAIL NAME < FILE");
-    return base::read_all(base::Fd(::dup(STDIN_FILENO)), "standard input", confine::most_secret_bytes + 1);
+    try {
+        return base::read_all(base::Fd(::dup(STDIN_FILENO)), "standard input", confine::most_secret_bytes);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::corrupt)
+            throw;
+        throw ops::secret_too_large(name);
+    }
 }
 
 int tell(Environment& environment, const std::string& action, const std::string& name,
          const ops::SecretResult& result) {
+    using Takes = ops::SecretResult::Takes;
     const bool dry_run = environment.context().dry_run;
     if (environment.json()) {
         environment.print_json({{"action", action},
@@ -63,8 +70,8 @@ int tell(Environment& environment, const std::string& action, const std::string&
                                 {"secret", name},
                                 {"changed", result.changed && !dry_run},
                                 {"dry_run", dry_run},
-                                {"restart_needed", result.changed && result.running && !result.reload},
-                                {"reload_needed", result.changed && result.running && result.reload}});
+                                {"restart_needed", result.takes == Takes::restart},
+                                {"reload_needed", result.takes == Takes::reload}});
         return exit_done;
     }
     if (!result.changed) {
@@ -73,9 +80,10 @@ int tell(Environment& environment, const std::string& action, const std::string&
     }
     environment.say(fmt::format("jail {}: secret {} {}{}\n", result.jail, name, dry_run ? "would be " : "",
                                 action == "set" ? "set" : "removed"));
-    if (result.running && !dry_run)
-        environment.say(fmt::format("the service has the one before until: pkgjail {} {}\n",
-                                    result.reload ? "reload" : "restart", result.jail));
+    if (result.takes != Takes::nothing && !dry_run)
+        environment.say(fmt::format("the service {} until: pkgjail {} {}\n",
+                                    result.in_place ? "has the one before" : "does not have it",
+                                    result.takes == Takes::reload ? "reload" : "restart", result.jail));
     return exit_done;
 }
 
@@ -112,7 +120,7 @@ int cmd_secret(Environment& environment) {
     if (action == "remove")
         return tell(environment, action, name, ops::remove_secret(environment.context(), jail, name));
     return tell(environment, action, name,
-                ops::set_secret(environment.context(), jail, name, from_standard_input()));
+                ops::set_secret(environment.context(), jail, name, from_standard_input(name)));
 }
 
 } // namespace pkgjail::cli

@@ -513,7 +513,7 @@ const std::vector<Command>& commands() {
          cmd_catalog},
         {"recipe",
          "list | show NAME [--set KEY=VALUE]… | check [NAME|FILE…]",
-         "recipes: which there are, what they come to, whether they are good",
+         "recipes: which there are, what they come to, if they are good",
          recipe_options,
          {"action", "recipe…"},
          false,

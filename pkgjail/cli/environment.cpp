@@ -7,6 +7,7 @@
 #include "pkgjail/base/process.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/failure.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/acts.hpp"
@@ -155,9 +156,7 @@ void JailResults::failed(const std::string& jail, const Error& error, const Json
     result.update(fields);
     result["error"] = error_json(environment_.verb(), error);
     results_.push_back(std::move(result));
-    environment_.report().clear();
-    if (!environment_.json())
-        print_error(error_text(environment_.verb(), error));
+    print_failure(environment_, error);
 }
 
 int JailResults::finish(const Json& fields) {

@@ -64,7 +64,8 @@ void Report::warn(std::string_view text) {
     if (options_.json)
         return;
     clear();
-    print_error(fmt::format("pkgjail: note: {}\n", printable(text)));
+    constexpr std::string_view head = "pkgjail: ";
+    print_error(fmt::format("{}{}\n", head, folded("note: " + printable(text), head.size(), screen_)));
 }
 
 void Report::message(std::string_view pkgname, std::string_view text) {

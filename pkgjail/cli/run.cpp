@@ -10,6 +10,7 @@
 
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
+#include "pkgjail/cli/failure.hpp"
 #include "pkgjail/cli/usage.hpp"
 #include "pkgjail/jail/suggest.hpp"
 
@@ -246,10 +247,10 @@ int tell(bool json, const std::string& verb, const Error& error) {
         try {
             print(json_text({{"schema", "pkgjail.error/1"}, {"error", error_json(verb, error)}}));
         } catch (const Error& second) {
-            print_error(error_text(verb, second));
+            print_failure(verb, second);
         }
     }
-    print_error(error_text(verb, error));
+    print_failure(verb, error);
     return exit_status(error.kind());
 }
 

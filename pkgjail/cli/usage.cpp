@@ -1,5 +1,6 @@
 #include "pkgjail/cli/usage.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <sstream>
 
@@ -31,8 +32,11 @@ std::string overview() {
                        "  pkgjail install nginx      a confined nginx\n"
                        "  pkgjail status             what runs, and within which limits\n\n"
                        "Commands:\n";
+    std::size_t width = 0;
     for (const Command& command : commands())
-        text += fmt::format("  {:<9} {}\n", command.name, command.summary);
+        width = std::max(width, std::string_view(command.name).size());
+    for (const Command& command : commands())
+        text += fmt::format("  {:<{}} {}\n", command.name, width, command.summary);
     text += "\n`pkgjail help COMMAND` and the manual page pkgjail-COMMAND(8) tell more.\n";
     return text;
 }

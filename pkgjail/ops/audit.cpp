@@ -53,7 +53,7 @@ class Audit {
   private:
     /// Where a jail has a package.
     struct Places {
-        bool current = false;
+        std::optional<std::int64_t> current;
         std::vector<std::int64_t> generations;
         std::vector<std::string> snapshots;
     };
@@ -70,7 +70,8 @@ class Audit {
             for (const std::string& pkgname : packages_of(generation.image_id)) {
                 Places& place = places[pkgname];
                 place.generations.push_back(generation.number);
-                place.current = place.current || current;
+                if (current)
+                    place.current = generation.number;
             }
         }
         if (!current_only_)

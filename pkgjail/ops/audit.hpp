@@ -15,8 +15,8 @@ namespace pkgjail::ops {
 struct AuditFinding {
     std::string jail;
     KnownVulnerability known;
-    bool current = false;                  ///< in the generation that the jail runs
-    std::vector<std::int64_t> generations; ///< newest first
+    std::optional<std::int64_t> current;   ///< the jail's current generation, if that has it
+    std::vector<std::int64_t> generations; ///< newest first, which need not be the current one
     std::vector<std::string> snapshots;    ///< oldest first
 };
 

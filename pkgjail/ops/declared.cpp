@@ -280,6 +280,27 @@ void check_declared_claims(catalog::Catalog& catalog, const Declaration& declara
     check_claims(catalog, jail);
 }
 
+/// What stands nowhere else. A present declaration that is wrong has none of it: it may be the very file into
+/// which the shell puts what is printed, and which it has emptied before.
+void take_from_present(const Context& context, Declaration& declaration) {
+    try {
+        const auto present =
+            jail::find_declaration(jail::declaration_directory(context.config.etc), declaration.name);
+        if (!present)
+            return;
+        declaration.requires_ = present->requires_;
+        declaration.autostart = present->autostart;
+        declaration.labels = present->labels;
+        declaration.secrets = present->secrets;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::configuration)
+            throw;
+        context.reporter.warn(fmt::format("{}; what only a declaration says (requires, autostart, label, "
+                                          "secret) is not in what is printed",
+                                          error.what()));
+    }
+}
+
 } // namespace
 
 std::string_view apply_step_name(ApplyStep step) {
@@ -405,12 +426,7 @@ Declaration declaration_of(const Context& context, const std::string& name) {
     declaration.volumes = mounts.volumes;
     declaration.mounts = mounts.mounts;
     declaration.running = installed.jail.wanted_running || installed.jail.recipe.empty();
-    if (const auto present = jail::find_declaration(jail::declaration_directory(context.config.etc), name)) {
-        declaration.requires_ = present->requires_;
-        declaration.autostart = present->autostart;
-        declaration.labels = present->labels;
-        declaration.secrets = present->secrets;
-    }
+    take_from_present(context, declaration);
     return declaration;
 }
 

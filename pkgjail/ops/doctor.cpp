@@ -13,6 +13,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/repositories.hpp"
@@ -68,6 +69,18 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
             ++well;
     }
     findings.push_back({Verdict::good, "jails", fmt::format("{} as they should be", well), ""});
+}
+
+/// Each by itself, so that all that are wrong are told of.
+void look_at_declarations(const Context& context, std::vector<Finding>& findings) {
+    std::size_t well = 0;
+    for (const std::string& name : declared_names(context))
+        look(findings, "declarations", [&] {
+            declared_recipe(context, require_declaration(context, name));
+            ++well;
+        });
+    if (well > 0)
+        findings.push_back({Verdict::good, "declarations", fmt::format("{} can be read", well), ""});
 }
 
 void look_at_vulnerabilities(const Context& context, catalog::Catalog& catalog,
@@ -203,6 +216,7 @@ std::vector<Finding> doctor(const Context& context) {
                 look_at_age(findings, listed);
             }
         });
+    look(findings, "declarations", [&] { look_at_declarations(context, findings); });
     if (state)
         look(findings, "catalog", [&] {
             auto catalog = open_for_reading(context);

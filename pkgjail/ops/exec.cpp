@@ -2,6 +2,8 @@
 
 #include <sys/wait.h>
 
+#include <fmt/format.h>
+
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/ops/mounts.hpp"
@@ -64,6 +66,19 @@ base::Exit run_alone(const Context& context, confine::Driver& driver, confine::J
     return exit;
 }
 
+/// A user whom somebody has just named, and not a recipe.
+confine::Identity identity_of(const Context& context, const catalog::Jail& jail, const std::string& user) {
+    try {
+        return store::find_identity(base::Tree::open(context.layout.jail_config(jail.id, jail.current)), user,
+                                    "");
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::configuration || error.object() != user)
+            throw;
+        throw Error(ErrorKind::not_found, user, error.cause(),
+                    fmt::format("pkgjail exec {} cat /etc/passwd shows those there are", jail.name));
+    }
+}
+
 } // namespace
 
 base::Exit exec(const Context& context, const ExecRequest& request) {
@@ -82,8 +97,7 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
 
     confine::ExecRequest inner;
     inner.command = request.command.empty() ? std::vector<std::string>{"/bin/sh"} : request.command;
-    inner.identity = store::find_identity(base::Tree::open(context.layout.jail_config(jail.id, jail.current)),
-                                          request.user, "");
+    inner.identity = identity_of(context, jail, request.user);
     inner.environment = jail_environment(context.config.prefix, inner.identity.uid == 0 ? "/root" : "/");
     inner.terminal = request.terminal;
     if (request.terminal)

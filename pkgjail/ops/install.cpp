@@ -194,8 +194,10 @@ class Install {
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, request_.start);
         check_mounts(context_, request_.mounts,
                      recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
-        if (jail.wanted_running)
+        if (jail.wanted_running) {
             require_secrets(context_, jail, recipe_, secrets_);
+            check_ports_free(jail);
+        }
         check_limit_changes(jail.limit_overrides);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
@@ -297,7 +299,9 @@ class Install {
             if (have == jail.settings.end() || have->second != value)
                 throw Error(ErrorKind::conflict, jail.name,
                             fmt::format("exists already, with another value of {}", key),
-                            "install into another jail with -j NAME, or destroy this one first");
+                            fmt::format("install into another jail with -j NAME, or declare this one with it "
+                                        "in jails.d/{}.jail and use pkgjail apply",
+                                        jail.name));
         }
         if (!asked_.recipe.empty() && asked_.recipe != jail.recipe)
             throw Error(ErrorKind::conflict, jail.name,

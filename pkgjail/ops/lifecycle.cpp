@@ -52,15 +52,43 @@ void require_service_of(const jail::RenderedRecipe& recipe, const ServiceStatus&
             jail::did_you_mean(service, names));
 }
 
-void tell_to_reload(const Context& context, const catalog::Jail& jail) {
+/// One that is not among the further ones is the first, with which the jail runs.
+bool is_part_up(const ServiceStatus& status, const std::string& service) {
+    const auto part = std::find_if(status.further.begin(), status.further.end(),
+                                   [&](const supervise::ServicePart& one) { return one.name == service; });
+    return part == status.further.end() ||
+           (part->state != ServiceState::stopped && part->state != ServiceState::failed);
+}
+
+void require_running(const Context& context, const catalog::Jail& jail) {
     require_service(context, jail);
     if (!is_running(status_of(context, jail)))
         throw Error(ErrorKind::conflict, jail.name, "does not run", "pkgjail start " + jail.name);
+}
+
+void tell_to_reload(const Context& context, const catalog::Jail& jail) {
+    require_running(context, jail);
     try {
         supervise::reload(context.layout.run(jail.id));
     } catch (const Error& error) { // of its run directory, which is all that is known there
         throw Error(error.kind(), jail.name, error.cause(), "pkgjail restart " + jail.name);
     }
+}
+
+/// What a dry run of a reload can know: whether the supervisor would refuse it. `service`: empty for all.
+void require_reloadable(const Context& context, const catalog::Jail& jail, const std::string& service) {
+    require_running(context, jail);
+    const supervise::SupervisedService told = supervise::read_service(context.layout.run(jail.id));
+    const auto takes = [&](const jail::Service& one) {
+        return one.reload_signal != 0 && (service.empty() || one.name == service);
+    };
+    if (!takes(told.service) &&
+        std::none_of(told.further.begin(), told.further.end(),
+                     [&](const supervise::FurtherServiceSpec& one) { return takes(one.service); }))
+        throw Error(
+            ErrorKind::conflict, service.empty() ? jail.name : "service " + service,
+            "the service has no reload signal",
+            fmt::format("pkgjail restart {}", service.empty() ? jail.name : jail.name + "/" + service));
 }
 
 } // namespace
@@ -104,7 +132,9 @@ LifecycleResult reload(const Context& context, const std::string& name) {
     Session session(context, "reload", name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
-    if (!context.dry_run)
+    if (context.dry_run)
+        require_reloadable(context, jail, "");
+    else
         tell_to_reload(context, jail);
     session.finish();
     return {name, true, status_of(context, jail), {}, {}};
@@ -165,7 +195,7 @@ LifecycleResult ask_service(const Context& context, const std::string& name, con
     LifecycleResult result{name, true, status_of(context, jail), {}, {}};
     if (verb == ServiceVerb::stop && !is_running(result.status)) {
         result.changed = false;
-    } else if (!context.dry_run) {
+    } else {
         if (!is_running(result.status))
             throw Error(ErrorKind::conflict, name, "does not run, and its services only with it",
                         "pkgjail start " + name);
@@ -176,8 +206,15 @@ LifecycleResult ask_service(const Context& context, const std::string& name, con
                 if (one.name == service)
                     patience += one.stop_timeout + one.health.grace + one.health.timeout * 2;
         }
-        result.changed = supervise::ask_service(context.layout.run(jail.id), service, verb, patience);
-        base::step("service.asked");
+        if (!context.dry_run) {
+            result.changed = supervise::ask_service(context.layout.run(jail.id), service, verb, patience);
+            base::step("service.asked");
+        } else if (verb == ServiceVerb::reload) {
+            require_reloadable(context, jail, service);
+        } else if (verb != ServiceVerb::restart) {
+            const bool wanted_up = verb == ServiceVerb::start;
+            result.changed = is_part_up(result.status, service) != wanted_up;
+        }
     }
     result.status = status_of(context, jail);
     session.finish();

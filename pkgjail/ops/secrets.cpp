@@ -15,6 +15,7 @@
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/secret_files.hpp"
+#include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
@@ -36,12 +37,34 @@ std::map<std::string, const jail::Service*> needed_by(const std::optional<jail::
     return needed;
 }
 
-SecretResult result_of(const Context& context, const catalog::Jail& jail, bool changed) {
-    SecretResult result{jail.name, changed, false, false};
-    result.running = is_running(supervise::read_status(context.layout.run(jail.id)));
-    if (const auto recipe = rendered_recipe(context, jail))
-        result.reload = std::any_of(recipe->services.begin(), recipe->services.end(),
-                                    [](const jail::Service& one) { return one.reload_signal != 0; });
+/// A reload renews the secrets that there were at the start, and brings no new ones.
+bool was_started_with(const base::HostPath& run_directory, const std::string& secret) {
+    try {
+        const auto there = supervise::read_service(run_directory).spec.secrets;
+        return std::any_of(there.begin(), there.end(), [&](const auto& one) { return one.name == secret; });
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found)
+            throw;
+        return false; // then it takes a restart, which writes anew what cannot be read here
+    }
+}
+
+SecretResult result_of(const Context& context, const catalog::Jail& jail, const std::string& secret,
+                       bool changed, bool is_set) {
+    using Takes = SecretResult::Takes;
+    SecretResult result{jail.name, changed, Takes::nothing, false};
+    const base::HostPath run = context.layout.run(jail.id);
+    if (!is_running(supervise::read_status(run)))
+        return result;
+    result.in_place = was_started_with(run, secret);
+    if (!changed || (!is_set && !result.in_place))
+        return result;
+    result.takes = Takes::restart;
+    if (const auto recipe = rendered_recipe(context, jail);
+        recipe && result.in_place &&
+        std::any_of(recipe->services.begin(), recipe->services.end(),
+                    [](const jail::Service& one) { return one.reload_signal != 0; }))
+        result.takes = Takes::reload;
     return result;
 }
 
@@ -62,9 +85,12 @@ void check_secret(const std::string& name, std::string_view value) {
         throw Error(ErrorKind::usage, name, "the secret is empty",
                     "give a file, or a standard input, that holds it");
     if (value.size() > confine::most_secret_bytes)
-        throw Error(
-            ErrorKind::usage, name,
-            fmt::format("the secret has more than {}", jail::format_size(confine::most_secret_bytes)));
+        throw secret_too_large(name);
+}
+
+Error secret_too_large(const std::string& name) {
+    return Error(ErrorKind::usage, name,
+                 fmt::format("the secret has more than {}", jail::format_size(confine::most_secret_bytes)));
 }
 
 SecretValues read_secret_files(const std::map<std::string, base::HostPath>& files) {
@@ -156,7 +182,7 @@ SecretResult set_secret(const Context& context, const std::string& name, const s
         base::step("secret.written");
     }
     session.finish();
-    return result_of(context, jail, !same);
+    return result_of(context, jail, secret, !same, true);
 }
 
 SecretResult remove_secret(const Context& context, const std::string& name, const std::string& secret) {
@@ -176,7 +202,7 @@ SecretResult remove_secret(const Context& context, const std::string& name, cons
     if (!context.dry_run)
         store::remove_secret(context.layout, jail.id, secret);
     session.finish();
-    return result_of(context, jail, true);
+    return result_of(context, jail, secret, true, false);
 }
 
 void add_secrets(const Context& context, const catalog::Jail& jail,

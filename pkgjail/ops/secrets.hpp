@@ -30,6 +30,8 @@ using SecretValues = std::map<std::string, std::string>;
 /// stands in the place of a file's name is never repeated: it may be the secret itself.
 SecretValues read_secret_files(const std::map<std::string, base::HostPath>& files);
 void check_secret(const std::string& name, std::string_view value);
+/// Error{usage} that says how large one may be.
+base::Error secret_too_large(const std::string& name);
 
 /// What the jail needs and what is set, by name.
 std::vector<SecretView> secrets(const Context& context, const std::string& jail);
@@ -46,8 +48,9 @@ base::Error secrets_error(const std::string& jail, const std::vector<std::string
 struct SecretResult {
     std::string jail;
     bool changed = false;
-    bool running = false; ///< then it has it after a reload or a restart
-    bool reload = false;  ///< a reload will do
+    enum class Takes { nothing, reload, restart };
+    Takes takes = Takes::nothing; ///< until what runs has it, or has it no more
+    bool in_place = false;        ///< what runs was started with a value of this name
 };
 SecretResult set_secret(const Context& context, const std::string& jail, const std::string& name,
                         std::string_view value);

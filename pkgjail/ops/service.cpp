@@ -263,7 +263,9 @@ void check_ports_free(const catalog::Jail& jail) {
                     fmt::format("port {}:{}{}", claim.protocol,
                                 claim.address.empty() ? "" : claim.address + ":", claim.port),
                     "is in use by another program of this host",
-                    fmt::format("stop that program, or give jail {} another port with --set", jail.name));
+                    fmt::format("stop that program, or choose another port: with --set for a new jail, in "
+                                "jails.d/{}.jail and with pkgjail apply for one that is there",
+                                jail.name));
 }
 
 } // namespace pkgjail::ops

@@ -116,6 +116,12 @@ TEST_CASE("help fits 80 columns and its summary begins as a sentence does", "[cl
         INFO(line);
         CHECK(base::display_width(line) <= 80);
     }
+    std::set<std::size_t> columns; // where summaries begin
+    for (const cli::Command& command : cli::commands())
+        for (const std::string& line : lines_of(cli::overview()))
+            if (line.starts_with(std::string("  ") + command.name + " ") && line.ends_with(command.summary))
+                columns.insert(line.size() - std::string_view(command.summary).size());
+    CHECK(columns.size() == 1);
     for (const cli::Command& command : cli::commands()) {
         const auto lines = lines_of(cli::help_of(command));
         for (const std::string& line : lines) {

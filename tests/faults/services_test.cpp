@@ -52,6 +52,83 @@ TEST_CASE("a good generation stays where something else does not run that those 
     CHECK(jails.states() == "app:ready cache:ready db:ready");
 }
 
+TEST_CASE("a secret of a name that was not there at the start takes a restart", "[faults][secrets]") {
+    const Jails jails;
+    jails.world.write("etc/recipes.d/vault.recipe",
+                      "[recipe]\nsummary = a test\npackage = more\n[service]\n"
+                      "command = /bin/sh -c 'trap : HUP; while :; do sleep 0.05; done'\n"
+                      "reload-signal = HUP\n[health]\ncommand = /bin/true\nquiet = 20ms\n");
+    jails.world.well({"install", "more", "-j", "vault", "--recipe", "vault"});
+    const auto set = [&](const std::string& name, const std::string& value) {
+        return jails.world.well({"secret", "set", "vault", name}, value).out;
+    };
+
+    CHECK(set("key", "one") == "jail vault: secret key set\n"
+                               "the service does not have it until: pkgjail restart vault\n");
+    const auto again = jails.world.well({"secret", "set", "vault", "key", "--json"}, "two").json();
+    CHECK(again["restart_needed"] == true);
+    CHECK(again["reload_needed"] == false);
+    jails.world.well({"restart", "vault"});
+
+    CHECK(set("key", "three") == "jail vault: secret key set\n"
+                                 "the service has the one before until: pkgjail reload vault\n");
+    const auto changed = jails.world.well({"secret", "set", "vault", "key", "--json"}, "four").json();
+    CHECK(changed["restart_needed"] == false);
+    CHECK(changed["reload_needed"] == true);
+
+    set("other", "one");
+    CHECK(jails.world.well({"secret", "remove", "vault", "other"}).out ==
+          "jail vault: secret other removed\n");
+    CHECK(jails.world.well({"secret", "remove", "vault", "key"}).out ==
+          "jail vault: secret key removed\n"
+          "the service has the one before until: pkgjail reload vault\n");
+    jails.world.well({"stop", "vault"});
+    CHECK(set("key", "five") == "jail vault: secret key set\n");
+}
+
+TEST_CASE("a command is not run as a user whom the jail does not have", "[faults][exec]") {
+    const Jails jails;
+    jails.make("db");
+
+    const CommandResult result = jails.world.run({"exec", "-u", "nosuch", "db", "true"});
+
+    CHECK(result.status == 5);
+    CHECK(result.err == "pkgjail: exec: nosuch: no such user in the jail's /etc/passwd\n"
+                        "hint: pkgjail exec db cat /etc/passwd shows those there are\n");
+}
+
+TEST_CASE("a dry run of start, stop and reload says what would be and what is so already", "[faults][dry]") {
+    const Jails jails;
+    jails.make("db");
+    const std::string hup = "[recipe]\nsummary = a test\npackage = more\n[service]\n"
+                            "command = /bin/sh -c 'trap : HUP; while :; do sleep 0.05; done'\n"
+                            "reload-signal = HUP\n[health]\ncommand = /bin/true\nquiet = 20ms\n"
+                            "[service second]\n"
+                            "command = /bin/sh -c 'while :; do sleep 0.05; done'\n";
+    jails.world.write("etc/recipes.d/two.recipe", hup);
+    jails.world.well({"install", "more", "-j", "two", "--recipe", "two"});
+    const auto said = [&](const std::vector<std::string>& words) { return jails.world.well(words).out; };
+
+    CHECK(said({"start", "-n", "db"}) == "jail db: running already\n");
+    CHECK(said({"stop", "-n", "db"}) == "jail db: would be stopped\n");
+    CHECK(said({"reset-failed", "-n", "db"}) == "jail db: has not failed\n");
+    CHECK(said({"reload", "-n", "two"}) == "jail two: would be reloaded\n");
+    CHECK(said({"start", "-n", "two/second"}) == "service two/second: running already\n");
+    CHECK(said({"stop", "-n", "two/second"}) == "service two/second: would be stopped\n");
+    const CommandResult unable = jails.world.run({"reload", "-n", "db"});
+    CHECK(unable.status == 6);
+    CHECK(unable.err == "pkgjail: reload: db: the service has no reload signal\nhint: pkgjail restart db\n");
+    CHECK(jails.world.run({"reload", "-n", "two/second"}).status == 6);
+    CHECK(jails.world.run({"stop", "-n", "two/third"}).status == 5);
+
+    jails.world.well({"stop", "db"});
+    CHECK(said({"stop", "-n", "db"}) == "jail db: not running\n");
+    CHECK(said({"start", "-n", "db"}) == "jail db: would be started\n");
+    const CommandResult down = jails.world.run({"reload", "-n", "db"});
+    CHECK(down.status == 6);
+    CHECK(down.err == "pkgjail: reload: db: does not run\nhint: pkgjail start db\n");
+}
+
 TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot be read",
           "[faults][requires]") {
     const Jails jails;

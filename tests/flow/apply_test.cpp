@@ -177,6 +177,9 @@ TEST_CASE("limits are changed, and then there is nothing to do", "[flow][apply]"
     CHECK(first.json()["results"][0]["actions"][0]["done"] == true);
     CHECK(host.run({"apply"}).out == "jail web: nothing to do\n");
     CHECK(host.run({"apply", "-n"}).status == 0);
+    declare(host, "web", "[jail]\npackage = tree\n[limits]\nmemory = 32M\n");
+    CHECK(host.run({"apply"}).out ==
+          "jail web: has other limits at once; before: memory is 64M, declared is 32M\n");
 }
 
 TEST_CASE("jails that no file declares are told of, and removed only when that is asked for",
@@ -216,6 +219,44 @@ TEST_CASE("a jail is printed as a declaration in which there is no drift", "[flo
     CHECK(host.run({"apply", "--export"}).status == 64);
     check_fails(host, {"apply", "--export", "wbe"}, 5,
                 "pkgjail: apply: wbe: there is no jail of this name\nhint: did you mean \"web\"?\n");
+}
+
+TEST_CASE("a jail's declaration is printed into the file that the shell has made for it", "[flow][apply]") {
+    const Host host;
+    record(host, "web", {"tree-2.1"});
+    declare(host, "web", "");
+
+    const CommandResult printed =
+        test::run_in_shell(host, "pkgjail apply --export web > \"$ETC/jails.d/web.jail\"");
+
+    INFO(printed.err);
+    CHECK(printed.status == 0);
+    CHECK_THAT(printed.err, ContainsSubstring("pkgjail: note: ") && ContainsSubstring("/web.jail: ") &&
+                                ContainsSubstring("requires, autostart, label, secret"));
+    CHECK(test::read_bytes(host.etc() / "jails.d/web.jail") ==
+          "[jail]\npackage = tree-2.1\nlimits = default\n");
+    CHECK(host.run({"apply", "-n"}).out == "jail web: nothing to do\n");
+}
+
+TEST_CASE("doctor tells of each declaration that is wrong", "[flow][apply]") {
+    const Host host;
+    write_recipe(host, "db");
+    declare(host, "db", "[jail]\nrecipe = db\n");
+    CHECK_THAT(host.run({"doctor"}).out, ContainsSubstring("1 can be read"));
+    declare(host, "empty", "");
+    declare(host, "other", "[jail]\nrecipe = bd\n");
+
+    const CommandResult result = host.run({"doctor", "--json"});
+
+    CHECK(result.status == 2);
+    const auto json = result.json();
+    std::vector<std::string> bad;
+    for (const auto& finding : json["findings"])
+        if (finding["subject"] == "declarations" && finding["verdict"] == "BAD")
+            bad.push_back(finding["text"]);
+    REQUIRE(bad.size() == 2);
+    CHECK_THAT(bad[0], ContainsSubstring("empty.jail: found no section [jail]"));
+    CHECK_THAT(bad[1], ContainsSubstring("other.jail:2: recipe: found \"bd\""));
 }
 
 TEST_CASE("what a declaration requires holds for every command", "[flow][apply]") {

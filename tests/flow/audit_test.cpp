@@ -144,6 +144,29 @@ TEST_CASE("kept generations and snapshots are audited with what runs, unless onl
     CHECK(findings(current.json()).empty());
 }
 
+TEST_CASE("audit knows the current generation where it is not the newest", "[flow][audit]") {
+    const Host host;
+    const Publisher publisher;
+    publisher.publish(list_of("web<2\tdenial-of-service\thttps://example.org/CVE-2026-1001\n"));
+    publisher.configure(host);
+    const std::string id = test::record_jail(host, "web", {"web-1.0"});
+    {
+        catalog::Catalog catalog = test::open_catalog(host);
+        catalog::Generation next;
+        next.image_id = test::record_image(catalog, {"web-1.0", "lib-1.0"});
+        catalog::Jails(catalog).add_generation(id, next);
+        catalog::Jails(catalog).set_current(id, 1);
+    }
+
+    const auto result = host.run({"audit", "--fetch"});
+    const auto json = host.run({"--json", "audit"}).json();
+
+    CHECK_THAT(result.out, ContainsSubstring("    generation 2, 1 (current)\n"));
+    CHECK(json["findings"][0]["generations"] == nlohmann::json({2, 1}));
+    CHECK(json["findings"][0]["current"] == true);
+    CHECK(json["findings"][0]["current_generation"] == 1);
+}
+
 TEST_CASE("what the operator ignores is told apart, and counts again when its time is over",
           "[flow][audit]") {
     const Host host;

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "flow/flow.hpp"
+#include "flow/recorded.hpp"
 #include "support/catch.hpp"
 
 using namespace pkgjail;
@@ -11,6 +12,41 @@ using test::CommandResult;
 using test::Host;
 using test::package;
 using test::Shop;
+
+TEST_CASE("what fails for some of several is told on standard error beside the document, too",
+          "[flow][json]") {
+    const Host host;
+    test::record_jail(host, "web", {"tree-2.1"});
+    host.write_config("repositories.conf", "[repository demo]\nurl = file:///nowhere\ntrust = none\n");
+
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"destroy", "web", "nosuch", "-n"}, {"reload", "web"}, {"update"}}) {
+        std::vector<std::string> with_json = words;
+        with_json.emplace_back("--json");
+        const CommandResult plain = host.run(words);
+        const CommandResult json = host.run(with_json);
+        INFO(words.front());
+        CHECK(plain.status != 0);
+        CHECK(json.status == plain.status);
+        CHECK(json.err.starts_with("pkgjail: " + words.front() + ": "));
+        CHECK(json.err == test::failure_text(plain));
+        CHECK(json.json()["schema"] == "pkgjail." + words.front() + "/1");
+    }
+}
+
+TEST_CASE("a secret that is too large is a wrong use, from a file as from a pipe", "[flow][cli]") {
+    const Host host;
+    test::record_jail(host, "web", {"tree-2.1"});
+
+    for (const char* script :
+         {"head -c 1048578 /dev/zero | pkgjail secret set web key",
+          "head -c 1048578 /dev/zero > \"$ETC/large\"; pkgjail secret set web key < \"$ETC/large\""}) {
+        const CommandResult result = test::run_in_shell(host, script);
+        CHECK(result.status == 64);
+        CHECK(result.err == "pkgjail: secret: key: the secret has more than 1M\n");
+    }
+    CHECK(test::run_in_shell(host, "head -c 1048576 /dev/zero | pkgjail secret set web key").status == 0);
+}
 
 TEST_CASE("a command line that cannot be understood is refused with what is allowed", "[flow][usage]") {
     const Host host;

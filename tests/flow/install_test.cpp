@@ -2,7 +2,10 @@
 #include <fstream>
 
 #include "flow/flow.hpp"
+#include "flow/recorded.hpp"
+#include "pkgjail/catalog/jails.hpp"
 #include "support/catch.hpp"
+#include "support/http_server.hpp"
 
 using namespace pkgjail;
 using test::check_fails;
@@ -22,6 +25,9 @@ std::string steps(const CommandResult& result) {
     return text;
 }
 
+constexpr const char* web_recipe = "[recipe]\nsummary = a test\npackage = web\n[set]\nport = 8080\n"
+                                   "[service]\ncommand = /bin/true\n[network]\nclaim = tcp:${port}\n";
+
 /// Nothing is left of an install that failed.
 void check_nothing_left(const Host& host) {
     for (const char* directory : {"images", "jails", "run"})
@@ -35,6 +41,40 @@ void replace_archive(const Shop& shop, const PackageSpec& spec) {
 }
 
 } // namespace
+
+TEST_CASE("a port that another program has is told before there is a jail", "[flow][install]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    host.write_config("recipes.d/web.recipe", web_recipe);
+    const test::HttpServer other(host.etc());
+    const std::string port = "port=" + std::to_string(other.port());
+
+    for (const char* option : {"--yes", "--dry-run"})
+        check_fails(host, {"install", "web", "--set", port, option}, 6,
+                    "pkgjail: install: port tcp:" + std::to_string(other.port()) +
+                        ": is in use by another program of this host\n"
+                        "hint: stop that program, or choose another port: with --set for a new jail, in "
+                        "jails.d/web.jail and with pkgjail apply for one that is there\n");
+
+    check_nothing_left(host);
+    CHECK(host.run({"install", "web", "--set", port, "--dry-run", "--no-start"}).status == 0);
+}
+
+TEST_CASE("install tells how a jail that is there gets another value", "[flow][install]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    host.write_config("recipes.d/web.recipe", web_recipe);
+    test::record_jail(host, "web", {"web-1.0"});
+    catalog::Catalog catalog = test::open_catalog(host);
+    catalog::Jail jail = catalog::Jails(catalog).find("web").value();
+    jail.recipe = "web";
+    catalog::Jails(catalog).update(jail);
+
+    check_fails(host, {"install", "web", "--set", "port=8081"}, 6,
+                "pkgjail: install: web: exists already, with another value of port\n"
+                "hint: install into another jail with -j NAME, or declare this one with it in "
+                "jails.d/web.jail and use pkgjail apply\n");
+}
 
 TEST_CASE("a dry run tells the plan and changes nothing", "[flow][install]") {
     const Shop shop({package("web-1.0", {"lib>=1"}), package("lib-1.2")});

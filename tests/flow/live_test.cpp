@@ -1,6 +1,8 @@
-// top on a terminal: what it takes it gives back.
+// Commands on a terminal: what top takes it gives back; what is said on standard error can be read there.
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <sstream>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,18 +13,21 @@
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/clock.hpp"
+#include "pkgjail/base/printable.hpp"
 #include "pkgjail/base/process.hpp"
 #include "support/catch.hpp"
+#include "support/http_server.hpp"
 
 using namespace pkgjail;
 using test::Host;
 
 namespace {
 
-/// `pkgjail top` on a terminal of its own, 70 columns wide.
+/// A command on a terminal of its own, 70 columns wide.
 class Watched {
   public:
-    explicit Watched(const Host& host) : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    Watched(const Host& host, const std::vector<std::string>& words)
+        : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
         REQUIRE(master_);
         REQUIRE(::grantpt(master_.get()) == 0);
         REQUIRE(::unlockpt(master_.get()) == 0);
@@ -32,14 +37,9 @@ class Watched {
         REQUIRE(::ioctl(terminal_.get(), TIOCSWINSZ, &size) == 0);
         before_ = settings();
         base::Command command;
-        command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail",
-                        "--state",
-                        host.state().string(),
-                        "--config",
-                        host.etc().string(),
-                        "top",
-                        "--interval",
-                        "100ms"};
+        command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail", "--state", host.state().string(), "--config",
+                        host.etc().string()};
+        command.argv.insert(command.argv.end(), words.begin(), words.end());
         command.environment = {"LC_ALL=C.UTF-8", "TERM=xterm", "NO_COLOR=1"};
         command.standard_input = command.standard_output = command.standard_error = terminal_.get();
         child_.emplace(base::Child::start(command));
@@ -57,6 +57,7 @@ class Watched {
         }
         return seen_.find(text) != seen_.npos;
     }
+    const std::string& seen() const { return seen_; }
     void type(char key) { REQUIRE(::write(master_.get(), &key, 1) == 1); }
     base::Child& child() { return *child_; }
     tcflag_t before() const { return before_; }
@@ -80,7 +81,7 @@ class Watched {
 TEST_CASE("top draws jails on the other screen and gives the terminal back", "[flow][top]") {
     const Host host;
     test::record_jail(host, "web", {"web-1.0"});
-    Watched top(host);
+    Watched top(host, {"top", "--interval", "100ms"});
 
     REQUIRE(top.read_until("\033[?1049h"));
     REQUIRE(top.read_until("web   stopped"));
@@ -103,4 +104,49 @@ TEST_CASE("top draws jails on the other screen and gives the terminal back", "[f
     CHECK(top.read_until("\033[?1049l"));
     CHECK(top.child().wait().describe() == ended);
     CHECK(top.settings() == top.before());
+}
+
+TEST_CASE("a repository that fails is told on a line of its own", "[flow][terminal]") {
+    const test::TempDir directory;
+    const test::HttpServer server(directory.path());
+    test::write_bytes(directory.path() / "pkg_summary.gz", "no index");
+    const Host host;
+    host.write_config("repositories.conf", "[repository demo]\nurl = " + server.url() + "\ntrust = none\n");
+    Watched update(host, {"update"});
+
+    REQUIRE(update.read_until("pkgjail: update: "));
+
+    REQUIRE(update.seen().find("index of demo") != std::string::npos); // there was a line to stick to
+    CHECK_THAT(update.seen(), ContainsSubstring("\r\033[Kpkgjail: update: "));
+}
+
+TEST_CASE("errors, hints and notes are folded for a terminal, and for nothing else", "[flow][terminal]") {
+    const Host host;
+    test::record_jail(host, "web", {"web-1.0"});
+    const auto widest = [](const std::string& text) {
+        std::size_t width = 0;
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+            while (!line.empty() && line.back() == '\r')
+                line.pop_back();
+            width = std::max(width, base::display_width(line));
+        }
+        return width;
+    };
+
+    const test::CommandResult plain = host.run({"install", "tree", "--zzzzzz"});
+    Watched shown(host, {"install", "tree", "--zzzzzz"});
+    REQUIRE(shown.read_until("[-j JAIL]"));
+    CHECK(shown.child().wait().describe() == "exit status 64");
+    REQUIRE(shown.read_until("--no-start]"));
+    CHECK(widest(shown.seen()) <= 70);
+    CHECK_THAT(shown.seen(), ContainsSubstring("\r\n      ")); // the hint goes on below its first word
+    CHECK(std::count(plain.err.begin(), plain.err.end(), '\n') == 2);
+
+    host.write_config("jails.d/web.jail", "");
+    const test::CommandResult note = host.run({"apply", "--export", "web"});
+    CHECK(std::count(note.err.begin(), note.err.end(), '\n') == 1);
+    Watched noted(host, {"apply", "--export", "web"});
+    REQUIRE(noted.read_until("package = web-1.0"));
+    CHECK_THAT(noted.seen(), ContainsSubstring("pkgjail: note: ") && ContainsSubstring("\r\n         "));
 }

@@ -47,6 +47,17 @@ TEST_CASE("records of several jails are merged by time", "[flow][logs]") {
                                               "2026-11-21T12:00:03Z err out of memory\n");
 }
 
+TEST_CASE("a number behind -n, which is a dry run, is told how to ask for lines", "[flow][logs]") {
+    const TwoJails two;
+
+    check_fails(two.host, {"logs", "db", "-n", "5"}, 5,
+                "pkgjail: logs: 5: there is no jail of this name, and -n is --dry-run\n"
+                "hint: --lines 5 shows the last ones\n");
+    test::record_jail(two.host, "5", {"redis-7.0"});
+    test::write_log(two.host, "5", "2026-11-21T12:00:01.000000Z out ready\n");
+    CHECK(two.host.run({"logs", "-n", "5"}).out == "2026-11-21T12:00:01Z out ready\n");
+}
+
 TEST_CASE("records are chosen by time, by expression and by number", "[flow][logs]") {
     const TwoJails two;
     const auto shown = [&](std::vector<std::string> arguments) {

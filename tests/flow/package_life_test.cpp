@@ -431,6 +431,7 @@ TEST_CASE("a lock makes the same image again, on another host too", "[flow][lock
     REQUIRE(host.run({"lock", "web", file}).out == file + ": 2 packages of jail web\n");
 
     CHECK(host.run({"lock", "web"}).out == test::read_bytes(file));
+    CHECK(host.run({"lock", "web", "--json"}).json()["scripts"] == true);
     const auto lock = nlohmann::json::parse(test::read_bytes(file));
     CHECK(lock["schema"] == "pkgjail.lock/1");
     CHECK(lock["image"] == image);

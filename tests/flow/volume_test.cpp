@@ -238,7 +238,7 @@ TEST_CASE("a declaration's volumes and mounts are compared with the jail's", "[f
     CHECK(dry.out ==
           "jail web: would get other volumes and mounts: volume data:/srv/data is declared and not "
           "there; mount /srv/www:/srv/www:ro is declared and not there\n");
-    CHECK(well(host, {"apply"}).out.starts_with("jail web: has other volumes and mounts: "));
+    CHECK(well(host, {"apply"}).out.starts_with("jail web: has other volumes and mounts; before: "));
     CHECK(well(host, {"apply"}).out == "jail web: nothing to do\n");
     CHECK(host.run({"apply", "-n"}).status == 0);
     const std::string printed = well(host, {"apply", "--export", "web"}).out;
