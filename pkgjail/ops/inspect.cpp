@@ -128,11 +128,19 @@ std::string service_package(const JailView& view) {
     return chosen;
 }
 
-base::HostPath log_file(const Context& context, const std::string& jail) {
+std::vector<JailLog> logs(const Context& context, const std::vector<std::string>& names) {
     auto catalog = open_for_reading(context);
+    if (!catalog && !names.empty())
+        throw Error(base::ErrorKind::not_found, names.front(), "there is no jail of this name");
     if (!catalog)
-        throw Error(base::ErrorKind::not_found, jail, "there is no jail of this name");
-    return context.layout.log(require_jail(*catalog, jail).name);
+        return {};
+    std::vector<JailLog> found;
+    if (names.empty())
+        for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
+            found.push_back({jail.name, context.layout.log(jail.name)});
+    for (const std::string& name : names)
+        found.push_back({name, context.layout.log(require_jail(*catalog, name).name)});
+    return found;
 }
 
 } // namespace pkgjail::ops

@@ -2,6 +2,8 @@
 #include <csignal>
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/clock.hpp"
@@ -45,6 +47,32 @@ TEST_CASE("records of several jails are merged by time", "[flow][logs]") {
                                         "2026-11-21T12:00:04Z web out+ GET /b\n");
     CHECK(two.host.run({"logs", "db"}).out == "2026-11-21T12:00:01Z out ready\n"
                                               "2026-11-21T12:00:03Z err out of memory\n");
+}
+
+TEST_CASE("logs of a jail that is not there are refused, whatever else is asked for", "[flow][logs]") {
+    const TwoJails two;
+
+    check_fails(two.host, {"logs", "db", "wbe"}, 5,
+                "pkgjail: logs: wbe: there is no jail of this name\nhint: did you mean \"web\"?\n");
+    check_fails(Host(), {"logs", "web"}, 5, "pkgjail: logs: web: there is no jail of this name\n");
+    CHECK(Host().run({"logs"}).out.empty());
+}
+
+TEST_CASE("many long records are printed whole and in their order", "[flow][logs]") {
+    const TwoJails two;
+    const std::string text(1000, 'x');
+    std::string log, expected;
+    for (int second = 0; second < 60; ++second)
+        for (int part = 0; part < 5; ++part) {
+            log +=
+                fmt::format("2026-11-21T13:00:{:02}.{:06}Z out {} {}{}\n", second, part, second, part, text);
+            expected += fmt::format("{} {}{}\n", second, part, text);
+        }
+    test::write_log(two.host, "web", log);
+
+    CHECK(two.host.run({"logs", "web", "--raw", "--lines", "1000"}).out == expected);
+    CHECK(two.host.run({"logs", "--raw", "--since", "2026-11-21T13:00:00Z", "--lines", "1000"}).out ==
+          expected);
 }
 
 TEST_CASE("records are chosen by time, by expression and by number", "[flow][logs]") {
