@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <memory>
 
 #include <openssl/evp.h>
 #include <unistd.h>
@@ -81,17 +81,18 @@ std::string digest_of(DigestAlgorithm algorithm, std::string_view bytes) {
 
 std::string digest_of_file(DigestAlgorithm algorithm, const Fd& fd, std::string_view name) {
     Digest digest(algorithm);
-    std::vector<char> buffer(128u << 10);
+    constexpr std::size_t piece = 128u << 10;
+    const auto buffer = std::make_unique_for_overwrite<char[]>(piece); // most files are much smaller
     off_t offset = 0;
     for (;;) {
-        ssize_t count = ::pread(fd.get(), buffer.data(), buffer.size(), offset);
+        ssize_t count = ::pread(fd.get(), buffer.get(), piece, offset);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0)
             throw system_error(errno, std::string(name), "read");
         if (count == 0)
             return digest.finish();
-        digest.update(buffer.data(), static_cast<std::size_t>(count));
+        digest.update(buffer.get(), static_cast<std::size_t>(count));
         offset += count;
     }
 }

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/sysmacros.h>
+#endif
 
 #include "pkgjail/base/retry.hpp"
 #include "pkgjail/base/tree_parts.hpp"
@@ -43,20 +47,57 @@ std::vector<std::string> names_in(const Fd& directory, std::string_view shown_as
 }
 
 bool is_mount_point(const Fd& directory, dev_t device, std::string_view shown_as) {
+#if defined(__linux__) && defined(STATX_ATTR_MOUNT_ROOT)
+    struct statx status {};
+    if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_TYPE, &status) != 0)
+        throw system_error(errno, std::string(shown_as), "statx");
+    return makedev(status.stx_dev_major, status.stx_dev_minor) != device ||
+           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
     struct stat status {};
     if (::fstat(directory.get(), &status) != 0)
         throw system_error(errno, std::string(shown_as), "fstat");
-    if (status.st_dev != device)
-        return true;
-#if defined(__linux__) && defined(STATX_ATTR_MOUNT_ROOT)
-    struct statx more {};
-    if (::statx(directory.get(), "", AT_EMPTY_PATH, STATX_TYPE, &more) != 0)
-        throw system_error(errno, std::string(shown_as), "statx");
-    return (more.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-#else
-    return false;
+    return status.st_dev != device;
 #endif
 }
+
+namespace {
+
+/// Where entries are read to.
+struct EntryBuffer {
+    alignas(8) char bytes[32 << 10];
+};
+
+/// As names_in(), of a directory that nobody has read from since it was opened: through its own descriptor.
+std::vector<std::string> names_in_fresh(const Fd& directory, std::string_view shown_as, EntryBuffer& room) {
+#ifdef __linux__
+    std::vector<std::string> names;
+    const char* const buffer = room.bytes;
+    for (;;) {
+        const ssize_t size =
+            retrying([&] { return ::getdents64(directory.get(), room.bytes, sizeof room.bytes); });
+        if (size < 0 && errno != ENOENT) // removed meanwhile
+            throw system_error(errno, std::string(shown_as), "getdents64");
+        if (size <= 0)
+            break;
+        for (ssize_t at = 0; at < size;) {
+            struct dirent64 head {};
+            std::memcpy(&head, buffer + at, offsetof(struct dirent64, d_name));
+            const std::string_view name(buffer + at + offsetof(struct dirent64, d_name));
+            if (name != "." && name != "..")
+                names.emplace_back(name);
+            at += head.d_reclen;
+        }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+#else
+    (void)room;
+    return names_in(directory, shown_as);
+#endif
+}
+
+} // namespace
 
 /// One walk. Holds the directory that is being listed and its ancestors; those deeper than `held_levels` are
 /// opened by their path again instead.
@@ -73,7 +114,7 @@ class Tree::Walk {
         Fd here = open(path);
         if (!here || (depth > 0 && is_mount_point(here, device_, tree_.show(path))))
             return;
-        for (const std::string& name : names_in(here, tree_.show(path))) {
+        for (const std::string& name : names_in_fresh(here, tree_.show(path), room_)) {
             if (!here)
                 here = open(path);
             if (!here)
@@ -101,6 +142,7 @@ class Tree::Walk {
     const Tree& tree_;
     const std::function<bool(const Entry&)>& visit_;
     dev_t device_ = 0;
+    EntryBuffer room_; ///< not on the stack of each level
 };
 
 void Tree::walk(const std::function<bool(const Entry&)>& visit) const {

@@ -9,6 +9,7 @@
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/plan_words.hpp"
+#include "pkgjail/cli/status_document.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/inspect.hpp"
@@ -176,7 +177,8 @@ int cmd_list(Environment& environment) {
 int cmd_status(Environment& environment) {
     const auto views = ops::jails(environment.context(), environment.list("jail…"));
     if (environment.json()) {
-        environment.print_json({{"jails", jails_json(views)}});
+        environment.report().clear();
+        print(status_document(views, environment.report().warnings()));
         return exit_done;
     }
     if (views.empty()) {

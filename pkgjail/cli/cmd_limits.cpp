@@ -104,6 +104,7 @@ int cmd_limits(Environment& environment) {
                          {"template", result.limits_template},
                          {"require", result.require_enforced ? "enforced" : "any"},
                          {"running", result.running},
+                         {"watched_usec", result.watched_usec ? Json(*result.watched_usec) : Json(nullptr)},
                          {"limits", list}};
         if (change) {
             document["changed"] = result.changed;

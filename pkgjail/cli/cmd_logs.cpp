@@ -79,33 +79,50 @@ Json record_json(const JailRecord& line) {
             {"text", line.record.text}};
 }
 
-/// How records are printed as they come.
+/// Prints records as they come, many at once where many are there.
 class Printer {
   public:
     Printer(Environment& environment, bool several) : environment_(environment), several_(several) {}
-    void print_one(const JailRecord& line) const {
-        const std::string text = base::printable(line.record.text);
-        // Of what goes on without end there is no one document: each record is one, on a line of its own.
-        if (environment_.json())
-            print(record_json(line).dump(-1, ' ', true, Json::error_handler_t::replace) + "\n");
-        else if (environment_.has("raw"))
-            environment_.say(text + "\n");
-        else if (several_)
-            environment_.say(fmt::format("{} {} {} {}\n", base::format_time(line.record.time), line.jail,
-                                         line.record.stream, text));
-        else
-            environment_.say(
-                fmt::format("{} {} {}\n", base::format_time(line.record.time), line.record.stream, text));
+    void print_all(const std::vector<JailRecord>& records) const {
+        constexpr std::size_t at_once = 64u << 10;
+        std::string lines;
+        for (const JailRecord& line : records) {
+            lines += line_of(line);
+            if (lines.size() >= at_once)
+                give(lines);
+        }
+        if (!lines.empty())
+            give(lines);
     }
 
   private:
+    std::string line_of(const JailRecord& line) const {
+        // Of what goes on without end there is no one document: each record is one, on a line of its own.
+        if (environment_.json())
+            return record_json(line).dump(-1, ' ', true, Json::error_handler_t::replace) + "\n";
+        const std::string text = base::printable(line.record.text);
+        if (environment_.has("raw"))
+            return text + "\n";
+        if (several_)
+            return fmt::format("{} {} {} {}\n", base::format_time(line.record.time), line.jail,
+                               line.record.stream, text);
+        return fmt::format("{} {} {}\n", base::format_time(line.record.time), line.record.stream, text);
+    }
+    void give(std::string& lines) const {
+        if (environment_.json())
+            print(lines);
+        else
+            environment_.say(lines);
+        lines.clear();
+    }
+
     Environment& environment_;
     bool several_;
 };
 
 /// What there is, and then what comes. Reads with the same eyes, so that nothing is lost or shown twice in
 /// between.
-void follow(Environment& environment, const std::vector<std::string>& jails, supervise::LogQuery query) {
+void follow(Environment& environment, const std::vector<ops::JailLog>& logs, supervise::LogQuery query) {
     static_cast<void>(std::signal(SIGINT, interrupt));
     static_cast<void>(std::signal(SIGTERM, interrupt));
     struct Followed {
@@ -113,11 +130,9 @@ void follow(Environment& environment, const std::vector<std::string>& jails, sup
         supervise::LogFollower log;
     };
     std::vector<Followed> followed;
-    for (const std::string& jail : jails)
-        followed.push_back(
-            {jail,
-             {ops::log_file(environment.context(), jail), supervise::LogFollower::Begin::at_the_oldest}});
-    const Printer printer(environment, jails.size() > 1);
+    for (const ops::JailLog& log : logs)
+        followed.push_back({log.jail, {log.file, supervise::LogFollower::Begin::at_the_oldest}});
+    const Printer printer(environment, logs.size() > 1);
     const auto keep_last = [&](std::vector<JailRecord>& records, std::size_t count) {
         if (count > 0 && records.size() > count)
             records.erase(records.begin(), records.end() - static_cast<std::ptrdiff_t>(count));
@@ -139,8 +154,7 @@ void follow(Environment& environment, const std::vector<std::string>& jails, sup
         }
         last_count = 0; // what comes from now on is shown whole
         sort_by_time(records);
-        for (const JailRecord& record : records)
-            printer.print_one(record);
+        printer.print_all(records);
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
 }
@@ -148,7 +162,6 @@ void follow(Environment& environment, const std::vector<std::string>& jails, sup
 } // namespace
 
 int cmd_logs(Environment& environment) {
-    std::vector<std::string> jails = environment.list("jail…");
     supervise::LogQuery query;
     query.since = time_option(environment, "since");
     query.until = time_option(environment, "until");
@@ -160,20 +173,19 @@ int cmd_logs(Environment& environment) {
     }
     if (environment.has("follow") && query.until)
         throw Error(ErrorKind::usage, "--until", "ends what --follow asks to go on with");
-    refuse_number(environment, jails);
-    if (jails.empty())
-        jails = ops::jail_names(environment.context());
+    refuse_number(environment, environment.list("jail…"));
+    const std::vector<ops::JailLog> logs = ops::logs(environment.context(), environment.list("jail…"));
     if (environment.has("follow")) {
-        if (jails.empty())
+        if (logs.empty())
             throw Error(ErrorKind::not_found, "--follow", "there are no jails to follow",
                         "pkgjail install PACKAGE makes the first one");
-        follow(environment, jails, query);
+        follow(environment, logs, query);
         return exit_done;
     }
     std::vector<JailRecord> records;
-    for (const std::string& jail : jails)
-        for (LogRecord& record : supervise::read_log(ops::log_file(environment.context(), jail), query))
-            records.push_back({jail, std::move(record)});
+    for (const ops::JailLog& log : logs)
+        for (LogRecord& record : supervise::read_log(log.file, query))
+            records.push_back({log.jail, std::move(record)});
     sort_by_time(records);
     if (environment.json()) {
         Json list = Json::array();
@@ -182,9 +194,7 @@ int cmd_logs(Environment& environment) {
         environment.print_json({{"records", list}});
         return exit_done;
     }
-    const Printer printer(environment, jails.size() > 1);
-    for (const JailRecord& line : records)
-        printer.print_one(line);
+    Printer(environment, logs.size() > 1).print_all(records);
     return exit_done;
 }
 

@@ -6,6 +6,7 @@
 #include "pkgjail/cli/exit_status.hpp"
 #include "pkgjail/cli/http_server.hpp"
 #include "pkgjail/cli/prometheus_text.hpp"
+#include "pkgjail/cli/status_document.hpp"
 #include "pkgjail/cli/status_page.hpp"
 #include "pkgjail/cli/status_words.hpp"
 #include "pkgjail/cli/usage_rates.hpp"
@@ -75,10 +76,7 @@ class Answers {
         if (path == "/metrics")
             return {200, prometheus_content_type, prometheus_text(families_)};
         if (path == "/api/status")
-            return {200, "application/json",
-                    json_text({{"schema", "pkgjail.status/1"},
-                               {"jails", jails_json(now_.views)},
-                               {"warnings", warnings_}})};
+            return {200, "application/json", status_document(now_.views, warnings_)};
         return {200, "text/html; charset=utf-8", page()};
     }
 

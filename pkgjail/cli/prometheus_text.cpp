@@ -1,21 +1,17 @@
 #include "pkgjail/cli/prometheus_text.hpp"
 
-#include <fmt/core.h>
-
 #include "pkgjail/base/printable.hpp"
 
 namespace pkgjail::cli {
 
 namespace {
 
-std::string escaped(const std::string& text, bool quotes) {
-    std::string result;
-    for (const char c : base::printable(text)) {
+void add_escaped(std::string& text, const std::string& value, bool quotes) {
+    for (const char c : base::printable(value)) {
         if (c == '\\' || (quotes && c == '"'))
-            result += '\\';
-        result += c;
+            text += '\\';
+        text += c;
     }
-    return result;
 }
 
 } // namespace
@@ -23,18 +19,22 @@ std::string escaped(const std::string& text, bool quotes) {
 std::string prometheus_text(const std::vector<ops::MetricFamily>& families) {
     std::string text;
     for (const ops::MetricFamily& family : families) {
-        text +=
-            fmt::format("# HELP {} {}\n# TYPE {} {}\n", family.name, escaped(family.help, false), family.name,
-                        family.kind == ops::MetricFamily::Kind::counter ? "counter" : "gauge");
+        text.append("# HELP ").append(family.name).append(" ");
+        add_escaped(text, family.help, false);
+        text.append("\n# TYPE ").append(family.name);
+        text += family.kind == ops::MetricFamily::Kind::counter ? " counter\n" : " gauge\n";
         for (const ops::MetricSample& sample : family.samples) {
             text += family.name;
-            const char* before = "{";
+            char before = '{';
             for (const auto& [name, value] : sample.labels) {
-                text += fmt::format("{}{}=\"{}\"", before, name, escaped(value, true));
-                before = ",";
+                text += before;
+                text.append(name).append("=\"");
+                add_escaped(text, value, true);
+                text += '"';
+                before = ',';
             }
             text += sample.labels.empty() ? " " : "} ";
-            text += sample.value + "\n";
+            text.append(sample.value) += '\n';
         }
     }
     return text;

@@ -203,25 +203,6 @@ Json mounts_json(const std::vector<catalog::HostMountRow>& mounts) {
 
 namespace {
 
-Json packages_json(const ops::JailView& view) {
-    Json packages = Json::array();
-    if (!view.image)
-        return packages;
-    packages.get_ref<Json::array_t&>().reserve(view.image->packages.size());
-    for (const catalog::ImagePackage& package : view.image->packages) {
-        // Member by member and with room for them, because there are many: a braced list is copied, and so
-        // are members when their object grows.
-        Json& json = packages.emplace_back(Json::object());
-        json.get_ref<Json::object_t&>().reserve(3);
-        json["pkgname"] = package.pkgname;
-        json["automatic"] = package.automatic;
-        json["repository"] = package.repository;
-    }
-    return packages;
-}
-
-} // namespace
-
 Json jail_json(const ops::JailView& view) {
     Json ports = Json::array();
     for (const catalog::PortClaimRow& claim : view.jail.claims)
@@ -271,9 +252,10 @@ Json jail_json(const ops::JailView& view) {
                  {"log", view.log.string()},
                  {"usage", usage_json(view.usage)}};
     json.update(status_json(view.status));
-    json["packages"] = packages_json(view); // when the object grows no more, for which members are copied
     return json;
 }
+
+} // namespace
 
 Json jails_json(const std::vector<ops::JailView>& views) {
     Json list = Json::array();

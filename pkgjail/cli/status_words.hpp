@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pkgjail/cli/command.hpp"
 #include "pkgjail/cli/terminal.hpp"
@@ -30,7 +31,7 @@ Json mounts_json(const std::vector<catalog::HostMountRow>& mounts);
 /// What a copy of the jail does not have: a line each, empty for nothing; and the same as a list.
 std::string left_out_text(const std::string& jail, const ops::LeftOut& left_out);
 Json left_out_json(const ops::LeftOut& left_out);
-Json jail_json(const ops::JailView& view);
+/// With null in the place of each one's packages.
 Json jails_json(const std::vector<ops::JailView>& views);
 
 } // namespace pkgjail::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
 #include <sstream>
 
 #include "pkgjail/base/file.hpp"
@@ -27,9 +28,23 @@ Number read_number(const base::HostPath& file) {
     return text ? number(*text) : std::nullopt;
 }
 
+/// Control files as they were read, each once: several figures stand in one, and belong together.
+class ControlFiles {
+  public:
+    const std::optional<std::string>& text(const base::HostPath& file) {
+        const auto [place, is_new] = texts_.try_emplace(file);
+        if (is_new)
+            place->second = base::read_file_if_exists(file);
+        return place->second;
+    }
+
+  private:
+    std::map<base::HostPath, std::optional<std::string>> texts_;
+};
+
 // "name value" lines: cpu.stat, memory.events, pids.events.
-Number read_key(const base::HostPath& file, std::string_view key) {
-    std::istringstream lines(base::read_file_if_exists(file).value_or(""));
+Number key_in(const std::optional<std::string>& text, std::string_view key) {
+    std::istringstream lines(text.value_or(""));
     for (std::string name, value; lines >> name >> value;)
         if (name == key)
             return number(value);
@@ -53,8 +68,7 @@ Number sum_operations(const std::optional<std::string>& text, std::string_view o
 }
 
 // io.stat and io.max: "254:0 rbytes=1 wbytes=2 …" lines.
-Number device_value(const base::HostPath& file, std::string_view key, const std::string& device) {
-    const auto text = base::read_file_if_exists(file);
+Number device_value(const std::optional<std::string>& text, std::string_view key, const std::string& device) {
     if (!text)
         return std::nullopt;
     std::uint64_t sum = 0;
@@ -93,33 +107,36 @@ Number scaled_down(Number value, std::uint64_t divisor) {
 
 Usage JailCgroup::usage() const {
     Usage usage;
+    ControlFiles files;
     if (const auto group = group_with("cpuacct"))
-        usage.cpu_usec = group->unified ? read_key(group->directory / "cpu.stat", "usage_usec")
+        usage.cpu_usec = group->unified ? key_in(files.text(group->directory / "cpu.stat"), "usage_usec")
                                         : scaled_down(read_number(group->directory / "cpuacct.usage"), 1000);
     if (const auto group = group_with("cpu"))
         usage.throttled_usec =
-            group->unified ? read_key(group->directory / "cpu.stat", "throttled_usec")
-                           : scaled_down(read_key(group->directory / "cpu.stat", "throttled_time"), 1000);
+            group->unified
+                ? key_in(files.text(group->directory / "cpu.stat"), "throttled_usec")
+                : scaled_down(key_in(files.text(group->directory / "cpu.stat"), "throttled_time"), 1000);
     if (const auto group = group_with("memory")) {
         const auto& directory = group->directory;
         const bool v2 = group->unified;
         usage.memory_bytes = read_number(directory / (v2 ? "memory.current" : "memory.usage_in_bytes"));
         usage.memory_peak_bytes = read_number(directory / (v2 ? "memory.peak" : "memory.max_usage_in_bytes"));
-        usage.memory_limit_hits =
-            v2 ? read_key(directory / "memory.events", "max") : read_number(directory / "memory.failcnt");
-        usage.memory_kills = read_key(directory / (v2 ? "memory.events" : "memory.oom_control"), "oom_kill");
+        usage.memory_limit_hits = v2 ? key_in(files.text(directory / "memory.events"), "max")
+                                     : read_number(directory / "memory.failcnt");
+        usage.memory_kills =
+            key_in(files.text(directory / (v2 ? "memory.events" : "memory.oom_control")), "oom_kill");
         // There are kernels that kill without having counted a hit.
         if (usage.memory_limit_hits && usage.memory_kills)
             usage.memory_limit_hits = std::max(*usage.memory_limit_hits, *usage.memory_kills);
     }
     if (const auto group = group_with("pids")) {
         usage.processes = read_number(group->directory / "pids.current");
-        usage.process_limit_hits = read_key(group->directory / "pids.events", "max");
+        usage.process_limit_hits = key_in(files.text(group->directory / "pids.events"), "max");
     }
     if (const auto group = group_with("blkio")) {
         if (group->unified) {
-            usage.io_read_bytes = device_value(group->directory / "io.stat", "rbytes", "");
-            usage.io_write_bytes = device_value(group->directory / "io.stat", "wbytes", "");
+            usage.io_read_bytes = device_value(files.text(group->directory / "io.stat"), "rbytes", "");
+            usage.io_write_bytes = device_value(files.text(group->directory / "io.stat"), "wbytes", "");
         } else {
             const auto text =
                 base::read_file_if_exists(group->directory / "blkio.throttle.io_service_bytes_recursive");
@@ -180,7 +197,8 @@ JailCgroup::Reading JailCgroup::limit(LimitKind kind, const std::string& disk) c
             return {};
         const bool read = kind == LimitKind::io_read;
         if (group->unified)
-            return {device_value(group->directory / "io.max", read ? "rbps" : "wbps", disk),
+            return {device_value(base::read_file_if_exists(group->directory / "io.max"),
+                                 read ? "rbps" : "wbps", disk),
                     mechanism(*group, "io.max of disk " + disk)};
         const std::string file = read ? "blkio.throttle.read_bps_device" : "blkio.throttle.write_bps_device";
         return {throttle_rate(group->directory / file, disk), mechanism(*group, file + " of disk " + disk)};

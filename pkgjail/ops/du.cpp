@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
@@ -47,8 +48,9 @@ class Du {
                 needs.snapshots.push_back(snapshot.id);
             }
         }
-        for (const std::string& name : base::Tree::open(layout_.images()).list(base::RootPath()))
-            images_.emplace(name, DiskUsage::of(layout_.image(name)));
+        walk_everything();
+        for (const std::string& name : names_in(layout_.images()))
+            images_.emplace(name, walked(layout_.image(name), Blocks::not_asked));
     }
 
     DuResult run(const std::vector<std::string>& wanted) {
@@ -62,15 +64,15 @@ class Du {
         total.merge(top(layout_.images()));
         for (const base::HostPath& directory : {layout_.jails(), layout_.snapshots()}) {
             total.merge(top(directory));
-            for (const std::string& name : base::Tree::open(directory).list(base::RootPath()))
-                add_whole(total, directory / name);
+            for (const std::string& name : names_in(directory))
+                total.merge(whole(directory / name));
         }
         for (const catalog::Jail& jail : all_)
             if (wanted.empty() || std::find(wanted.begin(), wanted.end(), jail.name) != wanted.end())
                 result.jails.push_back(look_at(jail));
-        const DiskUsage cache = DiskUsage::of(layout_.cache());
+        const DiskUsage& cache = walked(layout_.cache(), Blocks::not_asked);
         for (const catalog::Volume& volume : volumes_.all()) {
-            const DiskUsage size = DiskUsage::of(layout_.volume(volume.id), true);
+            const DiskUsage& size = walked(layout_.volume(volume.id), Blocks::asked);
             total.merge(size);
             VolumeUsage usage{volume.name, size_of(size), {}};
             for (const catalog::VolumeUser& user : volumes_.users(volume.id))
@@ -87,12 +89,8 @@ class Du {
         result.cache = size_of(cache);
         total.merge(cache);
         DiskUsage rest;
-        for (const std::string& name : base::Tree::open(layout_.state()).list(base::RootPath())) {
-            const base::HostPath path = layout_.state() / name;
-            if (path != layout_.images() && path != layout_.jails() && path != layout_.snapshots() &&
-                path != layout_.volumes() && path != layout_.cache())
-                rest.merge(DiskUsage::of(path));
-        }
+        for (const base::HostPath& path : others())
+            rest.merge(walked(path, Blocks::not_asked));
         result.rest = size_of(rest);
         total.merge(rest);
         result.total = size_of(total);
@@ -103,36 +101,89 @@ class Du {
     /// The directory itself, without what is in it.
     static DiskUsage top(const base::HostPath& directory) { return DiskUsage::of_entry(directory); }
 
-    /// A jail's or snapshot's directory. Its data may be a file system's own unit (a subvolume), which a walk
-    /// from above does not enter.
-    void add_whole(DiskUsage& sum, const base::HostPath& directory) {
-        sum.merge(DiskUsage::of_entry(directory));
-        std::error_code error;
-        if (!std::filesystem::is_directory(std::filesystem::symlink_status(directory, error)))
-            return;
-        for (const std::string& name : base::Tree::open(directory).list(base::RootPath()))
-            sum.merge(part(directory / name));
+    static std::vector<std::string> names_in(const base::HostPath& directory) {
+        return base::Tree::open(directory).list(base::RootPath());
     }
 
-    /// What is below a jail's or snapshot's directory counts for it and for the whole, and is walked once.
-    const DiskUsage& part(const base::HostPath& path) {
-        const auto known = parts_.find(path);
-        return known != parts_.end() ? known->second
-                                     : parts_.emplace(path, DiskUsage::of(path, true)).first->second;
+    /// Whether the file system is asked of each file what it shares with copies.
+    enum class Blocks { asked, not_asked };
+
+    /// What is in a jail's or snapshot's directory; empty where it is none. Its data may be a file system's
+    /// own unit (a subvolume), which a walk from above does not enter, so that each part is walked by itself.
+    static std::vector<base::HostPath> parts_of(const base::HostPath& directory) {
+        std::vector<base::HostPath> parts;
+        std::error_code error;
+        if (std::filesystem::is_directory(std::filesystem::symlink_status(directory, error)))
+            for (const std::string& name : names_in(directory))
+                parts.push_back(directory / name);
+        return parts;
+    }
+
+    /// What is in the state directory and counts as nothing else.
+    std::vector<base::HostPath> others() const {
+        std::vector<base::HostPath> paths;
+        for (const std::string& name : names_in(layout_.state())) {
+            const base::HostPath path = layout_.state() / name;
+            if (path != layout_.images() && path != layout_.jails() && path != layout_.snapshots() &&
+                path != layout_.volumes() && path != layout_.cache())
+                paths.push_back(path);
+        }
+        return paths;
+    }
+
+    /// All walks at once, shared between the processors: images first, which are the largest.
+    void walk_everything() {
+        std::vector<std::pair<base::HostPath, Blocks>> wanted;
+        for (const std::string& name : names_in(layout_.images()))
+            wanted.emplace_back(layout_.image(name), Blocks::not_asked);
+        wanted.emplace_back(layout_.cache(), Blocks::not_asked);
+        for (const base::HostPath& path : others())
+            wanted.emplace_back(path, Blocks::not_asked);
+        for (const catalog::Volume& volume : volumes_.all())
+            wanted.emplace_back(layout_.volume(volume.id), Blocks::asked);
+        for (const base::HostPath& directory : {layout_.jails(), layout_.snapshots()})
+            for (const std::string& name : names_in(directory))
+                for (base::HostPath& part : parts_of(directory / name))
+                    wanted.emplace_back(std::move(part), Blocks::asked);
+        std::vector<DiskUsage> found(wanted.size());
+        base::in_parallel(wanted.size(), [&](std::size_t i) {
+            found[i] = DiskUsage::of(wanted[i].first, wanted[i].second == Blocks::asked);
+        });
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            walked_.emplace(std::move(wanted[i].first), std::move(found[i]));
+    }
+
+    /// What has come since everything was walked is walked here.
+    const DiskUsage& walked(const base::HostPath& path, Blocks blocks) {
+        const auto known = walked_.find(path);
+        return known != walked_.end()
+                   ? known->second
+                   : walked_.emplace(path, DiskUsage::of(path, blocks == Blocks::asked)).first->second;
+    }
+
+    /// A jail's or snapshot's directory with all that is in it; it counts for the jail and for the whole.
+    const DiskUsage& whole(const base::HostPath& directory) {
+        const auto [place, is_new] = wholes_.try_emplace(directory);
+        if (is_new) {
+            place->second.merge(DiskUsage::of_entry(directory));
+            for (const base::HostPath& part : parts_of(directory))
+                place->second.merge(walked(part, Blocks::asked));
+        }
+        return place->second;
     }
 
     JailUsage look_at(const catalog::Jail& jail) {
         JailUsage usage;
         usage.jail = jail.name;
         const Needs& needs = needs_.at(jail.name);
-        usage.config = size_of(part(layout_.jail_configs(jail.id)));
-        usage.data = size_of(part(layout_.jail_data(jail.id)));
+        usage.config = size_of(walked(layout_.jail_configs(jail.id), Blocks::asked));
+        usage.data = size_of(walked(layout_.jail_data(jail.id), Blocks::asked));
         DiskUsage frozen;
         for (const std::string& id : needs.snapshots)
-            add_whole(frozen, layout_.snapshot(id));
+            frozen.merge(whole(layout_.snapshot(id)));
         usage.snapshots = size_of(frozen);
         DiskUsage own = frozen;
-        add_whole(own, layout_.jail(jail.id));
+        own.merge(whole(layout_.jail(jail.id)));
         std::vector<std::string> images;
         std::vector<std::string> only_ours; // images that no other jail refers to
         std::set<std::string> with;
@@ -199,7 +250,8 @@ class Du {
     std::vector<catalog::Jail> all_;
     std::map<std::string, Needs> needs_;      ///< by jail's name
     std::map<std::string, DiskUsage> images_; ///< by id
-    std::map<base::HostPath, DiskUsage> parts_;
+    std::map<base::HostPath, DiskUsage> walked_;
+    std::map<base::HostPath, DiskUsage> wholes_;
     std::map<std::vector<std::string>, Size> sums_;
     std::map<std::string, ImageShare> shares_;
 };

@@ -1,5 +1,8 @@
 #include "pkgjail/ops/inspect.hpp"
 
+#include <fmt/core.h>
+
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/catalog/volumes.hpp"
 #include "pkgjail/ops/installed.hpp"
 #include "pkgjail/ops/resolv.hpp"
@@ -33,7 +36,6 @@ JailView view_of(const Context& context, catalog::Catalog& catalog, KnownImages&
     view.image = images.find(view.generation.image_id);
     if (view.image && check.list())
         view.vulnerable = check.count(*view.image);
-    view.status = supervise::read_status(context.layout.run(jail.id), view.state);
     view.log = context.layout.log(jail.name);
     for (const catalog::VolumeUseRow& use : jail.volumes)
         for (const catalog::VolumeUser& user : catalog::Volumes(catalog).users(use.volume_id)) {
@@ -68,22 +70,46 @@ std::vector<JailView> views_of(const Context& context, catalog::Catalog& catalog
     return views;
 }
 
+// The kernel is asked of several jails at once: it takes longer than everything else.
+
+void add_status(const Context& context, std::vector<JailView>& views) {
+    base::in_parallel(views.size(), [&](std::size_t i) {
+        views[i].status = supervise::read_status(context.layout.run(views[i].jail.id), views[i].state);
+    });
+}
+
+void measure(const Context& context, const confine::Driver& driver, JailView& view) {
+    const std::string handle = jail_handle(view.jail);
+    const base::HostPath run = context.layout.run(view.jail.id);
+    view.usage = driver.usage(handle, run);
+    if (view.jail.network == jail::network_mode_name(jail::NetworkMode::host))
+        view.ports = driver.read_ports(handle, run);
+}
+
 void add_usage(const Context& context, std::vector<JailView>& views) {
-    std::unique_ptr<confine::Driver> driver;
-    for (JailView& view : views) {
-        if (!is_running(view.status))
-            continue;
-        try {
-            if (!driver)
-                driver = confine::open_driver(context.layout.state(), context.config.runtime);
-            view.usage = driver->usage(jail_handle(view.jail), context.layout.run(view.jail.id));
-            if (view.jail.network == jail::network_mode_name(jail::NetworkMode::host))
-                view.ports = driver->read_ports(jail_handle(view.jail), context.layout.run(view.jail.id));
-        } catch (const Error& error) {
-            // Everything else about the jail is known without the driver.
-            context.reporter.warn(std::string("usage of jail ") + view.jail.name + ": " + error.what());
-        }
+    std::vector<JailView*> running;
+    for (JailView& view : views)
+        if (is_running(view.status))
+            running.push_back(&view);
+    if (running.empty())
+        return;
+    std::vector<std::string> failures(running.size());
+    try {
+        const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
+        base::in_parallel(running.size(), [&](std::size_t i) {
+            try {
+                measure(context, *driver, *running[i]);
+            } catch (const Error& error) {
+                failures[i] = error.what();
+            }
+        });
+    } catch (const Error& error) {
+        failures.assign(running.size(), error.what());
     }
+    // Everything else about the jail is known without the driver.
+    for (std::size_t i = 0; i < running.size(); ++i)
+        if (!failures[i].empty())
+            context.reporter.warn(fmt::format("usage of jail {}: {}", running[i]->jail.name, failures[i]));
 }
 
 } // namespace
@@ -107,6 +133,7 @@ std::vector<JailView> jails(const Context& context, const std::vector<std::strin
                     "pkgjail install PACKAGE makes the first one");
     }
     views = views_of(context, *catalog, names);
+    add_status(context, views);
     if (measured == Measured::yes)
         add_usage(context, views);
     return views;
@@ -128,11 +155,19 @@ std::string service_package(const JailView& view) {
     return chosen;
 }
 
-base::HostPath log_file(const Context& context, const std::string& jail) {
+std::vector<JailLog> logs(const Context& context, const std::vector<std::string>& names) {
     auto catalog = open_for_reading(context);
+    if (!catalog && !names.empty())
+        throw Error(base::ErrorKind::not_found, names.front(), "there is no jail of this name");
     if (!catalog)
-        throw Error(base::ErrorKind::not_found, jail, "there is no jail of this name");
-    return context.layout.log(require_jail(*catalog, jail).name);
+        return {};
+    std::vector<JailLog> found;
+    if (names.empty())
+        for (const catalog::Jail& jail : catalog::Jails(*catalog).all())
+            found.push_back({jail.name, context.layout.log(jail.name)});
+    for (const std::string& name : names)
+        found.push_back({name, context.layout.log(require_jail(*catalog, name).name)});
+    return found;
 }
 
 } // namespace pkgjail::ops

@@ -54,7 +54,12 @@ JailView jail_view(const Context& context, const std::string& name);
 /// for; empty: none.
 std::string service_package(const JailView& view);
 
-/// Where a jail's log is; Error{not_found}.
-base::HostPath log_file(const Context& context, const std::string& jail);
+struct JailLog {
+    std::string jail;
+    base::HostPath file;
+};
+/// Where the logs of these jails are, of all of them when none is named; Error{not_found} for a name that is
+/// none.
+std::vector<JailLog> logs(const Context& context, const std::vector<std::string>& names);
 
 } // namespace pkgjail::ops

@@ -1,5 +1,6 @@
 #include "pkgjail/ops/limits.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include <fmt/core.h>
@@ -14,6 +15,7 @@
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
+#include "pkgjail/supervise/usage_looks.hpp"
 
 namespace pkgjail::ops {
 
@@ -23,7 +25,9 @@ using jail::LimitKind;
 
 namespace {
 
-constexpr auto watching = std::chrono::milliseconds(200);
+/// Where nobody has looked before. Not less, because a jail that its cpu limit holds back runs for a part of
+/// each of the kernel's periods, which are a tenth of a second long, and then not at all.
+constexpr auto watching = std::chrono::milliseconds(100);
 
 using Count = std::optional<std::uint64_t>;
 
@@ -34,21 +38,26 @@ struct TwoLooks {
 };
 
 std::optional<TwoLooks> look_twice(const Context& context, const catalog::Jail& jail) {
-    TwoLooks looks;
     try {
+        const base::HostPath run = context.layout.run(jail.id);
         const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
-        const auto take = [&] { return driver->usage(jail_handle(jail), context.layout.run(jail.id)); };
-        const auto begin = base::steady_now();
-        looks.before = take();
-        std::this_thread::sleep_for(watching);
-        looks.now = take();
-        looks.usec = static_cast<std::uint64_t>(
-            std::chrono::duration_cast<std::chrono::microseconds>(base::steady_now() - begin).count());
+        const auto take = [&] {
+            const confine::Usage usage = driver->usage(jail_handle(jail), run);
+            return supervise::TimedUsage{usage, base::steady_now()};
+        };
+        auto before = supervise::earlier_usage(run);
+        if (!before) {
+            before = take();
+            std::this_thread::sleep_for(watching);
+        }
+        const auto now = take();
+        const auto usec = std::chrono::duration_cast<std::chrono::microseconds>(now.at - before->at).count();
+        return TwoLooks{before->usage, now.usage,
+                        static_cast<std::uint64_t>(std::max<std::int64_t>(usec, 0))};
     } catch (const Error& error) {
         context.reporter.warn(fmt::format("usage of jail {}: {}", jail.name, error.what()));
         return std::nullopt;
     }
-    return looks;
 }
 
 /// A second's worth of what a counter gained.
@@ -113,6 +122,8 @@ LimitsResult view(const Context& context, const catalog::Jail& jail) {
     const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
     result.running = is_running(status);
     const auto looks = result.running ? look_twice(context, jail) : std::nullopt;
+    if (looks)
+        result.watched_usec = looks->usec;
     for (const LimitKind kind : jail::all_limit_kinds) {
         LimitView one;
         one.kind = kind;

@@ -26,7 +26,7 @@ struct LimitView {
     std::optional<std::uint64_t> wanted; ///< unset: no ceiling
     std::string source; ///< "template web", "recipe nginx", "operator"; empty: nobody sets it
     std::optional<jail::LimitReading> reading; ///< while the jail runs
-    std::optional<std::uint64_t> use;          ///< in the limit's unit; rates are those of the moment
+    std::optional<std::uint64_t> use;          ///< in the limit's unit; rates are over `watched_usec`
     std::optional<std::uint64_t> hits; ///< how often it was met since the start; cpu: microseconds held back
 };
 
@@ -35,14 +35,16 @@ struct LimitsResult {
     std::string limits_template;
     bool require_enforced = false;
     bool running = false;
-    bool changed = false;          ///< something was, or in a dry run would be, changed
-    std::vector<LimitView> limits; ///< every kind there is, in their order
+    std::optional<std::uint64_t> watched_usec; ///< the rates are over so long, up to now
+    bool changed = false;                      ///< something was, or in a dry run would be, changed
+    std::vector<LimitView> limits;             ///< every kind there is, in their order
 };
 
 /// Error{usage} for the first that is no limit, or no value of it, as it was typed.
 void check_limit_changes(const std::map<std::string, std::string>& changes);
 
-/// Reads, with a fifth of a second of watching where the jail runs, because rates need two looks.
+/// Reads. Rates need two looks: the earlier one is the supervisor's, or where it has none one that is made
+/// here, with a tenth of a second in between.
 LimitsResult limits(const Context& context, const std::string& jail);
 /// Changes; a jail that runs has them before this returns. Error{usage} for what is no limit or no value of
 /// it, Error{denied} when the kernel refuses: then nothing is changed.

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
@@ -303,6 +305,39 @@ void add_vulnerabilities(Families& families, const Context& context, catalog::Ca
         std::to_string(vulnerable.size()));
 }
 
+struct MeasuredJail {
+    supervise::Counters counters;
+    std::string failure; ///< why the kernel did not tell
+};
+
+/// Counters, and the usage in each view. Several jails at once, as this takes longer than everything else.
+std::vector<MeasuredJail> measure(const Context& context, std::vector<JailView>& views) {
+    std::vector<MeasuredJail> measured(views.size());
+    std::mutex opening;
+    std::unique_ptr<confine::Driver> driver;
+    const auto opened = [&]() -> const confine::Driver& {
+        const std::lock_guard guard(opening);
+        if (!driver)
+            driver = confine::open_driver(context.layout.state(), context.config.runtime);
+        return *driver;
+    };
+    base::in_parallel(views.size(), [&](std::size_t i) {
+        const base::HostPath run = context.layout.run(views[i].jail.id);
+        std::string& failure = measured[i].failure;
+        measured[i].counters = supervise::read_counters(run, views[i].state, [&] {
+            try {
+                views[i].usage = opened().usage(jail_handle(views[i].jail), run);
+                failure.clear();
+            } catch (const base::Error& error) {
+                failure = error.what();
+                throw;
+            }
+            return views[i].usage;
+        });
+    });
+    return measured;
+}
+
 } // namespace
 
 std::vector<MetricFamily> metrics(const Context& context, const std::string& version) {
@@ -323,29 +358,17 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
             families.add("pkgjail_driver_info", Kind::gauge, "What confines running jails; always 1.",
                          {{"driver", view.status.driver}}, "1");
 
-    std::unique_ptr<confine::Driver> driver;
+    const std::vector<MeasuredJail> measured = measure(context, views);
     std::map<std::string, std::size_t> upgradable; // by image: jails often share one
     catalog::Snapshots snapshots(*catalog);
-    for (JailView& view : views) {
-        const base::HostPath run = context.layout.run(view.jail.id);
+    for (std::size_t i = 0; i < views.size(); ++i) {
+        const JailView& view = views[i];
         JailMetrics jail(families, view);
         jail.add_state(service_package(view));
         jail.add_further();
-        std::string failure;
-        jail.add_usage(supervise::read_counters(run, view.state, [&] {
-            try {
-                if (!driver)
-                    driver = confine::open_driver(context.layout.state(), context.config.runtime);
-                view.usage = driver->usage(jail_handle(view.jail), run);
-                failure.clear();
-            } catch (const base::Error& error) {
-                failure = error.what();
-                throw;
-            }
-            return view.usage;
-        }));
-        if (!failure.empty() && is_running(view.status))
-            context.reporter.warn(fmt::format("usage of jail {}: {}", view.jail.name, failure));
+        jail.add_usage(measured[i].counters);
+        if (!measured[i].failure.empty() && is_running(view.status))
+            context.reporter.warn(fmt::format("usage of jail {}: {}", view.jail.name, measured[i].failure));
         jail.add_limits();
         jail.add_disk(context.layout.jail(view.jail.id));
         if (view.image && !upgradable.contains(view.image->id))

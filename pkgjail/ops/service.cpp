@@ -79,12 +79,13 @@ void add_declared(const jail::Declaration& declaration, jail::RenderedRecipe& re
             recipe.services.front().secrets.push_back(secret);
 }
 
-jail::RenderedRecipe render(const Context& context, const jail::Recipe& recipe, const std::string& jail,
+jail::RenderedRecipe render(const Context& context, const jail::Recipe& recipe,
+                            const std::map<std::string, std::string>& host, const std::string& jail,
                             const std::map<std::string, std::string>& set) {
     jail::RenderContext values;
     values.jail = jail;
     values.prefix = context.config.prefix;
-    values.host = jail::host_values();
+    values.host = host;
     values.set = set;
     jail::RenderedRecipe rendered = jail::render(recipe, values);
     if (!context.config.etc.empty())
@@ -114,9 +115,16 @@ const jail::Recipe& KnownRecipes::find(const std::string& name) {
     return known_.emplace(name, jail::load_recipe(context_.config.recipe_directories, name)).first->second;
 }
 
+const std::map<std::string, std::string>& KnownRecipes::host() {
+    if (host_.empty())
+        host_ = jail::host_values();
+    return host_;
+}
+
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
                                    const std::map<std::string, std::string>& set) {
-    return render(context, jail::load_recipe(context.config.recipe_directories, recipe), jail, set);
+    return render(context, jail::load_recipe(context.config.recipe_directories, recipe), jail::host_values(),
+                  jail, set);
 }
 
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail) {
@@ -128,7 +136,8 @@ std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, cons
                                                     KnownRecipes& recipes) {
     if (jail.recipe.empty())
         return std::nullopt;
-    jail::RenderedRecipe recipe = render(context, recipes.find(jail.recipe), jail.name, jail.settings);
+    jail::RenderedRecipe recipe =
+        render(context, recipes.find(jail.recipe), recipes.host(), jail.name, jail.settings);
     jail::choose_network(recipe, jail.network_choice, jail.name);
     return recipe;
 }

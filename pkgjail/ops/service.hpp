@@ -24,10 +24,13 @@ class KnownRecipes {
     explicit KnownRecipes(const Context& context) : context_(context) {}
     /// What jail::load_recipe throws.
     const jail::Recipe& find(const std::string& name);
+    /// What recipes may name of the host, asked once.
+    const std::map<std::string, std::string>& host();
 
   private:
     const Context& context_;
     std::map<std::string, jail::Recipe> known_;
+    std::map<std::string, std::string> host_;
 };
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail,
                                                     KnownRecipes& recipes);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include <sys/stat.h>
 
@@ -19,6 +20,16 @@ namespace {
 
 constexpr std::uint64_t block_bytes = 512; // unit of st_blocks, whatever the file system's own is
 
+/// nullopt: nothing is there.
+std::optional<struct stat> status_of(const base::HostPath& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0)
+        return status;
+    if (errno != ENOENT)
+        throw base::system_error(errno, path.string(), "lstat");
+    return std::nullopt;
+}
+
 } // namespace
 
 void DiskUsage::add(const struct stat& status, std::uint64_t shared_blocks) {
@@ -33,18 +44,18 @@ void DiskUsage::add(const struct stat& status, std::uint64_t shared_blocks) {
 
 DiskUsage DiskUsage::of_entry(const base::HostPath& path) {
     DiskUsage usage;
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0)
-        usage.add(status, 0);
-    else if (errno != ENOENT)
-        throw base::system_error(errno, path.string(), "lstat");
+    if (const auto status = status_of(path))
+        usage.add(*status, 0);
     return usage;
 }
 
 DiskUsage DiskUsage::of(const base::HostPath& path, bool blocks) {
-    DiskUsage usage = of_entry(path);
-    std::error_code error;
-    if (!std::filesystem::is_directory(std::filesystem::symlink_status(path, error)))
+    DiskUsage usage;
+    const auto top = status_of(path);
+    if (!top)
+        return usage;
+    usage.add(*top, 0);
+    if (!S_ISDIR(top->st_mode))
         return usage;
     const Tree tree = Tree::open(path);
     tree.walk([&](const Entry& entry) {

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/parallel.hpp"
 #include "pkgjail/store/compare.hpp"
 #include "pkgjail/store/tree_diff.hpp"
 
@@ -57,8 +58,8 @@ std::vector<std::string> what_differs(const ManifestEntry& before, const Manifes
     return what;
 }
 
-/// The entry as a manifest would have it; its digest only where `like` does not differ without it.
-ManifestEntry read_entry(const Tree& image, const Entry& entry, EntryType type, const ManifestEntry& like) {
+/// The entry as a manifest would have it, but for its digest.
+ManifestEntry seen_entry(const Entry& entry, EntryType type, const ManifestEntry& like) {
     ManifestEntry found;
     found.path = entry.path;
     found.type = type;
@@ -67,11 +68,14 @@ ManifestEntry read_entry(const Tree& image, const Entry& entry, EntryType type, 
     found.gid = entry.status.st_gid;
     found.link_target = entry.link_target;
     found.size = type == EntryType::file ? static_cast<std::uint64_t>(entry.status.st_size) : like.size;
-    if (type == EntryType::file && like.type == type && found.size == like.size)
-        found.sha256 = base::digest_of_file(base::DigestAlgorithm::sha256, image.open_regular(entry.path),
-                                            image.show(entry.path));
     return found;
 }
+
+/// A file that only its content can still tell from what is listed.
+struct Unread {
+    const ManifestEntry* listed;
+    ManifestEntry found;
+};
 
 RootPath moved(const RootPath& path, const RootPath& top, const RootPath& shown) {
     RootPath result = shown;
@@ -110,6 +114,11 @@ std::vector<Difference> differences(const jail::Manifest& before, const jail::Ma
 std::vector<Difference> image_damage(const Tree& image, const jail::Manifest& manifest) {
     std::vector<Difference> found;
     std::vector<bool> seen(manifest.entries.size(), false);
+    std::vector<Unread> unread;
+    const auto compare = [&found](const ManifestEntry& listed, const ManifestEntry& now) {
+        if (auto what = what_differs(listed, now); !what.empty())
+            found.push_back({now.path, Change::changed, std::move(what)});
+    };
     for (const char* part : {"tree", "seed"}) {
         const RootPath top = RootPath().entry(part);
         if (!image.exists(top))
@@ -126,15 +135,28 @@ std::vector<Difference> image_damage(const Tree& image, const jail::Manifest& ma
             }
             seen[static_cast<std::size_t>(listed - manifest.entries.begin())] = true;
             const auto type = type_of(entry);
-            std::vector<std::string> what =
-                type
-                    ? what_differs(*listed, read_entry(image, entry, *type, *listed))
-                    : std::vector{fmt::format("type: {}, now a {}", name_of(listed->type), type_name(entry))};
-            if (!what.empty())
-                found.push_back({entry.path, Change::changed, std::move(what)});
+            if (!type) {
+                found.push_back(
+                    {entry.path,
+                     Change::changed,
+                     {fmt::format("type: {}, now a {}", name_of(listed->type), type_name(entry))}});
+                return true;
+            }
+            ManifestEntry now = seen_entry(entry, *type, *listed);
+            if (*type == EntryType::file && listed->type == *type && now.size == listed->size)
+                unread.push_back({&*listed, std::move(now)});
+            else
+                compare(*listed, now);
             return true;
         });
     }
+    base::in_parallel(unread.size(), [&](std::size_t i) {
+        ManifestEntry& file = unread[i].found;
+        file.sha256 = base::digest_of_file(base::DigestAlgorithm::sha256, image.open_regular(file.path),
+                                           image.show(file.path));
+    });
+    for (const Unread& file : unread)
+        compare(*file.listed, file.found);
     for (std::size_t i = 0; i < seen.size(); ++i)
         if (!seen[i])
             found.push_back({manifest.entries[i].path, Change::removed, {name_of(manifest.entries[i].type)}});

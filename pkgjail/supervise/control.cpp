@@ -26,10 +26,11 @@ constexpr struct {
     ControlVerb verb;
     bool takes_service;
     bool needs_service;
+    int since = lowest_control_version;
 } words[] = {{"version", ControlVerb::version, false, false}, {"stop", ControlVerb::stop, true, false},
              {"reload", ControlVerb::reload, true, false},    {"limits", ControlVerb::limits, false, false},
              {"wait", ControlVerb::wait, false, false},       {"start", ControlVerb::start, true, true},
-             {"restart", ControlVerb::restart, true, true}};
+             {"restart", ControlVerb::restart, true, true},   {"usage", ControlVerb::usage, false, false, 3}};
 
 bool would_block(int error_number) {
     return error_number == EAGAIN || error_number == EWOULDBLOCK || error_number == EINTR;
@@ -58,8 +59,8 @@ ParsedRequest parse_control_request(std::string_view line) {
         if (parts.empty() || parts.front() != known.word)
             continue;
         const bool takes_service = known.takes_service && asked > lowest_control_version;
-        if (parts.size() > (takes_service ? 2u : 1u) || (parts.size() == 1 && known.needs_service) ||
-            parts.back().empty())
+        if (asked < known.since || parts.size() > (takes_service ? 2u : 1u) ||
+            (parts.size() == 1 && known.needs_service) || parts.back().empty())
             break;
         return {ControlRequest{known.verb, parts.size() == 2 ? parts[1] : std::string()}, {}};
     }

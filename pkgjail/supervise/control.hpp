@@ -9,11 +9,13 @@
 //     start NAME      one of the further services: "ok", "ok already", or "error TEXT"
 //     stop NAME       likewise
 //     restart NAME    likewise
+//     usage           "ok at_usec=… cpu_usec=…": what it saw when it looked last (usage_looks.hpp), or "ok" alone
 // clang-format on
 //
 // From version 2 on whoever asks puts the version that it speaks in front: "2 stop". A line without one is of
 // version 1, which has no `version` (its supervisors answer "error unknown request"), no `start`, no
-// `restart` and no NAME. Versions only add to those before, as long as the lowest stays the same.
+// `restart` and no NAME; `usage` is of version 3. Versions only add to those before, as long as the lowest
+// stays the same.
 //
 // Peers are hostile until proven otherwise: other users are refused by the kernel's word on who they are,
 // requests are bounded in size and time, and none can hold up the loop.
@@ -34,12 +36,12 @@
 namespace pkgjail::supervise {
 
 inline constexpr int lowest_control_version = 1;
-inline constexpr int control_version = 2;
+inline constexpr int control_version = 3;
 
 /// The end of the TEXT by which `limits` is refused where not all are enforced and all have to be.
 inline constexpr std::string_view must_be_enforced = "and every limit has to be enforced";
 
-enum class ControlVerb { version, stop, reload, limits, wait, start, restart };
+enum class ControlVerb { version, stop, reload, limits, wait, start, restart, usage };
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::version;
@@ -99,8 +101,11 @@ class ControlClient {
   public:
     /// Agrees on a version first. nullopt when nobody listens there. Error{busy} when the supervisor does not
     /// take connections, Error{denied}; Error{conflict} when it is of a pkgjail so much newer that it speaks
-    /// no version of ours.
-    static std::optional<ControlClient> connect(const base::HostPath& run_directory);
+    /// no version of ours. `patience` is for each of its answers.
+    static std::optional<ControlClient>
+    connect(const base::HostPath& run_directory,
+            std::chrono::milliseconds patience = std::chrono::milliseconds(5'000));
+    int version() const { return version_; } ///< that both sides speak; the lowest one where it said nothing
     /// In the version that both sides speak; what needs a newer one than the supervisor's is
     /// Error{conflict}, and Error{busy} where it said nothing of its versions. False when the supervisor has
     /// gone.
@@ -112,7 +117,8 @@ class ControlClient {
 
   private:
     explicit ControlClient(base::Fd fd) : fd_(std::move(fd)) {}
-    static std::optional<ControlClient> open(const base::HostPath& run_directory);
+    static std::optional<ControlClient> open(const base::HostPath& run_directory,
+                                             std::chrono::milliseconds patience);
     bool send_line(std::string text);
     /// Reads some; false when `deadline` passed. Sets ended_.
     bool receive(base::SteadyTime deadline);

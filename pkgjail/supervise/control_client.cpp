@@ -19,18 +19,17 @@ namespace pkgjail::supervise {
 namespace {
 
 constexpr std::size_t longest_answer = 4096;
-constexpr std::chrono::milliseconds connect_patience(5'000);
-constexpr std::chrono::milliseconds version_patience(5'000);
 
 } // namespace
 
-std::optional<ControlClient> ControlClient::open(const base::HostPath& run_directory) {
+std::optional<ControlClient> ControlClient::open(const base::HostPath& run_directory,
+                                                 std::chrono::milliseconds patience) {
     std::string name = control_path(run_directory).string();
     if (::access(run_directory.c_str(), F_OK) != 0 && errno == ENOENT)
         return std::nullopt;
     ControlAddress address(run_directory);
     // The queue of those who wait may be full for a moment.
-    for (base::SteadyTime deadline = base::steady_now() + connect_patience;;) {
+    for (base::SteadyTime deadline = base::steady_now() + patience;;) {
         base::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
         if (!fd)
             throw base::system_error(errno, name, "socket");
@@ -46,15 +45,16 @@ std::optional<ControlClient> ControlClient::open(const base::HostPath& run_direc
     }
 }
 
-std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory) {
+std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_directory,
+                                                    std::chrono::milliseconds patience) {
     int version = lowest_control_version;
     bool silent = false;
-    if (auto asking = open(run_directory); !asking) {
+    if (auto asking = open(run_directory, patience); !asking) {
         return std::nullopt;
     } else if (asking->send_line("version")) {
         // No answer is for whoever asks the real question to judge, and an error is a supervisor of
         // version 1.
-        const auto answer = asking->read_line(base::steady_now() + version_patience);
+        const auto answer = asking->read_line(base::steady_now() + patience);
         silent = !answer;
         int lowest = 0, highest = 0;
         if (answer && std::sscanf(answer->c_str(), "ok %d %d", &lowest, &highest) == 2) {
@@ -68,7 +68,7 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
             version = std::max(std::min(highest, control_version), lowest_control_version);
         }
     }
-    auto client = open(run_directory);
+    auto client = open(run_directory, patience);
     if (client) {
         client->version_ = version;
         client->silent_ = silent;

@@ -202,6 +202,7 @@ std::string FurtherService::ask(ControlVerb verb) {
     case ControlVerb::version:
     case ControlVerb::limits:
     case ControlVerb::wait:
+    case ControlVerb::usage:
         return "error unknown request";
     }
     set_aside_ = false;

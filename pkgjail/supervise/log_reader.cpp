@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <thread>
 
 #include <fcntl.h>
@@ -69,16 +70,17 @@ class RecordReader {
 
     /// Reads on to the end of what there is now.
     void read(const base::Fd& fd, const Take& take) {
-        std::string buffer(64u << 10, '\0');
+        constexpr std::size_t piece = 64u << 10;
+        const auto buffer = std::make_unique_for_overwrite<char[]>(piece); // most logs are much smaller
         for (;;) {
-            ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+            ssize_t count = ::read(fd.get(), buffer.get(), piece);
             if (count < 0 && errno == EINTR)
                 continue;
             if (count < 0)
                 throw base::system_error(errno, "log", "read");
             if (count == 0)
                 return;
-            feed(std::string_view(buffer).substr(0, static_cast<std::size_t>(count)), take);
+            feed(std::string_view(buffer.get(), static_cast<std::size_t>(count)), take);
         }
     }
     /// The file will not grow any more.

@@ -71,6 +71,7 @@ void ServiceKeeper::clear_timers() {
 
 void ServiceKeeper::start_service() {
     clear_timers();
+    usage_looks_.forget();
     ending_ = Ending::none;
     adopting_ = false;
     first_well_ = told_first_ = false;

@@ -296,6 +296,10 @@ std::optional<std::string> ServiceKeeper::handle_request(const ControlRequest& r
         if (settled() && !changed_)
             return "ok " + std::string(state_name(status_.state));
         return std::nullopt;
+    case ControlVerb::usage: {
+        const auto look = running_ ? usage_looks_.before(base::steady_now()) : std::nullopt;
+        return look ? "ok " + usage_words(*look) : "ok";
+    }
     case ControlVerb::version:
     case ControlVerb::start:
     case ControlVerb::restart:

@@ -24,6 +24,7 @@
 #include "pkgjail/supervise/signals.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
+#include "pkgjail/supervise/usage_looks.hpp"
 
 namespace pkgjail::supervise {
 
@@ -145,6 +146,7 @@ class ServiceKeeper {
     std::chrono::milliseconds look_pause_{0};
 
     LimitWatch limit_watch_;
+    UsageLooks usage_looks_;
     DiskWatch disk_watch_;
     Notifier notifier_;
     std::vector<std::unique_ptr<FurtherService>> further_;

@@ -49,6 +49,7 @@ void ServiceKeeper::watch_limits() {
     } catch (const base::Error&) {
         return; // it is ending; the loop hears of it
     }
+    usage_looks_.add(usage, base::steady_now());
     for (const std::string& event : limit_watch_.look(usage, base::steady_now())) {
         note(event);
         tell(jail::NotifyEvent::limit, event);

@@ -1,5 +1,7 @@
 #include "support/catch.hpp"
 
+#include <algorithm>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -183,6 +185,42 @@ TEST_CASE("a walk reports each directory before its entries, in byte order, and 
 
     CHECK(seen == "/a\n/a/skip\n/b\n/b/c\n/b/c/f\n/b/to-a\n/b.x\n");
     CHECK(shape(tree).find("/b/to-a -> ../a\n") != std::string::npos);
+}
+
+TEST_CASE("a walk reports every entry of a large directory, in byte order", "[base][tree]") {
+    TreeFixture at_work(GENERATE(false, true));
+    std::vector<std::string> names;
+    for (int number = 0; number < 3000; ++number) // more than the kernel tells at once
+        names.push_back(std::to_string(number) + std::string(40, 'n'));
+    for (const std::string& name : names)
+        at_work.tree.create_file(RootPath().entry(name));
+    std::sort(names.begin(), names.end());
+    std::vector<std::string> seen;
+
+    at_work.tree.walk([&](const Entry& entry) {
+        seen.push_back(entry.path.name());
+        return true;
+    });
+
+    CHECK(seen == names);
+    CHECK(at_work.tree.list(RootPath()) == names);
+}
+
+TEST_CASE("a directory that is removed while it is walked has no entries", "[base][tree]") {
+    TreeFixture at_work(GENERATE(false, true));
+    Tree& tree = at_work.tree;
+    tree.make_directories(at("/a/b"));
+    tree.make_directories(at("/c"));
+    std::string seen;
+
+    tree.walk([&](const Entry& entry) {
+        seen += entry.path.str() + "\n";
+        if (entry.path == at("/a"))
+            tree.remove_all(at("/a"));
+        return true;
+    });
+
+    CHECK(seen == "/a\n/c\n");
 }
 
 TEST_CASE("a walk goes deeper than it holds descriptors", "[base][tree]") {

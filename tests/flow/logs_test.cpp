@@ -2,6 +2,8 @@
 #include <csignal>
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/base/clock.hpp"
@@ -56,6 +58,32 @@ TEST_CASE("a number behind -n, which is a dry run, is told how to ask for lines"
     test::record_jail(two.host, "5", {"redis-7.0"});
     test::write_log(two.host, "5", "2026-11-21T12:00:01.000000Z out ready\n");
     CHECK(two.host.run({"logs", "-n", "5"}).out == "2026-11-21T12:00:01Z out ready\n");
+}
+
+TEST_CASE("logs of a jail that is not there are refused, whatever else is asked for", "[flow][logs]") {
+    const TwoJails two;
+
+    check_fails(two.host, {"logs", "db", "wbe"}, 5,
+                "pkgjail: logs: wbe: there is no jail of this name\nhint: did you mean \"web\"?\n");
+    check_fails(Host(), {"logs", "web"}, 5, "pkgjail: logs: web: there is no jail of this name\n");
+    CHECK(Host().run({"logs"}).out.empty());
+}
+
+TEST_CASE("many long records are printed whole and in their order", "[flow][logs]") {
+    const TwoJails two;
+    const std::string text(1000, 'x');
+    std::string log, expected;
+    for (int second = 0; second < 60; ++second)
+        for (int part = 0; part < 5; ++part) {
+            log +=
+                fmt::format("2026-11-21T13:00:{:02}.{:06}Z out {} {}{}\n", second, part, second, part, text);
+            expected += fmt::format("{} {}{}\n", second, part, text);
+        }
+    test::write_log(two.host, "web", log);
+
+    CHECK(two.host.run({"logs", "web", "--raw", "--lines", "1000"}).out == expected);
+    CHECK(two.host.run({"logs", "--raw", "--since", "2026-11-21T13:00:00Z", "--lines", "1000"}).out ==
+          expected);
 }
 
 TEST_CASE("records are chosen by time, by expression and by number", "[flow][logs]") {

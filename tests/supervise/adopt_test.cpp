@@ -20,6 +20,7 @@
 #include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
+#include "pkgjail/supervise/usage_looks.hpp"
 #include "support/catch.hpp"
 #include "support/temp_dir.hpp"
 
@@ -145,7 +146,7 @@ TEST_CASE("a supervisor that speaks no version of ours is left alone, and it is 
           "[supervise][control]") {
     Recorded newer({{"version", "ok 7 9"}, {"stop", "ok"}, {"reload", "ok"}});
     const std::string why = "its supervisor is of a newer pkgjail: it speaks version 7 to 9 of their "
-                            "conversation, this one 1 to 2; use that pkgjail, or stop the jail with it first";
+                            "conversation, this one 1 to 3; use that pkgjail, or stop the jail with it first";
 
     CHECK(failure([&] { supervise::stop(newer.run()); }) == why);
     CHECK(failure([&] { supervise::reload(newer.run()); }) == why);
@@ -155,12 +156,28 @@ TEST_CASE("a supervisor that speaks no version of ours is left alone, and it is 
 }
 
 TEST_CASE("a newer supervisor that still speaks our version is spoken to in ours", "[supervise][control]") {
-    Recorded newer({{"version", "ok 2 9"}, {"2 reload worker", "ok"}, {"2 reload", "error it is busy"}});
+    Recorded newer({{"version", "ok 2 9"}, {"3 reload worker", "ok"}, {"3 reload", "error it is busy"}});
 
     CHECK(supervise::ask_service(newer.run(), "worker", supervise::ServiceVerb::reload, 1s));
     CHECK(failure([&] { supervise::reload(newer.run()); }) == "it is busy");
 
-    CHECK(newer.asked() == "version\n2 reload worker\nversion\n2 reload\n");
+    CHECK(newer.asked() == "version\n3 reload worker\nversion\n3 reload\n");
+}
+
+TEST_CASE("usage is asked of a supervisor that knows the word, and nobody waits for one that is busy",
+          "[supervise][control][usage]") {
+    const auto told = [](std::map<std::string, std::string> answers) {
+        Recorded supervisor(std::move(answers));
+        const auto look = supervise::earlier_usage(supervisor.run());
+        return (look ? supervise::usage_words(*look) : "none") + ": " + supervisor.asked();
+    };
+
+    CHECK(told({{"version", "ok 1 2"}, {"2 usage", "ok at_usec=5"}}) == "none: version\n");
+    CHECK(told({{"version", silence}}) == "none: version\n");
+    CHECK(told({{"version", "ok 1 3"}, {"3 usage", silence}}) == "none: version\n3 usage\n");
+    CHECK(told({{"version", "ok 1 3"}, {"3 usage", "ok"}}) == "none: version\n3 usage\n");
+    CHECK(told({{"version", "ok 2 9"}, {"3 usage", "ok at_usec=5 cpu_usec=3 more=1"}}) ==
+          "at_usec=5 cpu_usec=3: version\n3 usage\n");
 }
 
 TEST_CASE("a supervisor that is too busy to answer is not taken for an old one", "[supervise][control]") {
@@ -228,8 +245,10 @@ TEST_CASE("what a supervisor is asked is taken apart by one rule", "[supervise][
     CHECK(parse("2 stop") == "1:");
     CHECK(parse("2 stop worker") == "1:worker");
     CHECK(parse("2 restart worker") == "6:worker");
-    CHECK(parse("3 stop") == "error this supervisor speaks version 1 to 2, and was asked in 3");
-    for (const char* wrong : {"", "2", "2 ", "stop ", "start", "restart", "limits worker", "wait worker",
-                              "stop a", "1 stop a", "2 stop a b", " stop", "Stop", "2 2 stop"})
+    CHECK(parse("3 usage") == "7:");
+    CHECK(parse("4 stop") == "error this supervisor speaks version 1 to 3, and was asked in 4");
+    for (const char* wrong :
+         {"", "2", "2 ", "stop ", "start", "restart", "limits worker", "wait worker", "stop a", "1 stop a",
+          "2 stop a b", "usage", "2 usage", "3 usage a", " stop", "Stop", "2 2 stop"})
         CHECK(parse(wrong) == "error unknown request");
 }

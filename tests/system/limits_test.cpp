@@ -134,6 +134,11 @@ TEST_CASE("a spinner gets its share of the processor, within a tenth", "[system]
         return;
     }
 
+    // Looked at twice by the command itself, as the supervisor has not looked yet.
+    const auto at_once = host.run({"limits", "spin", "--json"}).json();
+    CHECK(at_once["watched_usec"].get<double>() >= 100'000);
+    CHECK(at_once["limits"][0]["use"].is_number());
+
     const Precedence precedence(host.run({"status", "spin", "--json"}).json()["jails"][0]["pid"]);
 
     // Never more than its share, whatever else runs. Less only where the machine had none left for it: then
@@ -167,6 +172,12 @@ TEST_CASE("a spinner gets its share of the processor, within a tenth", "[system]
         WARN("the machine was too busy to give it its share");
     else
         CHECK(share >= 0.27);
+
+    // By now since the supervisor's own look; the kernel lets a jail go on for a period at most.
+    const auto later = host.run({"limits", "spin", "--json"}).json();
+    CHECK(later["limits"][0]["limit"] == "cpu");
+    CHECK(later["limits"][0]["use"].get<double>() > 0);
+    CHECK(later["limits"][0]["use"].get<double>() <= 33 + 3'000'000 / later["watched_usec"].get<double>());
 }
 
 TEST_CASE("a service that meets its process limit has it in its log", "[system][root][limits]") {
