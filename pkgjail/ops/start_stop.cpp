@@ -159,18 +159,14 @@ class Start : Several {
             require_service(context_, mine.jail);
             require_in_place(mine.jail);
         }
-        const bool rests = !is_running(status) && !is_unproven(mine.jail);
-        if (rests)
-            want_in_catalog(session_, mine.jail, true);
-        else
-            want_running(session_, mine.jail, true);
+        if (!is_running(status) && !is_unproven(mine.jail)) {
+            begin_resting(mine, learning);
+            return;
+        }
+        want_running(session_, mine.jail, true);
         if (up)
             return;
-        for (const std::string& required : requirements_.of(name)) {
-            const catalog::Jail other = require_jail(session_.catalog(), required);
-            if (status_of(other).state == ServiceState::unhealthy)
-                wait_until_well(context_, other);
-        }
+        wait_for_required(name);
         if (is_unproven(mine.jail)) {
             if (learning)
                 throw not_put_right(mine.jail);
@@ -193,8 +189,28 @@ class Start : Several {
             mine.down.emplace(session_, mine.jail);
         }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
-        if (rests) // this waits for the disk twice, meanwhile the service starts
-            try_to_write_record(session_, mine.jail.id, "start.wanted");
+    }
+
+    void begin_resting(UnderWay& mine, const std::optional<jail::Profile>& learning) {
+        want_in_catalog(session_, mine.jail, true);
+        // The record waits for the disk twice, meanwhile the service starts.
+        const auto record = [&] { try_to_write_record(session_, mine.jail.id, "start.wanted"); };
+        try {
+            wait_for_required(mine.jail.name);
+            mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
+        } catch (...) {
+            record();
+            throw;
+        }
+        record();
+    }
+
+    void wait_for_required(const std::string& name) {
+        for (const std::string& required : requirements_.of(name)) {
+            const catalog::Jail other = require_jail(session_.catalog(), required);
+            if (status_of(other).state == ServiceState::unhealthy)
+                wait_until_well(context_, other);
+        }
     }
 
     void settle_others(const std::string& name) const {
