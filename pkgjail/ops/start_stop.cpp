@@ -362,12 +362,16 @@ class Stop : Several {
 
     /// Who was launched since others_that_need() was asked has found this one up all the same.
     void tell_who_came_up(const std::string& name) {
-        for (const catalog::Jail& other : others_that_need(name))
-            if (is_running(status_of(other)))
-                context_.reporter.warn(
-                    fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
-                                "meanwhile; pkgjail restart {0} starts both",
-                                other.name, name));
+        try {
+            for (const catalog::Jail& other : others_that_need(name))
+                if (is_running(status_of(other)))
+                    context_.reporter.warn(
+                        fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
+                                    "meanwhile; pkgjail restart {0} starts both",
+                                    other.name, name));
+        } catch (const Error& error) {
+            context_.reporter.warn(error.what()); // it is no failure of the stop, which is done
+        }
     }
 
     const Names& asked_;
