@@ -277,6 +277,16 @@ void Database::without_sync(const std::function<void()>& work) {
     execute("PRAGMA synchronous = FULL");
 }
 
+void Database::sync() {
+    sqlite3_file* wal = nullptr; // an update that changes nothing would not be written, nor waited for
+    const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (code != SQLITE_OK)
+        fail(handle_, code, name_);
+    if (wal != nullptr && wal->pMethods != nullptr &&
+        wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        throw base::system_error(errno, name_ + "-wal", "fsync");
+}
+
 Statement::Statement(Database& database, const char* sql)
     : database_(&database), idle_(database.idle_), sql_(sql), handle_(idle_->take(sql)) {
     if (handle_ != nullptr)

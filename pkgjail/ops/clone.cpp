@@ -45,7 +45,8 @@ class TwoLocks {
 class Clone {
   public:
     Clone(const Context& context, const CloneRequest& request)
-        : context_(context), request_(checked(request)), session_(context, "clone", request.jail),
+        : context_(context), request_(checked(request)),
+          session_(context, "clone", request.jail, Session::Reads::own, Session::Entry::with_commit),
           locks_(session_, request.source, request.jail),
           source_(require_jail(session_.catalog(), request.source)) {}
 

@@ -38,7 +38,8 @@ bool holds(const Names& names, const std::string& name) {
 class Several {
   public:
     Several(const Context& context, std::string verb, const Names& asked, const Told& told)
-        : context_(context), session_(context, std::move(verb), fmt::format("{}", fmt::join(asked, " "))),
+        : context_(context), session_(context, std::move(verb), fmt::format("{}", fmt::join(asked, " ")),
+                                      Session::Reads::own, Session::Entry::with_commit),
           requirements_(read_requirements(context, session_.catalog())), told_(told) {}
 
   protected:
@@ -158,6 +159,8 @@ class Start : Several {
         if (!up) {
             require_service(context_, mine.jail);
             require_in_place(mine.jail);
+            if (mine.jail.wanted_running) // there is nothing to commit first
+                session_.sync_entry();
         }
         if (!is_running(status) && !is_unproven(mine.jail)) {
             begin_resting(mine, learning);
@@ -334,6 +337,8 @@ class Stop : Several {
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;
+        if (keep_wanted_ || !mine.jail.wanted_running) // there is nothing to commit first
+            session_.sync_entry();
         if (!keep_wanted_) {
             want_running(session_, mine.jail, false);
             if (mine.jail.operation && only_asks_for_a_start(*mine.jail.operation))

@@ -1,5 +1,6 @@
 // The power fails while a command runs, or right after it has said that it is done: what was not made durable
 // is lost. The state directory is opened again: it is sound, and has what was reported done.
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -181,4 +182,41 @@ TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing 
             }
         }
     }
+}
+
+TEST_CASE("a command is in the audit trail before it has changed anything, also where the power has cut it",
+          "[faults][power]") {
+    for (const char* name : {"export", "rename", "destroy", "destroy --with-data", "volume destroy",
+                             "secret set", "secret remove", "config --take"})
+        DYNAMIC_SECTION(name) {
+            const auto act = std::find_if(test::acts().begin(), test::acts().end(),
+                                          [&](const Act& one) { return one.name == name; });
+            REQUIRE(act != test::acts().end());
+            const Trial trial(*act);
+            const test::World& world = trial.world();
+            trial.set_back();
+            const std::string before = world.picture();
+            const std::size_t acts_before = world.acts().size();
+            trial.set_back();
+            Disk disk(world.top());
+            const auto file = world.beside() / "changes";
+            REQUIRE(world.run(trial.command(), {{"PKGJAIL_SHIM_LOG", file.string()}}, act->input).status ==
+                    0);
+            const std::vector<Change> log = test::read_log(file);
+            std::size_t happened = 0, changed = 0;
+            for (const std::size_t cut : test::cuts_of(log)) {
+                for (; happened < cut; ++happened)
+                    disk.apply(log[happened]);
+                for (const Remains remains : {Remains::nothing, Remains::names}) {
+                    fs::remove_all(world.top());
+                    disk.write_to(world.top(), remains);
+                    if (world.picture() == before)
+                        continue;
+                    ++changed;
+                    INFO(cut << "\n" << last_changes(log, cut));
+                    CHECK(world.acts().size() == acts_before + 1);
+                }
+            }
+            CHECK(changed > 0);
+        }
 }
