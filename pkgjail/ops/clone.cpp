@@ -23,6 +23,7 @@
 #include "pkgjail/store/clone_files.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/secret_files.hpp"
+#include "pkgjail/store/sync.hpp"
 
 namespace pkgjail::ops {
 
@@ -213,7 +214,8 @@ class NamedFiles {
             after_ = after->files;
     }
 
-    /// Writes each file that reads as under one name as under the other, in every generation there is.
+    /// Writes each file that reads as under one name as under the other, in every generation there is. One
+    /// that a power cut left as neither would count as edited when the rename is undone, and stay so.
     RenameResult write(catalog::Catalog& catalog, bool back) const {
         RenameResult result;
         for (const catalog::Generation& generation : catalog::Jails(catalog).generations(id_)) {
@@ -232,8 +234,8 @@ class NamedFiles {
                 // Against these the operator's changes are told.
                 if (const auto rendered = kept ? kept->stat(from.path) : std::nullopt;
                     rendered && rendered->is_file() && kept->read(from.path) == from.content)
-                    kept->write(from.path, to.content, rendered->permissions(),
-                                {rendered->status.st_uid, rendered->status.st_gid});
+                    store::write_synced(config, *kept, from.path, to.content, rendered->permissions(),
+                                        {rendered->status.st_uid, rendered->status.st_gid});
                 const bool same = reads_as(config, from);
                 if (same)
                     files.push_back(to);
@@ -241,7 +243,8 @@ class NamedFiles {
             }
             if (files.empty())
                 continue;
-            store::write_recipe_files(context_.layout, id_, generation.number, context_.config.prefix, files);
+            store::replace_recipe_files(context_.layout, id_, generation.number, context_.config.prefix,
+                                        files);
             base::sync_file_system(config.fd());
         }
         return result;

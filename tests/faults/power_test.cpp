@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <set>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -219,4 +220,39 @@ TEST_CASE("a command is in the audit trail before it has changed anything, also 
             }
             CHECK(changed > 0);
         }
+}
+
+TEST_CASE("a recipe's file with the jail's name in it is whole, however a rename is cut",
+          "[faults][power][rename]") {
+    const test::World world;
+    test::furnish(world);
+    const auto files = [&] {
+        std::set<std::string> contents;
+        for (const auto& entry : fs::recursive_directory_iterator(world.state() / "jails"))
+            if (entry.path().filename() == "port.conf")
+                contents.insert(test::read_bytes(entry.path()));
+        return contents;
+    };
+    const std::string before = "port 8080 of web\n", after = "port 8080 of site\n";
+    REQUIRE(files() == std::set{before});
+    const std::set<std::string> at_the_end = {after};
+    Disk disk(world.top());
+    const auto file = world.beside() / "changes";
+    REQUIRE(world.run({"rename", "web", "site"}, {{"PKGJAIL_SHIM_LOG", file.string()}}).status == 0);
+    REQUIRE(files() == at_the_end);
+    const std::vector<Change> log = test::read_log(file);
+    std::size_t happened = 0;
+    for (const std::size_t cut : test::cuts_of(log)) {
+        for (; happened < cut; ++happened)
+            disk.apply(log[happened]);
+        for (const Variant& variant : variants) {
+            fs::remove_all(world.top());
+            disk.write_to(world.top(), variant.remains, variant.seed + static_cast<unsigned>(cut));
+            INFO(variant.name << " at " << cut << "\n" << last_changes(log, cut));
+            for (const std::string& content : files())
+                CHECK((content == before || content == after));
+            if (cut == log.size())
+                CHECK(files() == at_the_end);
+        }
+    }
 }

@@ -368,7 +368,7 @@ void furnish(const World& world) {
                                             "[service]\ncommand = ${prefix}/sbin/web\n"
                                             "[data]\npath = /var/db/web\n"
                                             "[file /etc/port.conf]\nsource = port.conf\n");
-    world.write("etc/recipes.d/port.conf", "port ${port}\n");
+    world.write("etc/recipes.d/port.conf", "port ${port} of ${jail}\n");
     world.offer(edition("1.0"));
     world.well({"update"});
     world.write("out/key", "secret");
