@@ -225,6 +225,7 @@ class NamedFiles {
             const base::Tree config = base::Tree::open(directory);
             const auto kept = store::kept_recipe_files(config);
             std::vector<jail::RenderedRecipe::File> files;
+            bool has_written = false;
             for (std::size_t i = 0; i < before_.size() && i < after_.size(); ++i) {
                 const auto& from = back ? after_[i] : before_[i];
                 const auto& to = back ? before_[i] : after_[i];
@@ -233,19 +234,23 @@ class NamedFiles {
                     continue;
                 // Against these the operator's changes are told.
                 if (const auto rendered = kept ? kept->stat(from.path) : std::nullopt;
-                    rendered && rendered->is_file() && kept->read(from.path) == from.content)
+                    rendered && rendered->is_file() && kept->read(from.path) == from.content) {
                     store::write_synced(config, *kept, from.path, to.content, rendered->permissions(),
                                         {rendered->status.st_uid, rendered->status.st_gid});
+                    has_written = true;
+                }
                 const bool same = reads_as(config, from);
                 if (same)
                     files.push_back(to);
                 add_once(same ? result.written : result.edited, from.path.str());
             }
-            if (files.empty())
-                continue;
-            store::replace_recipe_files(context_.layout, id_, generation.number, context_.config.prefix,
-                                        files);
-            base::sync_file_system(config.fd());
+            if (!files.empty()) {
+                store::replace_recipe_files(context_.layout, id_, generation.number, context_.config.prefix,
+                                            files);
+                has_written = true;
+            }
+            if (has_written)
+                base::sync_file_system(config.fd());
         }
         return result;
     }

@@ -233,9 +233,17 @@ TEST_CASE("a recipe's file with the jail's name in it is whole, however a rename
                 contents.insert(test::read_bytes(entry.path()));
         return contents;
     };
-    const std::string before = "port 8080 of web\n", after = "port 8080 of site\n";
+    const std::string before = "port 8080 of web\n", after = "port 8080 of site\n", edited = "mine\n";
     REQUIRE(files() == std::set{before});
-    const std::set<std::string> at_the_end = {after};
+    std::set<std::string> at_the_end = {after};
+    SECTION("where it is as the recipe says") {}
+    SECTION("where only what the recipe said is kept") {
+        for (const auto& jail : fs::directory_iterator(world.state() / "jails"))
+            for (const auto& config : fs::directory_iterator(jail.path() / "config"))
+                if (fs::exists(config.path() / "etc/port.conf"))
+                    std::ofstream(config.path() / "etc/port.conf") << edited;
+        at_the_end.insert(edited);
+    }
     Disk disk(world.top());
     const auto file = world.beside() / "changes";
     REQUIRE(world.run({"rename", "web", "site"}, {{"PKGJAIL_SHIM_LOG", file.string()}}).status == 0);
@@ -250,7 +258,7 @@ TEST_CASE("a recipe's file with the jail's name in it is whole, however a rename
             disk.write_to(world.top(), variant.remains, variant.seed + static_cast<unsigned>(cut));
             INFO(variant.name << " at " << cut << "\n" << last_changes(log, cut));
             for (const std::string& content : files())
-                CHECK((content == before || content == after));
+                CHECK((content == before || content == after || content == edited));
             if (cut == log.size())
                 CHECK(files() == at_the_end);
         }
