@@ -250,7 +250,7 @@ class NamedFiles {
                 has_written = true;
             }
             if (has_written)
-                base::sync_file_system(config.fd());
+                store::sync_with_data(config, base::Tree::open(context_.layout.jail_data(id_)));
         }
         return result;
     }

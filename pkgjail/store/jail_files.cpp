@@ -131,7 +131,7 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
         make_account_databases(config);
     base::step("generation.merged");
     add_missing_data(layout, jail_id, new_seed.open_tree(RootPath::parse("/data")));
-    base::sync_file_system(config.fd()); // before the commit that makes it current
+    sync_with_data(config, Tree::open(layout.jail_data(jail_id))); // before the commit that makes it current
     remove_unplaced_data(layout, jail_id);
     return report;
 }

@@ -16,6 +16,13 @@ using base::Tree;
 
 namespace {
 
+dev_t file_system_of(const Tree& tree) {
+    struct stat status {};
+    if (::fstat(tree.fd().get(), &status) != 0)
+        throw base::system_error(errno, tree.show(RootPath()), "stat");
+    return status.st_dev;
+}
+
 void write_by_way_of(const Tree& tree, const RootPath& staging, const Tree& target, const RootPath& path,
                      std::string_view bytes, unsigned mode, base::Owner owner) {
     const std::string shown = target.show(path);
@@ -36,6 +43,12 @@ void write_by_way_of(const Tree& tree, const RootPath& staging, const Tree& targ
 }
 
 } // namespace
+
+void sync_with_data(const Tree& files, const Tree& data) {
+    base::sync_file_system(files.fd());
+    if (file_system_of(data) != file_system_of(files)) // on btrfs the number is another as well
+        base::sync_file_system(data.fd());
+}
 
 void write_synced(const Tree& config, const Tree& target, const RootPath& path, std::string_view bytes,
                   unsigned mode, base::Owner owner) {
