@@ -266,7 +266,8 @@ bool Database::in_transaction() const {
 void Database::without_sync(const std::function<void()>& work) {
     if (in_transaction())
         return work();
-    // Of a WAL database: commits that wait for nothing, and checkpoints that wait.
+    // Of a WAL database: commits that wait for nothing, unless they are the first into an empty WAL, whose
+    // header and name are synced; and checkpoints that wait.
     execute("PRAGMA synchronous = NORMAL");
     try {
         work();
