@@ -9,15 +9,19 @@ namespace pkgjail::catalog {
 
 Actions::Actions(Catalog& catalog) : catalog_(catalog) {}
 
-std::int64_t Actions::begin(const Action& action) {
+std::int64_t Actions::begin(const Action& action, Lasts lasts) {
     Database& database = catalog_.database();
-    database.without_sync([&] {
+    const auto insert = [&] {
         Statement(database, "INSERT INTO action (at, uid, verb, target, command_line, outcome, exit_status)"
                             " VALUES (?, ?, ?, ?, ?, ?, ?)")
             .use()(action.at)(action.uid)(action.verb)(action.target)(action.command_line)(action.outcome)(
                 action.exit_status)
             .execute();
-    });
+    };
+    if (lasts == Lasts::at_once)
+        insert();
+    else
+        database.without_sync(insert);
     return database.last_row();
 }
 

@@ -24,9 +24,13 @@ struct Action {
 class Actions {
   public:
     explicit Actions(Catalog& catalog);
-    /// Returns the number to finish it by; action.id is not looked at. It outlives a power cut from the next
-    /// commit on, which is that of the first thing that the command changes, or that of its end.
-    std::int64_t begin(const Action& action);
+    enum class Lasts {
+        at_once,
+        later, ///< from the next commit, or Database::sync(), on
+    };
+    /// Returns the number to finish it by; action.id is not looked at. `lasts`: from when on it outlives a
+    /// power cut.
+    std::int64_t begin(const Action& action, Lasts lasts = Lasts::at_once);
     /// Error{not_found} for a number that begin did not give.
     void finish(std::int64_t id, const std::string& outcome, int exit_status);
     /// Why one that ended as "failed" did so. Nothing when there is none of this number and time.

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
@@ -56,6 +58,21 @@ bool is_being_written(const std::string& file) {
     return is_locked(file, 0x40000000, 512) || is_locked(file + "-shm", 120, 2);
 }
 
+/// Not -shm, which SQLite makes again from -wal.
+constexpr std::array<const char*, 3> suffixes = {"", "-wal", "-journal"};
+
+/// What every write to one of the files changes.
+std::string versions(const std::string& file) {
+    std::string text;
+    for (const char* suffix : suffixes) {
+        struct stat status {};
+        if (open_regular(file + suffix, status))
+            text += fmt::format("{} {} {} {}.{}", suffix, status.st_ino, status.st_size,
+                                status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    }
+    return text;
+}
+
 std::uint64_t copy_file(const std::string& from, const std::string& to) {
     struct stat status {};
     const auto source = open_regular(from, status);
@@ -91,17 +108,24 @@ std::uint64_t copy_as_found(const base::HostPath& file, const base::HostPath& co
     if (!base::exists(from))
         throw base::system_error(ENOENT, from, "stat");
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    while (is_being_written(from)) {
+    for (;;) {
+        if (!is_being_written(from)) {
+            const std::string before = versions(from);
+            std::uint64_t unreadable = 0;
+            for (const char* suffix : suffixes)
+                unreadable += copy_file(from + suffix, copy.string() + suffix);
+            // Nothing kept another program from beginning meanwhile.
+            if (!is_being_written(from) && versions(from) == before)
+                return unreadable;
+            std::error_code ignored; // what is left is in the way of the next copy, which says so
+            for (const char* suffix : suffixes)
+                std::filesystem::remove(copy.string() + suffix, ignored);
+        }
         if (std::chrono::steady_clock::now() >= deadline)
             throw Error(ErrorKind::busy, from, "another program is writing to it",
                         "try again, or give --wait SECONDS");
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    // Not -shm, which SQLite makes again from -wal.
-    std::uint64_t unreadable = 0;
-    for (const char* suffix : {"", "-wal", "-journal"})
-        unreadable += copy_file(from + suffix, copy.string() + suffix);
-    return unreadable;
 }
 
 } // namespace pkgjail::catalog

@@ -266,7 +266,8 @@ bool Database::in_transaction() const {
 void Database::without_sync(const std::function<void()>& work) {
     if (in_transaction())
         return work();
-    // Of a WAL database: commits that wait for nothing, and checkpoints that wait.
+    // Of a WAL database: commits that wait for nothing, unless they are the first into an empty WAL, whose
+    // header and name are synced; and checkpoints that wait.
     execute("PRAGMA synchronous = NORMAL");
     try {
         work();
@@ -275,6 +276,16 @@ void Database::without_sync(const std::function<void()>& work) {
         throw;
     }
     execute("PRAGMA synchronous = FULL");
+}
+
+void Database::sync() {
+    sqlite3_file* wal = nullptr; // an update that changes nothing would not be written, nor waited for
+    const int code = sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+    if (code != SQLITE_OK)
+        fail(handle_, code, name_);
+    if (wal != nullptr && wal->pMethods != nullptr &&
+        wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+        throw base::system_error(errno, name_ + "-wal", "fsync");
 }
 
 Statement::Statement(Database& database, const char* sql)

@@ -48,10 +48,12 @@ class Database {
     std::int64_t changes() const;
     /// Whether a transaction is open.
     bool in_transaction() const;
-    /// What `work` commits does not wait for the disk; the next commit afterwards waits for it too, and a
-    /// power cut before that takes it back. For what nobody is told of, and nothing on disk is made for,
-    /// before that next one. Inside a transaction, `work` is a part of it.
+    /// Commits `work` without a sync of its own (a WAL that is begun anew has others); the next commit, or
+    /// sync(), waits for it too, and a power cut before that takes it back. For what nobody is told of, and
+    /// nothing on disk is made for, before that. Inside a transaction, `work` is a part of it.
     void without_sync(const std::function<void()>& work);
+    /// Waits until what was committed is on disk, without_sync() or not.
+    void sync();
 
   private:
     void open(const std::string& location, int flags, std::chrono::milliseconds patience);

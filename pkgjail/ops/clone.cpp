@@ -23,6 +23,7 @@
 #include "pkgjail/store/clone_files.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/secret_files.hpp"
+#include "pkgjail/store/sync.hpp"
 
 namespace pkgjail::ops {
 
@@ -45,7 +46,8 @@ class TwoLocks {
 class Clone {
   public:
     Clone(const Context& context, const CloneRequest& request)
-        : context_(context), request_(checked(request)), session_(context, "clone", request.jail),
+        : context_(context), request_(checked(request)),
+          session_(context, "clone", request.jail, Session::Reads::own, Session::Entry::with_commit),
           locks_(session_, request.source, request.jail),
           source_(require_jail(session_.catalog(), request.source)) {}
 
@@ -212,7 +214,8 @@ class NamedFiles {
             after_ = after->files;
     }
 
-    /// Writes each file that reads as under one name as under the other, in every generation there is.
+    /// Writes each file that reads as under one name as under the other, in every generation there is. One
+    /// that a power cut left as neither would count as edited when the rename is undone, and stay so.
     RenameResult write(catalog::Catalog& catalog, bool back) const {
         RenameResult result;
         for (const catalog::Generation& generation : catalog::Jails(catalog).generations(id_)) {
@@ -222,6 +225,7 @@ class NamedFiles {
             const base::Tree config = base::Tree::open(directory);
             const auto kept = store::kept_recipe_files(config);
             std::vector<jail::RenderedRecipe::File> files;
+            bool has_written = false;
             for (std::size_t i = 0; i < before_.size() && i < after_.size(); ++i) {
                 const auto& from = back ? after_[i] : before_[i];
                 const auto& to = back ? before_[i] : after_[i];
@@ -230,18 +234,23 @@ class NamedFiles {
                     continue;
                 // Against these the operator's changes are told.
                 if (const auto rendered = kept ? kept->stat(from.path) : std::nullopt;
-                    rendered && rendered->is_file() && kept->read(from.path) == from.content)
-                    kept->write(from.path, to.content, rendered->permissions(),
-                                {rendered->status.st_uid, rendered->status.st_gid});
+                    rendered && rendered->is_file() && kept->read(from.path) == from.content) {
+                    store::write_synced(config, *kept, from.path, to.content, rendered->permissions(),
+                                        {rendered->status.st_uid, rendered->status.st_gid});
+                    has_written = true;
+                }
                 const bool same = reads_as(config, from);
                 if (same)
                     files.push_back(to);
                 add_once(same ? result.written : result.edited, from.path.str());
             }
-            if (files.empty())
-                continue;
-            store::write_recipe_files(context_.layout, id_, generation.number, context_.config.prefix, files);
-            base::sync_file_system(config.fd());
+            if (!files.empty()) {
+                store::replace_recipe_files(context_.layout, id_, generation.number, context_.config.prefix,
+                                            files);
+                has_written = true;
+            }
+            if (has_written)
+                store::sync_with_data(config, base::Tree::open(context_.layout.jail_data(id_)));
         }
         return result;
     }

@@ -110,8 +110,8 @@ void prepare_readers(const Context& context) {
     }
 }
 
-Session::Session(const Context& context, std::string verb, std::string target, Reads reads)
-    : context_(context), verb_(std::move(verb)) {
+Session::Session(const Context& context, std::string verb, std::string target, Reads reads, Entry entry)
+    : context_(context), verb_(std::move(verb)), is_entry_synced_(entry == Entry::first) {
     if (reads == Reads::foreign)
         format::prepare_reading(); // it confines itself while we go on
     if (context_.dry_run) {
@@ -139,7 +139,8 @@ Session::Session(const Context& context, std::string verb, std::string target, R
     action.verb = verb_;
     action.target = std::move(target);
     action.command_line = context_.command_line;
-    action_ = catalog::Actions(*catalog_).begin(action);
+    using Lasts = catalog::Actions::Lasts;
+    action_ = catalog::Actions(*catalog_).begin(action, is_entry_synced_ ? Lasts::at_once : Lasts::later);
     if (reads == Reads::foreign)
         prepare_readers(context_);
     recover([this] { left_notes_ = recover_jails(*this); });
@@ -175,6 +176,13 @@ Session::~Session() {
         // The entry keeps its empty outcome, which reads as "did not finish"; the failure itself is already
         // on its way to the operator.
     }
+}
+
+void Session::sync_entry() {
+    if (context_.dry_run || is_entry_synced_)
+        return;
+    catalog_->database().sync();
+    is_entry_synced_ = true;
 }
 
 void Session::finish(const std::string& outcome, int exit_status) {

@@ -30,8 +30,17 @@ class Session {
   public:
     /// Whether what strangers packed is going to be read: packages, indexes, archives of jails.
     enum class Reads { own, foreign };
+    /// When the beginning of the entry outlives a power cut.
+    enum class Entry {
+        first, ///< before the command does anything, which then has left no trace without its entry
+        /// With the first commit, which spares a short command one time to wait for the disk. For who changes
+        /// nothing before that but what is swept if it does not come. Recovery of what others left is not
+        /// asked about.
+        with_commit,
+    };
 
-    Session(const Context& context, std::string verb, std::string target, Reads reads = Reads::own);
+    Session(const Context& context, std::string verb, std::string target, Reads reads = Reads::own,
+            Entry entry = Entry::first);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
     ~Session();
@@ -44,6 +53,9 @@ class Session {
     JailLock lock_jail(const std::string& name);
     /// For who would rather go on without it: null at once when somebody has it. Puts nothing right.
     JailLock try_lock_jail(const std::string& name);
+    /// For Entry::with_commit, where no commit comes before the first change after all: the beginning of the
+    /// entry is on disk then.
+    void sync_entry();
     void finish(const std::string& outcome = "done", int exit_status = 0);
     /// `last` and finish() in one transaction: for a command whose last change of the catalog it is.
     void finish_with(const std::function<void()>& last);
@@ -69,6 +81,7 @@ class Session {
     std::map<std::string, std::weak_ptr<const base::Lock>> own_locks_; ///< by jail name; some are gone
     std::int64_t action_ = 0;
     std::int64_t began_at_ = 0;
+    bool is_entry_synced_ = false;
     bool finished_ = false;
 };
 

@@ -79,7 +79,7 @@ catalog::Snapshot snapshot_now(Session& session, const catalog::Jail& jail, cons
 SnapshotView snapshot(const Context& context, const std::string& jail_name, const std::string& name) {
     if (!name.empty())
         jail::check_name("snapshot", name);
-    Session session(context, "snapshot", jail_name);
+    Session session(context, "snapshot", jail_name, Session::Reads::own, Session::Entry::with_commit);
     const auto lock = session.lock_jail(jail_name);
     const catalog::Jail jail = require_jail(session.catalog(), jail_name);
     refuse_taken_name(session.catalog(), jail, name);

@@ -38,7 +38,8 @@ bool holds(const Names& names, const std::string& name) {
 class Several {
   public:
     Several(const Context& context, std::string verb, const Names& asked, const Told& told)
-        : context_(context), session_(context, std::move(verb), fmt::format("{}", fmt::join(asked, " "))),
+        : context_(context), session_(context, std::move(verb), fmt::format("{}", fmt::join(asked, " ")),
+                                      Session::Reads::own, Session::Entry::with_commit),
           requirements_(read_requirements(context, session_.catalog())), told_(told) {}
 
   protected:
@@ -158,19 +159,17 @@ class Start : Several {
         if (!up) {
             require_service(context_, mine.jail);
             require_in_place(mine.jail);
+            if (mine.jail.wanted_running) // there is nothing to commit first
+                session_.sync_entry();
         }
-        const bool rests = !is_running(status) && !is_unproven(mine.jail);
-        if (rests)
-            want_in_catalog(session_, mine.jail, true);
-        else
-            want_running(session_, mine.jail, true);
+        if (!is_running(status) && !is_unproven(mine.jail)) {
+            begin_resting(mine, learning);
+            return;
+        }
+        want_running(session_, mine.jail, true);
         if (up)
             return;
-        for (const std::string& required : requirements_.of(name)) {
-            const catalog::Jail other = require_jail(session_.catalog(), required);
-            if (status_of(other).state == ServiceState::unhealthy)
-                wait_until_well(context_, other);
-        }
+        wait_for_required(name);
         if (is_unproven(mine.jail)) {
             if (learning)
                 throw not_put_right(mine.jail);
@@ -193,8 +192,28 @@ class Start : Several {
             mine.down.emplace(session_, mine.jail);
         }
         mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
-        if (rests) // this waits for the disk twice, meanwhile the service starts
-            try_to_write_record(session_, mine.jail.id, "start.wanted");
+    }
+
+    void begin_resting(UnderWay& mine, const std::optional<jail::Profile>& learning) {
+        want_in_catalog(session_, mine.jail, true);
+        // The record waits for the disk twice, meanwhile the service starts.
+        const auto record = [&] { try_to_write_record(session_, mine.jail.id, "start.wanted"); };
+        try {
+            wait_for_required(mine.jail.name);
+            mine.start = std::make_unique<JailStart>(session_, mine.jail, learning);
+        } catch (...) {
+            record();
+            throw;
+        }
+        record();
+    }
+
+    void wait_for_required(const std::string& name) {
+        for (const std::string& required : requirements_.of(name)) {
+            const catalog::Jail other = require_jail(session_.catalog(), required);
+            if (status_of(other).state == ServiceState::unhealthy)
+                wait_until_well(context_, other);
+        }
     }
 
     void settle_others(const std::string& name) const {
@@ -318,6 +337,8 @@ class Stop : Several {
         planned_.at(name).changed = is_running(status_of(mine.jail));
         if (context_.dry_run)
             return;
+        if (keep_wanted_ || !mine.jail.wanted_running) // there is nothing to commit first
+            session_.sync_entry();
         if (!keep_wanted_) {
             want_running(session_, mine.jail, false);
             if (mine.jail.operation && only_asks_for_a_start(*mine.jail.operation))
@@ -346,12 +367,16 @@ class Stop : Several {
 
     /// Who was launched since others_that_need() was asked has found this one up all the same.
     void tell_who_came_up(const std::string& name) {
-        for (const catalog::Jail& other : others_that_need(name))
-            if (is_running(status_of(other)))
-                context_.reporter.warn(
-                    fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
-                                "meanwhile; pkgjail restart {0} starts both",
-                                other.name, name));
+        try {
+            for (const catalog::Jail& other : others_that_need(name))
+                if (is_running(status_of(other)))
+                    context_.reporter.warn(
+                        fmt::format("jail {1} was stopped, but jail {0}, which requires it, was started "
+                                    "meanwhile; pkgjail restart {0} starts both",
+                                    other.name, name));
+        } catch (const Error& error) {
+            context_.reporter.warn(error.what()); // it is no failure of the stop, which is done
+        }
     }
 
     const Names& asked_;

@@ -54,7 +54,8 @@ void try_to_write_record(Session& session, const std::string& jail_id, std::stri
         base::step(after);
         write_record(session, jail_id);
     } catch (const Error& error) {
-        session.context().reporter.warn(error.what());
+        session.context().reporter.warn(
+            fmt::format("{}; the next command that changes something writes this record", error.what()));
     }
 }
 

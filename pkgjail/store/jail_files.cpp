@@ -13,6 +13,7 @@
 #include "pkgjail/store/owner.hpp"
 #include "pkgjail/store/recipe_merge.hpp"
 #include "pkgjail/store/staged.hpp"
+#include "pkgjail/store/sync.hpp"
 #include "pkgjail/store/zfs.hpp"
 
 namespace pkgjail::store {
@@ -27,13 +28,20 @@ using base::Tree;
 namespace {
 
 void write_files(const Tree& config, const Tree& data, const std::string& prefix,
-                 const std::vector<jail::RenderedRecipe::File>& files) {
+                 const std::vector<jail::RenderedRecipe::File>& files, bool synced = false) {
     for (const jail::RenderedRecipe::File& file : files) {
         const confine::Identity owner = find_identity(config, file.owner, file.group);
-        const Tree& tree = is_configuration(file.path, prefix) ? config : data;
+        const bool is_config = is_configuration(file.path, prefix);
+        const Tree& tree = is_config ? config : data;
         tree.make_directories(file.path.parent());
-        tree.write(file.path, file.content, file.mode, permitted_owner({owner.uid, owner.gid}));
-        if (&tree == &data)
+        const base::Owner numbers = permitted_owner({owner.uid, owner.gid});
+        if (!synced)
+            tree.write(file.path, file.content, file.mode, numbers);
+        else if (is_config)
+            write_synced(config, config, file.path, file.content, file.mode, numbers);
+        else
+            write_data_synced(data, file.path, file.content, file.mode, numbers);
+        if (!is_config)
             data.sync_apart(file.path);
     }
 }
@@ -85,6 +93,12 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
     write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files);
 }
 
+void replace_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
+                          const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files) {
+    const Tree config = Tree::open(layout.jail_config(jail_id, generation));
+    write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files, true);
+}
+
 MergeReport extend_generation(const Layout& layout, const std::string& jail_id, const NextGeneration& next) {
     const RootPath configuration = RootPath::parse("/config");
     const Tree old_seed = Tree::open(layout.image_seed(next.old_image)).open_tree(configuration);
@@ -117,7 +131,7 @@ MergeReport extend_generation(const Layout& layout, const std::string& jail_id, 
         make_account_databases(config);
     base::step("generation.merged");
     add_missing_data(layout, jail_id, new_seed.open_tree(RootPath::parse("/data")));
-    base::sync_file_system(config.fd()); // before the commit that makes it current
+    sync_with_data(config, Tree::open(layout.jail_data(jail_id))); // before the commit that makes it current
     remove_unplaced_data(layout, jail_id);
     return report;
 }

@@ -1,8 +1,8 @@
 #include "pkgjail/store/snapshot_files.hpp"
 
-#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/sync.hpp"
 
 namespace pkgjail::store {
 
@@ -38,8 +38,7 @@ void prepare_restore(const Layout& layout, const std::string& snapshot_id, const
     freeze(layout.snapshot_config(snapshot_id), layout.jail_config(jail_id, generation));
     base::step("restore.config_copied");
     freeze(layout.snapshot_data(snapshot_id), layout.jail_new_data(jail_id));
-    base::sync_file_system(Tree::open(layout.jail(jail_id)).fd());
-    base::sync_file_system(Tree::open(layout.jail_new_data(jail_id)).fd()); // on ZFS one of its own
+    sync_with_data(Tree::open(layout.jail(jail_id)), Tree::open(layout.jail_new_data(jail_id)));
 }
 
 void discard_restore(const Layout& layout, const std::string& jail_id, std::int64_t generation) {

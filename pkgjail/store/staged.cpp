@@ -6,6 +6,7 @@
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "pkgjail/store/owner.hpp"
+#include "pkgjail/store/sync.hpp"
 
 namespace pkgjail::store {
 
@@ -35,11 +36,11 @@ Tree Staged::tree(const std::string& path) const {
 void Staged::place(const std::string& record_name, const std::string& record, const std::string& verb) {
     const Tree top = parent_.open_tree(name_of(staging_));
     top.write(RootPath::parse(record_name), record, 0600, permitted_owner());
-    base::sync_file_system(top.fd());
-    // On ZFS data are a file system of their own; on btrfs the number is another as well.
-    const auto data = top.stat(RootPath::parse("data"));
-    if (data && data->status.st_dev != top.stat(RootPath::parse(record_name))->status.st_dev)
-        base::sync_file_system(top.open_tree(RootPath::parse("data")).fd());
+    const RootPath data = RootPath::parse("data");
+    if (top.exists(data))
+        sync_with_data(top, top.open_tree(data));
+    else
+        base::sync_file_system(top.fd());
     base::step(verb + ".synced");
     move_frozen(staging_, place_);
     placed_ = true;

@@ -59,7 +59,8 @@ void make_run_directory(const base::HostPath& run_directory) {
                     "is not a directory that only its owner, who is you, can write to");
 }
 
-/// What a command left that was killed while it wrote a file here.
+/// What was left by who was killed while writing a file here that the driver needs (NetBSD's npf.rules). Of
+/// service.json and state.json that has always the same name, and goes when they are written again.
 void remove_unplaced_files(const base::HostPath& run_directory) {
     const base::Tree tree = base::Tree::open(run_directory);
     for (const std::string& name : tree.list(base::RootPath()))

@@ -7,6 +7,10 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#ifdef __linux__
+#include <sys/syscall.h>
+#endif
+#include <unistd.h>
 
 #include "catalog/fixture.hpp"
 
@@ -161,6 +165,51 @@ TEST_CASE("what need not wait for the disk does not, and what comes after it doe
         CHECK(table.count() == 1);
     }
 }
+
+#ifdef __linux__
+
+namespace {
+int syncs = 0;
+}
+
+/// In place of the C library's.
+extern "C" int fdatasync(int fd) {
+    ++syncs;
+    return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+extern "C" int fsync(int fd) {
+    ++syncs;
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+TEST_CASE("a commit waits for the disk once, or not at all, and for the beginning of a WAL in any case",
+          "[catalog][sqlite]") {
+    Table table;
+    const auto count = [](const std::function<void()>& work) {
+        const int before = syncs;
+        work();
+        return syncs - before;
+    };
+    const auto insert = [&] { table.database.execute("INSERT INTO t (b) VALUES (1)"); };
+    const auto insert_later = [&] { table.database.without_sync(insert); };
+    const auto sync = [&] { table.database.sync(); };
+    const auto begin_wal_anew = [&] { table.database.execute("PRAGMA wal_checkpoint(TRUNCATE)"); };
+    insert();
+
+    CHECK(count(insert) == 1);
+    CHECK(count(insert_later) == 0);
+    CHECK(count(insert) == 1);
+    CHECK(count(insert_later) == 0);
+    CHECK(count(sync) == 1);
+
+    begin_wal_anew();
+    const int of_beginning = count(insert_later);
+    CHECK(of_beginning > 0);
+    begin_wal_anew();
+    CHECK(count(insert) == of_beginning + 1);
+}
+
+#endif
 
 TEST_CASE("a read transaction sees one state whatever others commit", "[catalog][sqlite]") {
     Table table;

@@ -1,8 +1,10 @@
 // The power fails while a command runs, or right after it has said that it is done: what was not made durable
 // is lost. The state directory is opened again: it is sound, and has what was reported done.
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <set>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "faults/power.hpp"
+#include "faults/processes.hpp"
 #include "faults/trial.hpp"
 #include "support/catch.hpp"
 
@@ -65,6 +68,16 @@ struct Totals {
 Totals& totals() {
     static Totals numbers;
     return numbers;
+}
+
+/// A service ends with the power, and what its supervisor writes is of that run of the host only. So of
+/// commands on services those that start one after the power cut as well.
+std::vector<Act> acts_to_cut() {
+    std::vector<Act> acts = test::resting_acts();
+    for (const Act& act : test::running_acts())
+        if (act.name == "start" || act.name == "start of one that is to run")
+            acts.push_back(act);
+    return acts;
 }
 
 std::string last_changes(const std::vector<Change>& log, std::size_t cut) {
@@ -134,9 +147,9 @@ TEST_CASE("what the power cut model loses is what was not synced", "[faults][pow
 
 TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing half done",
           "[faults][power][everywhere]") {
-    // A service ends with the power. What its supervisor writes is of that run of the host only.
-    for (std::size_t number = 0; number < test::resting_acts().size(); ++number) {
-        const Act& act = test::resting_acts()[number];
+    const std::vector<Act> acts = acts_to_cut();
+    for (std::size_t number = 0; number < acts.size(); ++number) {
+        const Act& act = acts[number];
         if (act.status != 0 || (!only().empty() && !only().starts_with(act.name + ": ")))
             continue;
         DYNAMIC_SECTION(act.name) {
@@ -167,10 +180,12 @@ TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing 
                     if (only().empty() && stride > 1 && !is_end &&
                         which != (number + at / stride) % std::size(variants))
                         continue;
+                    if (act.begin)
+                        test::end_running_on(trial.world().state());
                     fs::remove_all(trial.world().top());
                     disk.write_to(trial.world().top(), variant.remains,
                                   variant.seed + static_cast<unsigned>(cuts[at]));
-                    const std::string wrong = trial.aftermath(is_end);
+                    const std::string wrong = trial.after_power_cut(is_end);
                     ++totals().cuts;
                     totals().survived += wrong.empty() ? 1 : 0;
                     if (!wrong.empty())
@@ -179,6 +194,86 @@ TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing 
                                                         << last_changes(log, cuts[at]));
                 }
             }
+        }
+    }
+}
+
+TEST_CASE("a command is in the audit trail before it has changed anything, also where the power has cut it",
+          "[faults][power]") {
+    for (const char* name : {"export", "rename", "destroy", "destroy --with-data", "volume destroy",
+                             "secret set", "secret remove", "config --take"})
+        DYNAMIC_SECTION(name) {
+            const auto act = std::find_if(test::acts().begin(), test::acts().end(),
+                                          [&](const Act& one) { return one.name == name; });
+            REQUIRE(act != test::acts().end());
+            const Trial trial(*act);
+            const test::World& world = trial.world();
+            trial.set_back();
+            const std::string before = world.picture();
+            const std::size_t acts_before = world.acts().size();
+            trial.set_back();
+            Disk disk(world.top());
+            const auto file = world.beside() / "changes";
+            REQUIRE(world.run(trial.command(), {{"PKGJAIL_SHIM_LOG", file.string()}}, act->input).status ==
+                    0);
+            const std::vector<Change> log = test::read_log(file);
+            std::size_t happened = 0, changed = 0;
+            for (const std::size_t cut : test::cuts_of(log)) {
+                for (; happened < cut; ++happened)
+                    disk.apply(log[happened]);
+                for (const Remains remains : {Remains::nothing, Remains::names}) {
+                    fs::remove_all(world.top());
+                    disk.write_to(world.top(), remains);
+                    if (world.picture() == before)
+                        continue;
+                    ++changed;
+                    INFO(cut << "\n" << last_changes(log, cut));
+                    CHECK(world.acts().size() == acts_before + 1);
+                }
+            }
+            CHECK(changed > 0);
+        }
+}
+
+TEST_CASE("a recipe's file with the jail's name in it is whole, however a rename is cut",
+          "[faults][power][rename]") {
+    const test::World world;
+    test::furnish(world);
+    const auto files = [&] {
+        std::set<std::string> contents;
+        for (const auto& entry : fs::recursive_directory_iterator(world.state() / "jails"))
+            if (entry.path().filename() == "port.conf")
+                contents.insert(test::read_bytes(entry.path()));
+        return contents;
+    };
+    const std::string before = "port 8080 of web\n", after = "port 8080 of site\n", edited = "mine\n";
+    REQUIRE(files() == std::set{before});
+    std::set<std::string> at_the_end = {after};
+    SECTION("where it is as the recipe says") {}
+    SECTION("where only what the recipe said is kept") {
+        for (const auto& jail : fs::directory_iterator(world.state() / "jails"))
+            for (const auto& config : fs::directory_iterator(jail.path() / "config"))
+                if (fs::exists(config.path() / "etc/port.conf"))
+                    std::ofstream(config.path() / "etc/port.conf") << edited;
+        at_the_end.insert(edited);
+    }
+    Disk disk(world.top());
+    const auto file = world.beside() / "changes";
+    REQUIRE(world.run({"rename", "web", "site"}, {{"PKGJAIL_SHIM_LOG", file.string()}}).status == 0);
+    REQUIRE(files() == at_the_end);
+    const std::vector<Change> log = test::read_log(file);
+    std::size_t happened = 0;
+    for (const std::size_t cut : test::cuts_of(log)) {
+        for (; happened < cut; ++happened)
+            disk.apply(log[happened]);
+        for (const Variant& variant : variants) {
+            fs::remove_all(world.top());
+            disk.write_to(world.top(), variant.remains, variant.seed + static_cast<unsigned>(cut));
+            INFO(variant.name << " at " << cut << "\n" << last_changes(log, cut));
+            for (const std::string& content : files())
+                CHECK((content == before || content == after || content == edited));
+            if (cut == log.size())
+                CHECK(files() == at_the_end);
         }
     }
 }

@@ -47,6 +47,13 @@ void start_two(const World& world) {
     world.well({"start", "front"});
 }
 
+/// Jail web is meant to run, and its start failed before anything was made for it.
+void web_is_wanted(const World& world) {
+    web_runs(world);
+    REQUIRE(world.run_with({"eio", 1, true, "mkdir /root/srv"}, {"start", "web"}).status == 1);
+    REQUIRE(world.hit());
+}
+
 /// A second service in jail web.
 void with_worker(const World& world) {
     world.write("etc/recipes.d/web.recipe",
@@ -132,6 +139,7 @@ std::vector<Act> make_table() {
     // That a jail is to run is written down first, or that it is not: cut afterwards, the kernel has not
     // followed yet.
     add("start", {"start", "web"}, web_runs, nobody).in_parts = true;
+    add("start of one that is to run", {"start", "web"}, web_is_wanted, nobody).in_parts = true;
     add("start with what is required", {"start", "front"}, two_run, nobody).in_parts = true;
     add("start of a further service", {"start", "web/worker"}, with_worker, [](const World& world) {
         start_web(world);

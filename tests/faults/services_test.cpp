@@ -361,6 +361,33 @@ TEST_CASE("a jail that comes up after what it requires went down is told of", "[
     CHECK(jails.of("app")["pid"] != app);
 }
 
+TEST_CASE("a stop that is done is told as done, also where it cannot be seen who came up meanwhile",
+          "[faults][requires]") {
+    const Jails jails;
+    jails.make("db");
+    jails.make("app", {"db"});
+    jails.world.well({"stop", "app"});
+    const std::string id = jails.of("app")["id"];
+    unsigned long afterwards = 0;
+    for (test::Fault fault{"eio", 1, false, "open /run/" + id};; ++fault.call) {
+        jails.world.well({"start", "db"});
+        const CommandResult stopped = jails.world.run_with(fault, {"stop", "db"});
+        if (!jails.world.hit())
+            break;
+        INFO(fault.text() << ": " << stopped.err);
+        if (jails.state("db") == "ready") {
+            CHECK(stopped.status == 1);
+            continue;
+        }
+        CHECK(jails.states() == "app:stopped db:stopped");
+        CHECK(stopped.status == 0);
+        CHECK_THAT(stopped.out, ContainsSubstring("db: stopped"));
+        if (stopped.err.find("Input/output error") != std::string::npos)
+            ++afterwards;
+    }
+    CHECK(afterwards > 0);
+}
+
 TEST_CASE("a jail that is down does not wait for who has one that is down because of it",
           "[faults][requires]") {
     const Jails jails;

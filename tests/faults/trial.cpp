@@ -1,5 +1,6 @@
 #include "faults/trial.hpp"
 
+#include <algorithm>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -81,7 +82,10 @@ Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
     command_ = filled_in(world_, act_.command);
     world_.keep("before");
     set_back();
+    acts_before_ = world_.acts().size();
     counts_ = world_.count(command_, act_.input);
+    acts_ = world_.acts();
+    acts_.erase(acts_.begin(), acts_.begin() + static_cast<std::ptrdiff_t>(acts_before_));
     settle();
     after_ = world_.picture();
     set_back();
@@ -142,6 +146,27 @@ std::string Trial::check() const {
     return "";
 }
 
+std::string Trial::check_acts(bool done, const std::string& picture, std::size_t others) const {
+    std::vector<std::string> acts = world_.acts();
+    acts.resize(acts.size() - std::min(acts.size(), others));
+    acts.erase(acts.begin(), acts.begin() + static_cast<std::ptrdiff_t>(std::min(acts.size(), acts_before_)));
+    const auto told = [](const std::vector<std::string>& all) {
+        return fmt::format("{}", fmt::join(all, ", "));
+    };
+    if (done && acts != acts_)
+        return fmt::format("the audit trail has \"{}\" of it, and not \"{}\"", told(acts), told(acts_));
+    if (!acts_.empty() && acts.empty() && picture != before_)
+        return fmt::format("the audit trail does not have \"{}\"", told(acts_));
+    return "";
+}
+
+std::string Trial::after_power_cut(bool done) const {
+    if (!act_.begin)
+        return aftermath(done);
+    const CommandResult boot = world_.run({"start", "--wanted"});
+    return boot.status == 0 ? aftermath(done, false, 1) : "the host's start fails: " + boot.err;
+}
+
 std::string Trial::attempt(const Fault& fault, bool& hit) const {
     set_back();
     const CommandResult result = world_.run_with(fault, command_, act_.input);
@@ -163,7 +188,7 @@ std::string Trial::attempt(const Fault& fault, bool& hit) const {
     return told(aftermath(result.status == 0 && act_.status == 0, says_rolled_back(result)));
 }
 
-std::string Trial::aftermath(bool done, bool told_rolled_back) const {
+std::string Trial::aftermath(bool done, bool told_rolled_back, std::size_t others) const {
     if (command_[0] == "catalog" && !std::filesystem::exists(world_.state() / "catalog.sqlite"))
         world_.run(command_); // other commands refuse to work then
     const CommandResult next = world_.run({"gc", "-q"});
@@ -172,6 +197,8 @@ std::string Trial::aftermath(bool done, bool told_rolled_back) const {
     if (const std::string unsound = check(); !unsound.empty())
         return unsound;
     const std::string picture = world_.picture();
+    if (const std::string wrong = check_acts(done, picture, others + 1); !wrong.empty())
+        return wrong;
     const bool rolled_back = !done && (rolled_back_.contains(picture) || (told_rolled_back && act_.in_parts));
     if (picture != after_ && !rolled_back && (done || (picture != before_ && !act_.in_parts)))
         return fmt::format("{} is left: from before\n{}from after\n{}",

@@ -41,12 +41,17 @@ class Trial {
     /// After the command was cut short, or was not (`done`): what is wrong with what the next commands find,
     /// and with the same command once more; empty: nothing.
     /// `told_rolled_back`: it said so of a new generation.
-    std::string aftermath(bool done, bool told_rolled_back = false) const;
+    /// `others`: how many commands have been run since.
+    std::string aftermath(bool done, bool told_rolled_back = false, std::size_t others = 0) const;
+    /// The same after the host was started again, where what is meant to run is started first.
+    std::string after_power_cut(bool done) const;
 
   private:
     void settle() const;
     void learn_what_is_put_back();
     std::string check() const;
+    /// What is wrong with the audit trail, where `picture` is what there is.
+    std::string check_acts(bool done, const std::string& picture, std::size_t others) const;
     /// Runs the command where `picture` is what there is, and what is left to do then: what is wrong; empty:
     /// nothing.
     std::string once_more(const std::string& picture) const;
@@ -57,6 +62,8 @@ class Trial {
     std::map<std::string, unsigned long> counts_;
     std::string before_;
     std::string after_;
+    std::size_t acts_before_ = 0;
+    std::vector<std::string> acts_; ///< what the command is in the audit trail; empty: it is not in there
     /// What there is where a service could not be started and what was before was put back, and what there is
     /// when the command was run once more after that: the next generation has another number.
     std::set<std::string> rolled_back_, done_after_that_;

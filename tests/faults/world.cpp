@@ -306,6 +306,19 @@ std::string World::running() const {
     return text;
 }
 
+std::vector<std::string> World::acts() const {
+    std::vector<std::string> acts;
+    if (!fs::exists(state() / "catalog.sqlite"))
+        return acts;
+    catalog::Database database(state() / "catalog.sqlite", catalog::Database::Mode::read_only,
+                               std::chrono::seconds(5));
+    catalog::Statement statement(
+        database, "SELECT verb || ' ' || target || ' ' || outcome FROM action ORDER BY action_id");
+    for (auto use = statement.use(); use.next();)
+        acts.push_back(use.text(0));
+    return acts;
+}
+
 std::string World::picture() const {
     if (!with_services_)
         return Picture(top_, "").text();
@@ -355,7 +368,7 @@ void furnish(const World& world) {
                                             "[service]\ncommand = ${prefix}/sbin/web\n"
                                             "[data]\npath = /var/db/web\n"
                                             "[file /etc/port.conf]\nsource = port.conf\n");
-    world.write("etc/recipes.d/port.conf", "port ${port}\n");
+    world.write("etc/recipes.d/port.conf", "port ${port} of ${jail}\n");
     world.offer(edition("1.0"));
     world.well({"update"});
     world.write("out/key", "secret");

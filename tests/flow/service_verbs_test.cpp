@@ -106,6 +106,45 @@ TEST_CASE("a start that another command is in the way of is tried again, and one
     CHECK(note() == "none");
 }
 
+TEST_CASE("what is beside a jail says that it is meant to run, also where its start failed before the launch",
+          "[flow][services]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    const auto write_recipe = [&](const std::string& more) {
+        host.write_config("recipes.d/web.recipe", "[recipe]\nsummary = a test\npackage = web\n"
+                                                  "[service]\ncommand = /bin/true\n" +
+                                                      more);
+    };
+    write_recipe("");
+    REQUIRE(host.run({"install", "web", "--no-start"}).status == 0);
+    write_recipe("secret = token\n");
+    const auto check = [&] { return host.run({"catalog", "check"}); };
+
+    SECTION("and could be written down") {
+        const auto start = host.run({"start", "web"});
+        INFO(start.err);
+        CHECK(start.status == 78);
+        CHECK_THAT(start.err, ContainsSubstring("web: needs the secret token"));
+    }
+    SECTION("and was not written down, which is said and made good by the next command") {
+        const auto start = host.run({"start", "web"}, {{"PKGJAIL_FAIL_AT", "start.wanted"}});
+        INFO(start.err);
+        CHECK(start.status == 78);
+        CHECK_THAT(start.err, ContainsSubstring("web: needs the secret token") &&
+                                  ContainsSubstring("the next command that changes something writes this "
+                                                    "record"));
+        CHECK_THAT(check().out, ContainsSubstring("jail.json: tells something else than the catalog"));
+        REQUIRE(host.run({"gc"}).status == 0);
+    }
+
+    const auto checked = check();
+    INFO(checked.out);
+    CHECK(checked.status == 0);
+    REQUIRE(host.run({"catalog", "rebuild"}).status == 0);
+    catalog::Catalog catalog = test::open_catalog(host);
+    CHECK(catalog::Jails(catalog).find("web")->wanted_running);
+}
+
 TEST_CASE("a service is named by its jail and its own name", "[flow][services]") {
     const Host host;
     test::record_jail(host, "web", {"web-1.0"});

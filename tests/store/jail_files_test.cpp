@@ -6,6 +6,10 @@
 #include <filesystem>
 #include <thread>
 
+#ifdef __linux__
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#endif
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -268,6 +272,64 @@ TEST_CASE("a new generation has the old one's configuration and what the new see
     CHECK(at_work.canary_is_intact());
     CHECK(shape(config).find(".pkgjail-") == std::string::npos);
 }
+
+#ifdef __linux__
+
+namespace {
+
+/// Which file systems are synced while there is this file.
+struct Watch {
+    fs::path file;
+    std::vector<dev_t> synced;
+};
+Watch* watch = nullptr;
+
+} // namespace
+
+/// In place of the C library's.
+extern "C" int syncfs(int fd) noexcept {
+    struct stat status {};
+    if (watch != nullptr && ::access(watch->file.c_str(), F_OK) == 0 && ::fstat(fd, &status) == 0)
+        watch->synced.push_back(status.st_dev);
+    return static_cast<int>(::syscall(SYS_syncfs, fd));
+}
+
+TEST_CASE(
+    "what a new generation adds to data is on disk before that is said, also on a file system of its own",
+    "[store][jail]") {
+    JailFixture at_work;
+    const auto device = [](const fs::path& path) {
+        struct stat status {};
+        REQUIRE(::stat(path.c_str(), &status) == 0);
+        return status.st_dev;
+    };
+    fs::remove_all(at_work.data() / "var/db");
+    std::vector<dev_t> expected = {device(at_work.config())};
+    bool is_mounted = false;
+    SECTION("on the same one") {}
+    SECTION("on another one, as with ZFS") {
+        is_mounted = ::mount("tmpfs", at_work.data().c_str(), "tmpfs", 0, "mode=0755,size=1m") == 0;
+        if (!is_mounted) {
+            WARN("nothing can be mounted here");
+            return;
+        }
+        expected.push_back(device(at_work.data()));
+        REQUIRE(expected.front() != expected.back());
+    }
+
+    Watch seen{at_work.layout.jail_unplaced("aa01"), {}};
+    watch = &seen;
+    at_work.extend(at_work.image_id);
+    watch = nullptr;
+
+    CHECK(seen.synced == expected);
+    CHECK_FALSE(fs::exists(seen.file));
+    CHECK(fs::is_directory(at_work.data() / "var/db"));
+    if (is_mounted)
+        CHECK(::umount(at_work.data().c_str()) == 0);
+}
+
+#endif
 
 TEST_CASE("a generation that a dead command left half made is made anew", "[store][jail]") {
     JailFixture at_work;

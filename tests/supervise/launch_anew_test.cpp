@@ -62,16 +62,19 @@ TEST_CASE("a supervisor that holds its lock and does not listen, yet or any more
     CHECK(base::read_file(web.file("launched")) == "launched\n");
 }
 
-TEST_CASE("what commands left that were killed while they wrote the service's file goes with the next start",
+TEST_CASE("what was left by who was killed while writing a file of the service goes with the next start",
           "[supervise][launch]") {
     Supervised web("exec sleep 1000");
     web.write_service();
-    const base::HostPath left = web.run() / ".pkgjail-0123456789abcdef";
-    base::write_file_atomically(left, "{");
+    const base::HostPath of_service = web.run() / "service.json.new",
+                         of_driver = web.run() / ".pkgjail-0123456789abcdef";
+    for (const base::HostPath& left : {of_service, of_driver})
+        base::write_file_atomically(left, "{");
 
     supervise::launch_anew(program(web), web.run(), web.service, test::patience);
 
-    CHECK_FALSE(base::exists(left));
+    CHECK_FALSE(base::exists(of_service));
+    CHECK_FALSE(base::exists(of_driver));
     CHECK(base::exists(web.run() / "service.json"));
 }
 
