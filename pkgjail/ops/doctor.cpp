@@ -8,7 +8,9 @@
 #include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
@@ -20,6 +22,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
+#include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/root.hpp"
 
 namespace pkgjail::ops {
@@ -81,6 +84,23 @@ void look_at_declarations(const Context& context, std::vector<Finding>& findings
         });
     if (well > 0)
         findings.push_back({Verdict::good, "declarations", fmt::format("{} can be read", well), ""});
+}
+
+/// What destroy left, which no verb speaks of any more.
+void look_at_kept_data(const Context& context, catalog::Catalog& catalog, std::vector<Finding>& findings) {
+    const base::Tree directories = base::Tree::open(context.layout.jails());
+    catalog::Jails jails(catalog);
+    for (const std::string& name : directories.list(base::RootPath())) {
+        if (!store::has_only_data(directories, name) || jails.find_by_id(name))
+            continue;
+        const auto entry = directories.stat(base::RootPath().entry(name));
+        const std::string since =
+            entry ? " of " + base::format_time(base::from_unix(entry->status.st_mtime)).substr(0, 10) : "";
+        const base::HostPath directory = context.layout.jails() / name;
+        findings.push_back({Verdict::note, "kept data",
+                            fmt::format("{} is what a destroy{} kept", (directory / "data").string(), since),
+                            fmt::format("when nobody needs it any more: rm -r {}", directory.string())});
+    }
 }
 
 void look_at_vulnerabilities(const Context& context, catalog::Catalog& catalog,
@@ -232,6 +252,7 @@ std::vector<Finding> doctor(const Context& context) {
                 findings.push_back({Verdict::good, "catalog",
                                     fmt::format("sound, schema {}", catalog->schema_version()), ""});
             look_at_jails(context, *catalog, findings);
+            look_at_kept_data(context, *catalog, findings);
             look_at_vulnerabilities(context, *catalog, findings);
         });
     return findings;

@@ -363,6 +363,22 @@ TEST_CASE("lock files of a destroyed jail and of images that are gone go with th
     CHECK(names_in(locks) == "store");
 }
 
+TEST_CASE("doctor tells of the data that a destroy kept, until they are removed", "[flow][keeping]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    const std::filesystem::path kept = jail.jail_directory();
+    const auto told = [&] { return host.run({"doctor"}).out.find("kept data") != std::string::npos; };
+    CHECK_FALSE(told());
+
+    well(host, {"destroy", "web"});
+
+    CHECK(told());
+    std::string text = host.run({"doctor", "--json"}).out;
+    CHECK(text.find("rm -r " + kept.string()) != std::string::npos);
+    std::filesystem::remove_all(kept);
+    CHECK_FALSE(told());
+}
+
 TEST_CASE("du says what du(1) says, and who shares what", "[flow][keeping][du]") {
     const KeptJail jail;
     const Host& host = jail.host();
