@@ -28,6 +28,11 @@ std::set<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
+/// Fewer where a rebuilt catalog has begun its audit trail anew.
+void forget_first(std::vector<std::string>& acts, std::size_t count) {
+    acts.erase(acts.begin(), acts.begin() + static_cast<std::ptrdiff_t>(std::min(count, acts.size())));
+}
+
 } // namespace
 
 std::string difference(const std::string& from, const std::string& to) {
@@ -85,7 +90,7 @@ Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
     acts_before_ = world_.acts().size();
     counts_ = world_.count(command_, act_.input);
     acts_ = world_.acts();
-    acts_.erase(acts_.begin(), acts_.begin() + static_cast<std::ptrdiff_t>(acts_before_));
+    forget_first(acts_, acts_before_);
     settle();
     after_ = world_.picture();
     set_back();
@@ -149,7 +154,7 @@ std::string Trial::check() const {
 std::string Trial::check_acts(bool done, const std::string& picture, std::size_t others) const {
     std::vector<std::string> acts = world_.acts();
     acts.resize(acts.size() - std::min(acts.size(), others));
-    acts.erase(acts.begin(), acts.begin() + static_cast<std::ptrdiff_t>(std::min(acts.size(), acts_before_)));
+    forget_first(acts, acts_before_);
     const auto told = [](const std::vector<std::string>& all) {
         return fmt::format("{}", fmt::join(all, ", "));
     };
