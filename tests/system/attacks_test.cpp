@@ -244,7 +244,7 @@ TEST_CASE("no verb is led out of a running jail whose root has prepared every pa
         {{"update"}},
         {{"upgrade", "nginx"}, 65, accounts_link},
         {{"rollback", "nginx"}, 4, "generation 1 was rolled back"},
-        {{"restore", "nginx", "prepared", "--yes"}},
+        {{"restore", "nginx", "prepared", "--yes"}, 65, accounts_link},
         {{"stop", "nginx"}},
         {{"rename", "nginx", "other"}},
         {{"catalog", "check"}},
