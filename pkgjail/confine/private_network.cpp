@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "pkgjail/base/file.hpp"
+
 #ifdef __linux__
 #include <cerrno>
 
@@ -17,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/link.hpp"
 #include "pkgjail/confine/port_rules.hpp"
