@@ -1,6 +1,8 @@
 #include "pkgjail/catalog/catalog.hpp"
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <iterator>
 
 #include <fcntl.h>
@@ -8,6 +10,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/fd.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/catalog/migration_texts.hpp"
 
@@ -111,6 +114,23 @@ Catalog Catalog::open(const base::HostPath& file, std::chrono::milliseconds pati
             }
         });
     return catalog;
+}
+
+bool Catalog::is_older(const base::HostPath& file) {
+    // The numbers lie at these places, the most significant byte first (sqlite.org/fileformat2.html, 1.3).
+    constexpr std::size_t version_at = 60, owner_at = 68;
+    std::array<unsigned char, owner_at + 4> header{};
+    const base::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!fd || ::pread(fd.get(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size()))
+        return false; // whoever opens it says why
+    const auto number_at = [&](std::size_t place) {
+        std::uint32_t number = 0;
+        for (std::size_t i = place; i < place + 4; ++i)
+            number = number << 8 | header[i];
+        return number;
+    };
+    return number_at(owner_at) == static_cast<std::uint32_t>(application_id) &&
+           number_at(version_at) < static_cast<std::uint32_t>(newest_schema());
 }
 
 int Catalog::schema_version() {

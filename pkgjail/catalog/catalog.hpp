@@ -30,6 +30,9 @@ class Catalog {
     /// Changing verbs: makes the file when it is missing, migrates an older schema step by step (each in one
     /// transaction with its version). Its directory must exist.
     static Catalog open(const base::HostPath& file, std::chrono::milliseconds patience = default_patience);
+    /// Whether the file's header says that an older pkgjail wrote it. What another program has committed just
+    /// now may not be in the header yet. False where there is no catalog, or one that cannot be read.
+    static bool is_older(const base::HostPath& file);
     /// The schema that this program writes: the number of the last migration.
     static int newest_schema();
 

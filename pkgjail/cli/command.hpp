@@ -63,6 +63,9 @@ struct Command {
     std::vector<std::string> positional;
     bool rest_verbatim; ///< after the first positional argument everything is the inner command, options too
     int (*run)(Environment&);
+    /// Changes something, and may ask the catalog before it begins with that: a catalog of an older pkgjail is
+    /// brought up to date first.
+    bool changes = false;
 };
 
 const std::vector<Command>& commands();

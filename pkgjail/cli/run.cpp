@@ -13,6 +13,7 @@
 #include "pkgjail/cli/failure.hpp"
 #include "pkgjail/cli/usage.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::cli {
 
@@ -197,6 +198,11 @@ int print_about(bool json, const char* verb, const char* key, const std::string&
     return exit_done;
 }
 
+/// Whether a command that changes things is told not to.
+bool only_looks(Environment& environment) {
+    return environment.context().dry_run || environment.has("check") || environment.has("export");
+}
+
 int dispatch(const std::vector<std::string>& words, bool json, std::string& verb) {
     const Split parts = split(words);
     verb = parts.verb;
@@ -220,6 +226,8 @@ int dispatch(const std::vector<std::string>& words, bool json, std::string& verb
         return print_about(json, "help", "text", help_of(*command));
     Environment environment(parsed.values, command->name, parsed.command_line);
     try {
+        if (command->changes && !only_looks(environment))
+            ops::bring_catalog_up_to_date(environment.context());
         const int status = command->run(environment);
         environment.record_failures();
         return status;

@@ -374,6 +374,11 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
     }
 }
 
+void bring_catalog_up_to_date(const Context& context) {
+    if (context.layout.check() && catalog::Catalog::is_older(context.layout.catalog()))
+        catalog::Catalog::open(context.layout.catalog(), patience_of(context));
+}
+
 catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name) {
     catalog::Jails jails(catalog);
     if (auto jail = jails.find(name))

@@ -103,6 +103,26 @@ TEST_CASE("the settings of an older catalog are those of every generation and sn
     CHECK(catalog.check().empty());
 }
 
+TEST_CASE("the header tells that an older pkgjail wrote a catalog", "[catalog]") {
+    TempDir directory;
+    const auto file = directory / "catalog.sqlite";
+    CHECK_FALSE(Catalog::is_older(file));
+    Catalog::open(file);
+    CHECK_FALSE(Catalog::is_older(file));
+    const auto set_header = [&](const std::string& pragma) {
+        Database(file, Database::Mode::create).execute(("PRAGMA " + pragma).c_str());
+    };
+    set_header("user_version = " + std::to_string(Catalog::newest_schema() - 1));
+    CHECK(Catalog::is_older(file));
+    set_header("application_id = 1");
+    CHECK_FALSE(Catalog::is_older(file));
+    set_header("application_id = 0x706b6a6c");
+    set_header("user_version = " + std::to_string(Catalog::newest_schema() + 1));
+    CHECK_FALSE(Catalog::is_older(file));
+    std::filesystem::resize_file(file, 70);
+    CHECK_FALSE(Catalog::is_older(file));
+}
+
 TEST_CASE("every table and every column of db/schema.sql has a comment", "[catalog][schema]") {
     std::istringstream schema(read_text(std::string(PKGJAIL_SOURCE_DIR) + "/db/schema.sql"));
     std::vector<std::string> bare;

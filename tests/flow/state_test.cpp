@@ -1,5 +1,7 @@
 // The state directory and the catalog: missing, wrong, damaged, of a newer version, held by another command.
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
 #include <fcntl.h>
@@ -7,10 +9,12 @@
 #include <unistd.h>
 
 #include "flow/flow.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
+#include "support/host_steps.hpp"
 
 using namespace pkgjail;
 using test::check_fails;
@@ -18,6 +22,7 @@ using test::CommandResult;
 using test::Host;
 using test::package;
 using test::Shop;
+using test::well;
 
 namespace {
 
@@ -208,6 +213,57 @@ TEST_CASE("a catalog that is none, damaged or newer is told as such", "[flow][st
             CHECK(host.run({"update"}).status == 77);
             REQUIRE(::chmod(file.c_str(), 0600) == 0);
         }
+    }
+}
+
+TEST_CASE("a command that changes something brings an older catalog up to date before it asks it",
+          "[flow][state]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    well(host, {"update"});
+    const auto file = host.state() / "catalog.sqlite";
+    const auto make_older = [&] {
+        for (const char* suffix : {"", "-wal", "-shm"})
+            std::filesystem::remove(file.string() + suffix);
+        std::set<std::filesystem::path> migrations;
+        for (const auto& entry :
+             std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
+            migrations.insert(entry.path());
+        migrations.erase(std::prev(migrations.end()));
+        catalog::Database older(file, catalog::Database::Mode::create);
+        for (const auto& migration : migrations)
+            older.execute(base::read_file(migration.string()).c_str());
+        older.execute("PRAGMA application_id = 0x706b6a6c");
+        older.execute(("PRAGMA user_version = " + std::to_string(migrations.size())).c_str());
+    };
+
+    for (const std::vector<std::string>& changes :
+         std::vector<std::vector<std::string>>{{"start", "--wanted"},
+                                               {"start", "--all"},
+                                               {"stop", "--all"},
+                                               {"reset-failed", "--all"},
+                                               {"apply"},
+                                               {"gc"},
+                                               {"destroy", "web", "--yes"},
+                                               {"install", "web"}}) {
+        make_older();
+        CHECK(host.run({"list"}).status == 78);
+        const CommandResult result = host.run(changes);
+        INFO(changes.front() << ": " << result.err);
+        CHECK(result.status == (changes.front() == "destroy" ? 5 : 0));
+        CHECK(host.run({"list"}).status == 0);
+        CHECK(host.run({"catalog", "check"}).status == 0);
+        well(host, {"update"});
+    }
+    for (const std::vector<std::string>& reads : std::vector<std::vector<std::string>>{
+             {"start", "-n", "--all"}, {"upgrade", "--all", "--check"}, {"apply", "-n"}, {"gc", "-n"}}) {
+        make_older();
+        const std::string before = test::read_bytes(file);
+        const CommandResult result = host.run(reads);
+        INFO(reads.front() << ": " << result.err);
+        CHECK(result.status == 78);
+        CHECK_THAT(result.err, ContainsSubstring("written by an older pkgjail"));
+        CHECK(test::read_bytes(file) == before);
     }
 }
 
