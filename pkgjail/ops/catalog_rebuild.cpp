@@ -82,6 +82,8 @@ class Rebuild {
         if (!layout_.check())
             throw Error(ErrorKind::not_found, layout_.state().string(), "there is no state directory",
                         "pkgjail update makes one");
+        if (!context_.dry_run)
+            layout_.create(); // one that was put together again may lack what is empty
         const base::Lock alone = base::Lock::take(layout_.store_lock(), base::LockMode::exclusive,
                                                   layout_.state().string(), "catalog rebuild", patience());
         read_images();

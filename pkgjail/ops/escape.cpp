@@ -125,10 +125,7 @@ EscapeReport try_escapes(const Context& context, const std::vector<jail::Profile
             "it belongs beside pkgjail, or into libexec; where there is no static C library it cannot "
             "be built");
     context.layout.create();
-    // Shared, so that no other command takes the jails for those of a dead one.
-    const base::Lock alive =
-        base::Lock::take(context.layout.store_lock(), base::LockMode::shared, context.layout.state().string(),
-                         "doctor", std::max(context.patience, std::chrono::milliseconds(10'000)));
+    const base::Lock alive = share_store(context, "doctor");
     const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
     confine::become_reaper();
     EscapeReport report;

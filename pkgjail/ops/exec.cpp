@@ -35,9 +35,7 @@ base::Exit wait_for(pid_t pid) {
 /// service meanwhile is not disturbed.
 base::Exit run_alone(const Context& context, confine::Driver& driver, confine::JailSpec spec,
                      const confine::ExecRequest& request) {
-    const base::Lock alive =
-        base::Lock::take(context.layout.store_lock(), base::LockMode::shared, context.layout.state().string(),
-                         "exec", std::max(context.patience, std::chrono::milliseconds(10'000)));
+    const base::Lock alive = share_store(context, "exec");
     spec.handle = temporary_handle("exec");
     if (spec.network == jail::NetworkMode::private_)
         spec.network = jail::NetworkMode::none; // the address is the service's

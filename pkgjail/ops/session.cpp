@@ -110,6 +110,11 @@ void prepare_readers(const Context& context) {
     }
 }
 
+Lock share_store(const Context& context, const std::string& holder) {
+    return Lock::take(context.layout.store_lock(), LockMode::shared, context.layout.state().string(), holder,
+                      std::max(context.patience, std::chrono::milliseconds(10'000)));
+}
+
 Session::Session(const Context& context, std::string verb, std::string target, Reads reads, Entry entry)
     : context_(context), verb_(std::move(verb)), is_entry_synced_(entry == Entry::first) {
     if (reads == Reads::foreign)
@@ -126,9 +131,7 @@ Session::Session(const Context& context, std::string verb, std::string target, R
         *context_.swept = store_lock_.has_value();
     }
     if (!store_lock_)
-        store_lock_ =
-            Lock::take(context_.layout.store_lock(), LockMode::shared, context_.layout.state().string(),
-                       verb_, std::max(context_.patience, std::chrono::milliseconds(10'000)));
+        store_lock_ = share_store(context_, verb_);
     if (!catalog_) {
         refuse_lost_catalog(); // whoever had the lock alone may have found it lost, and failed
         catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
@@ -375,8 +378,13 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
 }
 
 void bring_catalog_up_to_date(const Context& context) {
-    if (context.layout.check() && catalog::Catalog::is_older(context.layout.catalog()))
-        catalog::Catalog::open(context.layout.catalog(), patience_of(context));
+    const base::HostPath file = context.layout.catalog();
+    if (!context.layout.check() || !catalog::Catalog::is_older(file))
+        return;
+    context.layout.create();
+    const Lock store_lock = share_store(context, context.command_line);
+    if (catalog::Catalog::is_older(file))
+        catalog::Catalog::open(file, patience_of(context));
 }
 
 catalog::Jail require_jail(catalog::Catalog& catalog, const std::string& name) {

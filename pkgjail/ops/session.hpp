@@ -94,6 +94,10 @@ bool is_temporary_handle(std::string_view name);
 /// error). Error{corrupt} when it is missing beside what it should know.
 std::optional<catalog::Catalog> open_for_reading(const Context& context);
 
+/// The store lock, shared: no other command takes what is made meanwhile for what a dead one left, or puts
+/// another catalog in place. Waits some seconds; Error{busy} names who has it alone.
+base::Lock share_store(const Context& context, const std::string& holder);
+
 /// For a command that asks the catalog before it has a Session: one that an older pkgjail has written is
 /// brought up to date as a Session would. None, or a new one: nothing is done.
 void bring_catalog_up_to_date(const Context& context);

@@ -255,6 +255,25 @@ TEST_CASE("a command that changes something brings an older catalog up to date b
         CHECK(host.run({"catalog", "check"}).status == 0);
         well(host, {"update"});
     }
+    {
+        // Not while another command may be putting another catalog in place.
+        make_older();
+        const std::string before = test::read_bytes(file);
+        std::string meanwhile;
+        auto held = base::Lock::try_take(store::Layout(host.state()).store_lock(), base::LockMode::exclusive,
+                                         "catalog rebuild");
+        REQUIRE(held);
+        std::thread release([&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(500));
+            meanwhile = test::read_bytes(file);
+            held.reset();
+        });
+        const CommandResult waited = host.run({"start", "--wanted"});
+        release.join();
+        CHECK(waited.status == 0);
+        CHECK(meanwhile == before);
+        CHECK(host.run({"list"}).status == 0);
+    }
     for (const std::vector<std::string>& reads : std::vector<std::vector<std::string>>{
              {"start", "-n", "--all"}, {"upgrade", "--all", "--check"}, {"apply", "-n"}, {"gc", "-n"}}) {
         make_older();
