@@ -60,10 +60,12 @@ bool is_part_up(const ServiceStatus& status, const std::string& service) {
            (part->state != ServiceState::stopped && part->state != ServiceState::failed);
 }
 
+/// What runs was launched with a recipe that was right; one that is not any more hinders no reload.
 void require_running(const Context& context, const catalog::Jail& jail) {
+    if (is_running(status_of(context, jail)))
+        return;
     require_service(context, jail);
-    if (!is_running(status_of(context, jail)))
-        throw Error(ErrorKind::conflict, jail.name, "does not run", "pkgjail start " + jail.name);
+    throw Error(ErrorKind::conflict, jail.name, "does not run", "pkgjail start " + jail.name);
 }
 
 void tell_to_reload(const Context& context, const catalog::Jail& jail) {
@@ -176,7 +178,7 @@ std::vector<std::string> with_reload(const Context& context, const std::vector<s
             return false;
         // As it was launched: the recipe may have been changed since.
         const supervise::SupervisedService service = supervise::read_service(context.layout.run(jail.id));
-        return !service.spec.secrets.empty() || service.service.reload_signal != 0 ||
+        return service.service.reload_signal != 0 ||
                std::any_of(service.further.begin(), service.further.end(),
                            [](const auto& further) { return further.service.reload_signal != 0; });
     });

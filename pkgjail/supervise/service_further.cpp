@@ -139,22 +139,22 @@ std::optional<std::string> ServiceKeeper::renew_secrets() {
 }
 
 std::string ServiceKeeper::reload() {
+    bool possible = service_.service.reload_signal != 0;
+    for (const FurtherServiceSpec& further : service_.further)
+        possible = possible || further.service.reload_signal != 0;
+    if (!possible)
+        return "error the service has no reload signal";
     if (const auto refused = renew_secrets())
         return *refused;
-    bool possible = service_.service.reload_signal != 0;
     bool told = false;
-    if (possible && running_ && ending_ == Ending::none &&
+    if (service_.service.reload_signal != 0 && running_ && ending_ == Ending::none &&
         base::send_signal(service_process(), service_.service.reload_signal)) {
         note("told to reload (signal " + std::to_string(service_.service.reload_signal) + ")");
         told = true;
     }
-    for (std::size_t i = 0; i < further_.size(); ++i) {
-        possible = possible || service_.further[i].service.reload_signal != 0;
-        told = further_[i]->reload() || told;
-    }
-    if (told)
-        return "ok";
-    return possible ? "error the service does not run" : "error the service has no reload signal";
+    for (const auto& further : further_)
+        told = further->reload() || told;
+    return told ? "ok" : "error the service does not run";
 }
 
 } // namespace pkgjail::supervise

@@ -168,12 +168,21 @@ TEST_CASE("every jail is none that has nothing to start or to reload", "[faults]
     text.insert(text.find("stop-timeout"), "reload-signal = HUP\n");
     jails.world.write("etc/recipes.d/web.recipe", text);
     jails.world.well({"restart", "web"});
+    const std::filesystem::path other = jails.world.top() / "etc/recipes.d/db.recipe";
+    std::string with_secret = base::read_file(other);
+    with_secret.insert(with_secret.find("stop-timeout"), "secret = word\n");
+    jails.world.write("etc/recipes.d/db.recipe", with_secret);
+    jails.world.well({"secret", "set", "db", "word"}, "a secret");
+    jails.world.well({"restart", "db"});
     jails.world.well({"install", "extra", "-j", "tools"});
     jails.make("idle");
     jails.world.well({"stop", "idle"});
 
     CHECK(jails.world.well({"reload", "--all"}).out == "jail web: reloaded\n");
     CHECK(jails.world.run({"reload", "db"}).status == 6);
+    jails.world.write("etc/recipes.d/web.recipe", "no recipe\n");
+    CHECK(jails.world.well({"reload", "web"}).out == "jail web: reloaded\n");
+    jails.world.write("etc/recipes.d/web.recipe", text);
     CHECK(jails.world.well({"start", "--all"}).out ==
           "jail db: running already\njail web: running already\njail idle: started\n");
     CHECK(jails.world.well({"restart", "--all"}).out ==

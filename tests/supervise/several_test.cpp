@@ -379,6 +379,19 @@ TEST_CASE("one of several services that is started, restarted or reloaded finds 
     web.stop();
 }
 
+TEST_CASE("what cannot be reloaded keeps the secrets of its start", "[supervise][services][secrets]") {
+    Supervised web(stays);
+    web.service.spec.secrets = {{"word", web.file("value"), 0, 0}};
+    base::write_file_atomically(web.file("value"), "0");
+    REQUIRE(web.settle().state == ServiceState::ready);
+    base::write_file_atomically(web.file("value"), "1");
+
+    CHECK_THROWS_WITH(supervise::reload(web.run()), ContainsSubstring("the service has no reload signal"));
+
+    CHECK(base::read_file(web.run() / "secret.word") == "0");
+    web.stop();
+}
+
 TEST_CASE("a service whose probe fails is restarted or given up, as its recipe says",
           "[supervise][services]") {
     Supervised web("rm -f \"$DIR/ill\"; echo begun; " + stays);
