@@ -225,6 +225,20 @@ std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {
     return packages;
 }
 
+std::vector<std::pair<std::string, std::string>> Packages::builds_by_base(const std::string& pkgbase) {
+    if (!builds_by_base_)
+        builds_by_base_.emplace(
+            catalog_.database(),
+            "SELECT pkgname, build_date FROM available_package JOIN repository USING (repository_id)"
+            " WHERE pkgbase = ? ORDER BY priority, position, available_package_id");
+    std::vector<std::pair<std::string, std::string>> builds;
+    auto row = builds_by_base_->use();
+    row(pkgbase);
+    while (row.next())
+        builds.emplace_back(row.text(0), row.text(1));
+    return builds;
+}
+
 std::vector<std::pair<std::string, std::string>> Packages::all_names() {
     Statement statement(
         catalog_.database(),

@@ -71,6 +71,8 @@ class Packages {
     /// Everything needed for solving (description left empty), for one base; best repository first, then as
     /// in the index.
     std::vector<AvailablePackage> by_base(const std::string& pkgbase);
+    /// pkgname and BUILD_DATE (may be empty) of each, in the same order.
+    std::vector<std::pair<std::string, std::string>> builds_by_base(const std::string& pkgbase);
     /// Every pkgname on offer with its repository, for patterns that name no base. By base; best repository
     /// first.
     std::vector<std::pair<std::string, std::string>> all_names();
@@ -91,6 +93,7 @@ class Packages {
 
   private:
     Catalog& catalog_;
+    std::optional<Statement> builds_by_base_;
     std::optional<Statement> by_base_; ///< asked for every dependency of every candidate
 };
 

@@ -93,6 +93,14 @@ TEST_CASE("the better repository comes first, then the order of the index", "[ca
     CHECK(show(packages.by_base("nginx-devel")) == "second/nginx-devel-9");
     CHECK(packages.by_base("ngin").empty());
     CHECK(packages.by_base("%").empty());
+    std::string builds;
+    for (const auto& [pkgname, build_date] : packages.builds_by_base("nginx"))
+        builds += pkgname + " " + build_date + "\n";
+    std::string expected;
+    for (const auto& package : packages.by_base("nginx"))
+        expected += package.record.pkgname + " " + package.record.build_date + "\n";
+    CHECK(std::count(builds.begin(), builds.end(), '\n') == 4);
+    CHECK(builds == expected);
     CHECK(show(packages.all_bases()) == "nginx nginx-devel");
 
     std::string names;
