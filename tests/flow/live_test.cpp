@@ -148,5 +148,5 @@ TEST_CASE("errors, hints and notes are folded for a terminal, and for nothing el
     CHECK(std::count(note.err.begin(), note.err.end(), '\n') == 1);
     Watched noted(host, {"apply", "--export", "web"});
     REQUIRE(noted.read_until("package = web-1.0"));
-    CHECK_THAT(noted.seen(), ContainsSubstring("pkgjail: note: ") && ContainsSubstring("\r\n         "));
+    CHECK_THAT(noted.seen(), ContainsSubstring("pkgjail: note:") && ContainsSubstring("\r\n         "));
 }
