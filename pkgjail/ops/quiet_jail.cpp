@@ -137,7 +137,9 @@ void QuietJail::quiet() {
     }
     if (commands_.pause) {
         context.reporter.doing("pause " + jail_.name);
-        driver_->pause(jail_handle(jail_), context.layout.run(jail_.id));
+        const base::HostPath run = context.layout.run(jail_.id);
+        guard_.emplace([&] { driver_->resume(jail_handle(jail_), run); });
+        driver_->pause(jail_handle(jail_), run);
         base::step("pause.paused");
     }
 }
@@ -145,9 +147,12 @@ void QuietJail::quiet() {
 void QuietJail::resume() {
     if (!driver_)
         return;
-    // When this fails the note stays, and the next command tries again.
-    if (commands_.pause)
+    // When this fails the guard tries once more, and the note stays for the next command.
+    if (guard_) {
         driver_->resume(jail_handle(jail_), session_.context().layout.run(jail_.id));
+        guard_->dismiss();
+        guard_.reset();
+    }
     const std::unique_ptr<confine::Driver> driver = std::move(driver_);
     const auto settled = [&] { catalog::Jails(session_.catalog()).set_operation(jail_.id, std::nullopt); };
     try {

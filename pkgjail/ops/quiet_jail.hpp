@@ -9,17 +9,18 @@
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/recipe.hpp"
+#include "pkgjail/ops/pause_guard.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
 
 /// Quiets the jail where it runs, and has it go on at the end, whatever happens in between:
 ///     pre-snapshot → pause → (the caller copies) → resume → post-snapshot
-/// A jail that does not run is quiet. The note "pause" or "quiet" in the catalog is for the next command,
-/// should this one be killed. The caller holds the jail's lock, and has no note of its own there.
-/// Error{conflict} where recovery could not take away another command's (not_put_right).
-/// Error{busy} while its service is being started or stopped: processes could come that nobody has paused.
-/// Error{system} when pre-snapshot fails; then post-snapshot has been run.
+/// A jail that does not run is quiet. Should this command be killed, a process of its own has the jail go on
+/// at once, and the note "pause" or "quiet" in the catalog is for the next command. The caller holds the
+/// jail's lock, and has no note of its own there. Error{conflict} where recovery could not take away another
+/// command's (not_put_right). Error{busy} while its service is being started or stopped: processes could come
+/// that nobody has paused. Error{system} when pre-snapshot fails; then post-snapshot has been run.
 class QuietJail {
   public:
     QuietJail(Session& session, const catalog::Jail& jail);
@@ -42,6 +43,7 @@ class QuietJail {
 
     Session& session_;
     catalog::Jail jail_;
+    std::optional<PauseGuard> guard_;
     std::unique_ptr<confine::Driver> driver_; ///< empty: nothing is to be undone
     jail::SnapshotCommands commands_;
 };

@@ -6,6 +6,8 @@
 #include <regex>
 #include <thread>
 
+#include <signal.h>
+
 #include "faults/required_jails.hpp"
 #include "pkgjail/base/file.hpp"
 #include "support/catch.hpp"
@@ -32,6 +34,16 @@ fs::path write_rows(const Jails& jails) {
     const fs::path rows = jails.data("db") / "rows";
     std::ofstream(rows) << "many";
     return rows;
+}
+
+/// Whether no process of a jail is paused any more, soon.
+bool go_on(const Jails& jails) {
+    for (int looks = 0; looks < 200; ++looks) {
+        if (jails.world.running().find("paused") == std::string::npos)
+            return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return false;
 }
 
 } // namespace
@@ -119,12 +131,31 @@ TEST_CASE("a command that has waited for a jail puts right what a dead one left 
     CHECK(jails.states() == "db:ready");
 }
 
+TEST_CASE("a jail goes on when the command that paused it is killed, before any other one",
+          "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"snapshot", "db", "now"},
+             {"clone", "db", "twin", "--no-start"},
+             {"export", "db", (jails.world.top() / "out/db.tar").string()}}) {
+        INFO(command.front());
+        cut(jails, "pause.paused", command);
+        CHECK(go_on(jails));
+        CHECK(jails.states().starts_with("db:ready"));
+        jails.world.well({"gc"});
+    }
+}
+
 TEST_CASE("a jail that a dead command left paused goes down with what it requires", "[faults][notes]") {
     const Jails jails;
     jails.make("db");
     jails.make("app", {"db"});
     cut(jails, "pause.paused", {"snapshot", "app", "now"});
-    const auto app = jails.of("app")["pid"];
+    const pid_t app = jails.of("app")["pid"];
+    // Who was to have it go on was killed as well.
+    REQUIRE(go_on(jails));
+    REQUIRE(::kill(app, SIGSTOP) == 0);
     std::optional<base::Lock> another = jails.lock("app");
     auto restart = std::async(std::launch::async, [&] {
         return jails.world.run({"--wait", "10", "restart", "db"});
