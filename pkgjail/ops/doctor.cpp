@@ -17,8 +17,10 @@
 #include "pkgjail/jail/quantity.hpp"
 #include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/index_memory.hpp"
+#include "pkgjail/ops/jail_parts.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/repositories.hpp"
+#include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
@@ -41,19 +43,22 @@ void look(std::vector<Finding>& findings, const char* subject, Check&& check) {
     }
 }
 
+std::optional<Error> wrong_recipe(const Context& context, const catalog::Jail& jail) {
+    try {
+        rendered_recipe(context, jail);
+        return std::nullopt;
+    } catch (const Error& error) {
+        return error;
+    }
+}
+
 void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vector<Finding>& findings) {
     std::size_t well = 0;
     for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
         const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
-        const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
-        std::error_code error;
-        if (!generation ||
-            !std::filesystem::is_directory(context.layout.image_tree(generation->image_id), error))
-            findings.push_back({Verdict::bad, "jail " + jail.name, "its image is not on disk",
-                                "pkgjail destroy it and install it again"});
-        else if (!std::filesystem::is_directory(context.layout.jail_config(jail.id, jail.current), error))
-            findings.push_back({Verdict::bad, "jail " + jail.name, "its configuration is not on disk",
-                                "pkgjail destroy it and install it again"});
+        if (const auto missing = missing_part(context, catalog, jail))
+            findings.push_back({Verdict::bad, "jail " + jail.name, *missing,
+                                "bring it back from a backup, or: pkgjail destroy it and install it again"});
         else if (jail.operation)
             findings.push_back(
                 {Verdict::bad, "jail " + jail.name, note_in_words(jail),
@@ -68,6 +73,9 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
             findings.push_back({Verdict::bad, "jail " + jail.name,
                                 "it should run and does not: " + status.reason,
                                 "pkgjail start " + jail.name});
+        else if (const auto wrong = wrong_recipe(context, jail))
+            findings.push_back({Verdict::bad, "jail " + jail.name,
+                                "could not be started again: " + std::string(wrong->what()), wrong->hint()});
         else
             ++well;
     }
@@ -177,6 +185,18 @@ void look_at_age(std::vector<Finding>& findings, const ListedRepository& listed)
                                         listed.config.name)});
 }
 
+Finding look_at_space(const Context& context) {
+    const base::HostPath state = context.layout.state();
+    const std::uint64_t free = base::free_bytes(state);
+    const std::string told = fmt::format("{}, {} free", state.string(), jail::format_size(free));
+    if (free >= needed_to_start)
+        return {Verdict::good, "state", told, ""};
+    return {Verdict::bad, "state",
+            fmt::format("{}, and {} are needed to start anything", told, jail::format_size(needed_to_start)),
+            "pkgjail gc makes room; where it finds none to begin with: rm " +
+                context.layout.cache().string() + "/*, which is downloaded again"};
+}
+
 } // namespace
 
 std::vector<Finding> doctor(const Context& context) {
@@ -194,10 +214,7 @@ std::vector<Finding> doctor(const Context& context) {
     look(findings, "state", [&] {
         state = context.layout.check();
         if (state)
-            findings.push_back({Verdict::good, "state",
-                                fmt::format("{}, {} free", context.layout.state().string(),
-                                            jail::format_size(base::free_bytes(context.layout.state()))),
-                                ""});
+            findings.push_back(look_at_space(context));
         else
             findings.push_back({Verdict::note, "state",
                                 context.layout.state().string() + " does not exist yet",

@@ -239,7 +239,28 @@ void undo(const Context& context, const catalog::Jail& jail, const confine::Jail
     forget_preparation(context, jail);
 }
 
+bool is_filled(const Place& place) {
+    return place.tree.exists(place.path) && !is_empty(place);
+}
+
+Error data_gone(const catalog::Jail& jail, const jail::Preparation& prepare) {
+    return Error(
+        ErrorKind::conflict, jail.name,
+        fmt::format("{} had data and is empty now; it is not prepared a second time", prepare.path.str()),
+        fmt::format("bring its data back (pkgjail snapshots {0}), or begin anew with `pkgjail "
+                    "start --prepare {0}`",
+                    jail.name));
+}
+
 } // namespace
+
+void require_prepared_data(const Context& context, const catalog::Jail& jail, const confine::JailSpec& spec) {
+    const std::optional<jail::Preparation> prepare = preparation_of(context, jail);
+    const auto note = read_note(context, jail);
+    if (prepare && note && !note->begun && note->path == prepare->path &&
+        !is_filled(place_of(spec, prepare->path)))
+        throw data_gone(jail, *prepare);
+}
 
 void prepare_jail(const Context& context, const catalog::Jail& jail,
                   const supervise::SupervisedService& service) {
@@ -257,14 +278,9 @@ void prepare_jail(const Context& context, const catalog::Jail& jail,
     const Place place = place_of(service.spec, prepare.path);
     const std::string done = "done " + prepare.path.str();
     const bool was_done = note && note->path == prepare.path;
-    const bool is_there = place.tree.exists(place.path) && !is_empty(place);
+    const bool is_there = is_filled(place);
     if (!is_there && was_done)
-        throw Error(
-            ErrorKind::conflict, jail.name,
-            fmt::format("{} had data and is empty now; it is not prepared a second time", prepare.path.str()),
-            fmt::format("bring its data back (pkgjail snapshots {0}), or begin anew with `pkgjail "
-                        "start --prepare {0}`",
-                        jail.name));
+        throw data_gone(jail, prepare);
     if (!make_place(place, prepare.path, identity) || prepare.command.empty()) {
         if (!was_done && !prepare.command.empty())
             write_note(context, jail, done);

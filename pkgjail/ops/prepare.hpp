@@ -20,6 +20,9 @@ namespace pkgjail::ops {
 void prepare_jail(const Context& context, const catalog::Jail& jail,
                   const supervise::SupervisedService& service);
 
+/// Only whether data are gone, by Error{conflict}.
+void require_prepared_data(const Context& context, const catalog::Jail& jail, const confine::JailSpec& spec);
+
 /// Undoes preparations whose command has died, of those `jails` that nobody has locked.
 void undo_dead_preparations(Session& session, const std::vector<catalog::Jail>& jails);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/ops/jail_parts.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 
@@ -10,15 +11,16 @@ namespace pkgjail::ops {
 
 namespace {
 
-const catalog::Jail& with_room_to_start(const Session& session, const catalog::Jail& jail) {
+const catalog::Jail& that_can_start(Session& session, const catalog::Jail& jail) {
     require_room_to_start(session.context(), jail);
+    require_parts(session, jail);
     return jail;
 }
 
 } // namespace
 
 DownForRestart::DownForRestart(Session& session, const catalog::Jail& jail)
-    : session_(session), jail_(with_room_to_start(session, jail)), dependents_(session, jail) {
+    : session_(session), jail_(that_can_start(session, jail)), dependents_(session, jail) {
     want_running(session_, jail_, true);
     has_own_note_ = !jail_.operation || only_asks_for_a_start(*jail_.operation);
     if (has_own_note_)

@@ -295,13 +295,12 @@ ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate,
 }
 
 void require_room_to_start(const Context& context, const catalog::Jail& jail) {
-    constexpr std::uint64_t needed = 4u << 20; // a run directory, a log, the catalog's own growth
     const std::uint64_t free = base::free_bytes(context.layout.state());
-    if (free < needed)
+    if (free < needed_to_start)
         throw Error(ErrorKind::system, context.layout.state().string(),
                     fmt::format("No space left on device: {} are free, and {} are needed to stop and start a "
                                 "service; nothing was stopped",
-                                jail::format_size(free), jail::format_size(needed)),
+                                jail::format_size(free), jail::format_size(needed_to_start)),
                     "make room on the file system that holds " + context.layout.state().string());
     if (!is_running(supervise::read_status(context.layout.run(jail.id))))
         return;

@@ -90,6 +90,9 @@ void want_in_catalog(Session& session, catalog::Jail jail, bool wanted);
 /// again. Error{unhealthy} when it does not.
 void wait_until_well(const Context& context, const catalog::Jail& jail);
 
+/// What a start takes: a run directory, a log, the growth of the catalog.
+constexpr std::uint64_t needed_to_start = 4u << 20;
+
 /// To be asked before a service is stopped that is to run again: on a full file system nothing can be
 /// started, not even what ran before. Error{system} when less than a few megabytes are free where the state
 /// is; of a jail that runs also what require_disk_below_limit() throws, and what opening the driver does.

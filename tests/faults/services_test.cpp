@@ -147,6 +147,44 @@ TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("nothing is stopped that could not be started again", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    jails.world.well({"volume", "attach", "db", "shared:/srv/shared"});
+    jails.world.well({"restart", "db"});
+    const auto pid = jails.of("db")["pid"];
+    const std::string part = GENERATE("images", "volumes", "config");
+    std::filesystem::path place = jails.world.state() / part;
+    if (part == "config")
+        place = jails.data("db").parent_path() / "config";
+    for (const auto& entry : std::filesystem::directory_iterator(place))
+        std::filesystem::rename(entry.path(), entry.path().string() + ".away");
+
+    const CommandResult refused = jails.world.run({"restart", "db"});
+
+    INFO(refused.err);
+    CHECK(refused.status == 65);
+    CHECK_THAT(refused.err, ContainsSubstring("restart: db: its ") &&
+                                ContainsSubstring(" is not on disk; it could not be started again, so "
+                                                  "nothing was stopped\n"));
+    CHECK(jails.of("db")["pid"] == pid);
+    const CommandResult doctor = jails.world.run({"doctor"});
+    INFO(doctor.out);
+    CHECK(doctor.status == 2);
+    CHECK_THAT(doctor.out, ContainsSubstring("BAD   jail db") && ContainsSubstring(" is not on disk"));
+}
+
+TEST_CASE("doctor tells of a recipe that a jail could not be started with again", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    CHECK(jails.world.run({"doctor"}).out.find("could not be started again") == std::string::npos);
+    jails.world.write("etc/recipes.d/db.recipe", "no recipe\n");
+    const CommandResult doctor = jails.world.run({"doctor"});
+    CHECK(doctor.status == 2);
+    CHECK_THAT(doctor.out, ContainsSubstring("could not be started again: ") &&
+                               ContainsSubstring("db.recipe:1"));
+}
+
 TEST_CASE("a service without a reload signal is told by its jail's name", "[faults][services]") {
     const Jails jails;
     jails.make("db");

@@ -76,7 +76,8 @@ TEST_CASE("a service finds its secret, and nobody finds it anywhere else", "[sys
 
     const CommandResult without = host.run({"install", "redis", "-j", "vault", "--recipe", "vault"});
     CHECK(without.status == 78);
-    CHECK_THAT(without.err, ContainsSubstring("vault: needs the secret password, which is not set"));
+    CHECK_THAT(without.err, ContainsSubstring("vault: needs the secret password, which is not set") &&
+                                ContainsSubstring("hint: give it with --secret password=FILE; "));
     CHECK(host.run({"status", "vault"}).status == 5); // nothing was made
     well(host, {"install", "redis", "-j", "vault", "--recipe", "vault", "--secret",
                 "password=" + (files / "value").string()});

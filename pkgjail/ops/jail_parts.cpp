@@ -1,0 +1,63 @@
+#include "pkgjail/ops/jail_parts.hpp"
+
+#include <filesystem>
+
+#include <fmt/core.h>
+
+#include "pkgjail/catalog/jails.hpp"
+#include "pkgjail/ops/prepare.hpp"
+#include "pkgjail/ops/service.hpp"
+
+namespace pkgjail::ops {
+namespace {
+
+namespace fs = std::filesystem;
+using base::Error;
+using base::ErrorKind;
+
+bool is_there(const base::HostPath& path) {
+    std::error_code error; // whatever it is, a start would fail by it
+    return fs::is_directory(path, error);
+}
+
+} // namespace
+
+std::optional<std::string> missing_part(const Context& context, catalog::Catalog& catalog,
+                                        const catalog::Jail& jail) {
+    const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
+    if (!generation)
+        return "the catalog has no current generation for it";
+    if (!is_there(context.layout.image_tree(generation->image_id)))
+        return fmt::format("its image {} is not on disk", generation->image_id.substr(0, 12));
+    if (!is_there(context.layout.jail_config(jail.id, jail.current)))
+        return fmt::format("its configuration of generation {} is not on disk", jail.current);
+    for (const catalog::VolumeUseRow& use : jail.volumes)
+        if (!is_there(context.layout.volume_data(use.volume_id)))
+            return fmt::format("its volume at {} is not on disk", use.path);
+    for (const catalog::HostMountRow& row : jail.mounts) {
+        std::error_code error;
+        if (!fs::exists(fs::symlink_status(row.source, error)))
+            return fmt::format("{}, which is mounted at {}, is not there", row.source, row.path);
+    }
+    return std::nullopt;
+}
+
+void require_parts(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    const auto not_stopped = [](const std::string& cause) {
+        return fmt::format("{}; it could not be started again, so nothing was stopped", cause);
+    };
+    if (const auto missing = missing_part(context, session.catalog(), jail))
+        throw Error(ErrorKind::corrupt, jail.name, not_stopped(*missing),
+                    "pkgjail doctor tells what can be done");
+    const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
+    const auto recipe = rendered_recipe(context, jail);
+    try {
+        require_prepared_data(context, jail,
+                              supervised_service(context, jail, generation->image_id, recipe).spec);
+    } catch (const Error& error) {
+        throw Error(error.kind(), error.object(), not_stopped(error.cause()), error.hint());
+    }
+}
+
+} // namespace pkgjail::ops
