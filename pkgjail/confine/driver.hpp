@@ -98,6 +98,8 @@ class Driver {
                             int signal_number) = 0;
     virtual void pause(const std::string& handle, const base::HostPath& run_directory) = 0;
     virtual void resume(const std::string& handle, const base::HostPath& run_directory) = 0;
+    /// Whether its processes stand still; false where there is no such jail.
+    virtual bool is_paused(const std::string& handle, const base::HostPath& run_directory) const = 0;
     virtual std::vector<pid_t> processes(const std::string& handle,
                                          const base::HostPath& run_directory) const = 0;
 

@@ -248,6 +248,11 @@ void KmodDriver::resume(const std::string& handle, const HostPath&) {
     control_.pause(running(handle).ref, false, handle);
 }
 
+bool KmodDriver::is_paused(const std::string& handle, const HostPath&) const {
+    const auto found = control_.find(handle);
+    return found && (found->flags & PKGJAIL_IS_PAUSED) != 0;
+}
+
 std::vector<pid_t> KmodDriver::processes(const std::string& handle, const HostPath&) const {
     check_handle(handle);
     const auto found = control_.find(handle);

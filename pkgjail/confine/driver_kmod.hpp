@@ -38,6 +38,7 @@ class KmodDriver final : public Driver {
                     int signal_number) override;
     void pause(const std::string& handle, const base::HostPath& run_directory) override;
     void resume(const std::string& handle, const base::HostPath& run_directory) override;
+    bool is_paused(const std::string& handle, const base::HostPath& run_directory) const override;
     std::vector<pid_t> processes(const std::string& handle,
                                  const base::HostPath& run_directory) const override;
     base::Exit exec(const JailSpec& spec, const base::HostPath& run_directory,

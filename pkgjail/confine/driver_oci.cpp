@@ -379,6 +379,10 @@ void OciDriver::resume(const std::string& handle, const HostPath& run_directory)
     running_members(handle, run_directory).thaw();
 }
 
+bool OciDriver::is_paused(const std::string& handle, const HostPath& run_directory) const {
+    return members_of(handle, run_directory).is_frozen();
+}
+
 std::vector<pid_t> OciDriver::processes(const std::string& handle, const HostPath& run_directory) const {
     return members_of(handle, run_directory).processes();
 }

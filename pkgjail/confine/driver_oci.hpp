@@ -40,6 +40,7 @@ class OciDriver final : public Driver {
                     int signal_number) override;
     void pause(const std::string& handle, const base::HostPath& run_directory) override;
     void resume(const std::string& handle, const base::HostPath& run_directory) override;
+    bool is_paused(const std::string& handle, const base::HostPath& run_directory) const override;
     std::vector<pid_t> processes(const std::string& handle,
                                  const base::HostPath& run_directory) const override;
     /// A program that ends by itself gives its exit status as it is, 126 and 127 included; one that a signal

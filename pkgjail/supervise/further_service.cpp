@@ -361,9 +361,13 @@ void FurtherService::probe_ended(const base::Exit& exit) {
     const jail::Health& health = what_.service.health;
     const ProbeResult result = probe_->finish(exit);
     probe_.reset();
+    const base::SteadyTime now = base::steady_now();
+    if (!result.counts) {
+        next_probe_at_ = now + probe_count_.pause();
+        return;
+    }
     changed_ = changed_ || result.detail != part_.last_probe;
     part_.last_probe = result.detail;
-    const base::SteadyTime now = base::steady_now();
     const auto age = std::chrono::duration_cast<milliseconds>(now - started_);
     const ProbeCount::Meaning meaning = probe_count_.take(result.healthy, part_.state, age);
     next_probe_at_ = now + probe_count_.pause();

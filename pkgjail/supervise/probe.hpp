@@ -13,6 +13,8 @@ struct ProbeResult {
     bool healthy = false;
     std::string
         detail; ///< "200 OK in 2 ms"; "connection refused"; "no answer within 2 s"; "exit status 1: …"
+    /// False: it failed while the jail was paused, which says nothing of the service.
+    bool counts = true;
 };
 
 /// One attempt, blocking up to `timeout` (never longer). Redirects are not followed; 2xx and 3xx are healthy.

@@ -98,7 +98,8 @@ ProbeResult attempt(const ProbeTarget& target) {
 } // namespace
 
 ProbeProcess::ProbeProcess(const ProbeTarget& target, const std::function<void()>& in_child)
-    : timeout_(target.timeout), deadline_(base::steady_now() + target.timeout) {
+    : driver_(target.driver), handle_(target.spec.handle), run_directory_(target.run_directory),
+      was_paused_(is_paused()), timeout_(target.timeout), deadline_(base::steady_now() + target.timeout) {
     base::Pipe output = base::make_pipe();
     base::Pipe result = base::make_pipe();
     make_non_blocking(output.read_end);
@@ -177,7 +178,16 @@ ProbeResult ProbeProcess::finish(const base::Exit& exit) {
     }
     if (!said.empty())
         result.detail += ": " + said;
+    result.counts = result.healthy || !(was_paused_ || is_paused());
     return result;
+}
+
+bool ProbeProcess::is_paused() const noexcept {
+    try {
+        return driver_.is_paused(handle_, run_directory_);
+    } catch (const base::Error&) {
+        return false; // whatever it is, the probe's own failure is told
+    }
 }
 
 ProbeResult run_probe(const jail::Probe& probe, std::chrono::milliseconds timeout, confine::Driver& driver,

@@ -50,6 +50,12 @@ class ProbeProcess {
   private:
     [[noreturn]] void run(const ProbeTarget& target, const std::function<void()>& in_child) noexcept;
 
+    bool is_paused() const noexcept;
+
+    const confine::Driver& driver_;
+    const std::string handle_;
+    const base::HostPath run_directory_;
+    bool was_paused_ = false; ///< when it began
     pid_t pid_ = -1;
     bool ended_ = false;
     bool timed_out_ = false;

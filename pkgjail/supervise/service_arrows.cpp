@@ -380,11 +380,15 @@ void ServiceKeeper::probe_ended(const base::Exit& exit) {
         adopting_ = true;
         kill_adopted(driver_, service_.spec, run_directory_, own_processes());
     }
+    const base::SteadyTime now = base::steady_now();
+    if (!result.counts) {
+        next_probe_at_ = now + probe_count_.pause();
+        return;
+    }
     if (result.detail != status_.last_probe) {
         status_.last_probe = result.detail;
         changed_ = true;
     }
-    const base::SteadyTime now = base::steady_now();
     const auto age = std::chrono::duration_cast<milliseconds>(now - started_);
     const ProbeCount::Meaning meaning = probe_count_.take(result.healthy, status_.state, age);
     next_probe_at_ = now + probe_count_.pause();

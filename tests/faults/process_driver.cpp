@@ -82,6 +82,12 @@ class ProcessDriver final : public confine::Driver {
     }
     void pause(const std::string& handle, const HostPath& run) override { signal_all(handle, run, SIGSTOP); }
     void resume(const std::string& handle, const HostPath& run) override { signal_all(handle, run, SIGCONT); }
+    bool is_paused(const std::string&, const HostPath& run) const override {
+        const std::vector<base::ProcessId> all = members(run);
+        return !all.empty() && std::all_of(all.begin(), all.end(), [](const base::ProcessId& process) {
+            return stands_still(process.pid);
+        });
+    }
     std::vector<pid_t> processes(const std::string&, const HostPath& run) const override {
         std::vector<pid_t> pids;
         for (const base::ProcessId& process : members(run))

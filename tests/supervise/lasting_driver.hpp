@@ -52,6 +52,9 @@ class LastingDriver final : public confine::Driver {
     }
     void pause(const std::string& handle, const base::HostPath& run) override { fake.pause(handle, run); }
     void resume(const std::string& handle, const base::HostPath& run) override { fake.resume(handle, run); }
+    bool is_paused(const std::string& handle, const base::HostPath& run) const override {
+        return fake.is_paused(handle, run);
+    }
     std::vector<pid_t> processes(const std::string& handle, const base::HostPath& run) const override {
         return on_processes ? on_processes() : fake.processes(handle, run);
     }

@@ -392,6 +392,31 @@ TEST_CASE("what cannot be reloaded keeps the secrets of its start", "[supervise]
     web.stop();
 }
 
+TEST_CASE("a probe that fails while the jail is paused does not count", "[supervise][services]") {
+    Supervised web(stays);
+    web.service.health.probe = command_probe("test ! -e \"$DIR/ill\"");
+    web.service.health.interval = 20ms;
+    web.service.health.failures = 1;
+    web.service.health.on_failure = jail::Health::OnFailure::restart;
+    const ServiceStatus ready = web.settle();
+    REQUIRE(ready.state == ServiceState::ready);
+    REQUIRE(::kill(ready.service->pid, SIGSTOP) == 0);
+    base::write_file_atomically(web.file("ill"), "");
+    std::this_thread::sleep_for(500ms);
+
+    const ServiceStatus paused = web.status();
+    CHECK(paused.state == ServiceState::ready);
+    CHECK(paused.restarts == 0);
+
+    std::filesystem::remove(web.file("ill"));
+    REQUIRE(::kill(ready.service->pid, SIGCONT) == 0);
+    std::this_thread::sleep_for(200ms);
+    CHECK(web.status().restarts == 0);
+    base::write_file_atomically(web.file("ill"), "");
+    CHECK(web.wait_for([](const ServiceStatus& now) { return now.restarts == 1; }).restarts == 1);
+    web.stop();
+}
+
 TEST_CASE("a service whose probe fails is restarted or given up, as its recipe says",
           "[supervise][services]") {
     Supervised web("rm -f \"$DIR/ill\"; echo begun; " + stays);

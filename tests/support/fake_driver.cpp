@@ -6,6 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <thread>
 
@@ -276,6 +278,21 @@ void FakeDriver::resume(const std::string& handle, const base::HostPath&) {
     record("resume " + handle);
     for (const pid_t pid : members(jail(handle)))
         ::kill(pid, SIGCONT);
+}
+
+bool FakeDriver::is_paused(const std::string& handle, const base::HostPath&) const {
+    const auto found = jails_.find(handle);
+    if (found == jails_.end())
+        return false;
+    const std::vector<pid_t> pids = members(found->second);
+    return !pids.empty() && std::all_of(pids.begin(), pids.end(), stands_still);
+}
+
+bool stands_still(pid_t pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    const std::string line{std::istreambuf_iterator<char>(stat), {}};
+    const std::size_t end_of_name = line.rfind(") ");
+    return end_of_name != std::string::npos && line.compare(end_of_name + 2, 1, "T") == 0;
 }
 
 std::vector<pid_t> FakeDriver::processes(const std::string& handle, const base::HostPath&) const {

@@ -56,6 +56,7 @@ class FakeDriver final : public confine::Driver {
                     int signal_number) override;
     void pause(const std::string& handle, const base::HostPath& run_directory) override;
     void resume(const std::string& handle, const base::HostPath& run_directory) override;
+    bool is_paused(const std::string& handle, const base::HostPath& run_directory) const override;
     std::vector<pid_t> processes(const std::string& handle,
                                  const base::HostPath& run_directory) const override;
     base::Exit exec(const confine::JailSpec& spec, const base::HostPath& run_directory,
@@ -87,5 +88,8 @@ class FakeDriver final : public confine::Driver {
     std::map<std::string, confine::JailSpec> specs_;
     std::vector<std::string> calls_;
 };
+
+/// Whether a signal has stopped this process.
+bool stands_still(pid_t pid);
 
 } // namespace pkgjail::test
