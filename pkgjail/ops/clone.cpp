@@ -245,12 +245,11 @@ class NamedFiles {
                 add_once(same ? result.written : result.edited, from.path.str());
             }
             if (!files.empty()) {
-                store::replace_recipe_files(context_.layout, id_, generation.number, context_.config.prefix,
-                                            files);
+                store::replace_recipe_files(config, files);
                 has_written = true;
             }
             if (has_written)
-                store::sync_with_data(config, base::Tree::open(context_.layout.jail_data(id_)));
+                base::sync_file_system(config.fd());
         }
         return result;
     }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/installed.hpp"
@@ -94,8 +95,13 @@ class Comparison {
     void run() {
         refuse_other_recipe();
         compare_stop();
-        compare_limits();
-        compare_network();
+        if (network_allows_more()) {
+            compare_network();
+            compare_limits();
+        } else {
+            compare_limits();
+            compare_network();
+        }
         compare_mounts();
         compare_settings();
         compare_packages();
@@ -169,6 +175,19 @@ class Comparison {
         drift_.limits.jail = jail_.name;
         if (!why.empty())
             add(ApplyStep::limits, fmt::format("{}", fmt::join(why, "; ")));
+    }
+
+    /// Whether the declared network can have a limit that is refused with the one that there is. Otherwise
+    /// the limits come first, since with `require = enforced` a jail might not start with those that it has.
+    bool network_allows_more() const {
+        if (!recipe_)
+            return false;
+        const jail::NetworkMode have = rendered_recipe(context_, jail_)->network;
+        const auto allows_more = [&](jail::LimitKind kind) {
+            return !confine::rate_problem(kind, have).empty() &&
+                   confine::rate_problem(kind, recipe_->network).empty();
+        };
+        return allows_more(jail::LimitKind::net_in) || allows_more(jail::LimitKind::net_out);
     }
 
     void compare_network() {

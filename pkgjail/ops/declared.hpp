@@ -16,7 +16,7 @@
 
 namespace pkgjail::ops {
 
-/// In the order in which they are done.
+/// In the order in which they are done; `network` before `limits` where it makes one of them possible.
 enum class ApplyStep {
     create,   ///< with everything that is declared, and started if it is to run
     stop,     ///< before the others, so that they need no restart

@@ -8,6 +8,7 @@
 #include "pkgjail/base/confined.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
+#include "pkgjail/base/look.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/jails.hpp"
@@ -107,7 +108,8 @@ void look_at_kept_data(const Context& context, catalog::Catalog& catalog, std::v
         const base::HostPath directory = context.layout.jails() / name;
         findings.push_back({Verdict::note, "kept data",
                             fmt::format("{} is what a destroy{} kept", (directory / "data").string(), since),
-                            fmt::format("when nobody needs it any more: rm -r {}", directory.string())});
+                            "when nobody needs it any more: " +
+                                removal_of_kept_data(base::real_path(directory), base::mount_table())});
     }
 }
 
@@ -198,6 +200,26 @@ Finding look_at_space(const Context& context) {
 }
 
 } // namespace
+
+std::string removal_of_kept_data(const base::HostPath& directory, const std::vector<base::Mount>& mounts) {
+    const std::string data = (directory / "data").string();
+    std::string commands;
+    std::vector<std::string> others;
+    for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
+        if (!base::lies_below(mount->point, directory.string()))
+            continue;
+        if (mount->type == "zfs" && mount->point == data) {
+            commands += fmt::format("zfs destroy {} && ", mount->source); // rm would only empty it
+        } else {
+            commands += fmt::format("umount {} && ", mount->point);
+            others.push_back(mount->source);
+        }
+    }
+    commands += "rm -r " + directory.string();
+    if (!others.empty())
+        commands += fmt::format("; what is on {} stays there", fmt::join(others, ", "));
+    return commands;
+}
 
 std::vector<Finding> doctor(const Context& context) {
     std::vector<Finding> findings;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/mounts.hpp"
 #include "pkgjail/ops/context.hpp"
 
 namespace pkgjail::ops {
@@ -19,5 +20,9 @@ struct Finding {
 
 /// Looks, changes nothing but the driver's probe jail, which it removes.
 std::vector<Finding> doctor(const Context& context);
+
+/// The commands that remove jails/<id> with the data that a destroy kept there: `directory`, as the kernel
+/// names it. `mounts` is all that is mounted, in the kernel's order.
+std::string removal_of_kept_data(const base::HostPath& directory, const std::vector<base::Mount>& mounts);
 
 } // namespace pkgjail::ops

@@ -28,20 +28,13 @@ using base::Tree;
 namespace {
 
 void write_files(const Tree& config, const Tree& data, const std::string& prefix,
-                 const std::vector<jail::RenderedRecipe::File>& files, bool synced = false) {
+                 const std::vector<jail::RenderedRecipe::File>& files) {
     for (const jail::RenderedRecipe::File& file : files) {
         const confine::Identity owner = find_identity(config, file.owner, file.group);
-        const bool is_config = is_configuration(file.path, prefix);
-        const Tree& tree = is_config ? config : data;
+        const Tree& tree = is_configuration(file.path, prefix) ? config : data;
         tree.make_directories(file.path.parent());
-        const base::Owner numbers = permitted_owner({owner.uid, owner.gid});
-        if (!synced)
-            tree.write(file.path, file.content, file.mode, numbers);
-        else if (is_config)
-            write_synced(config, config, file.path, file.content, file.mode, numbers);
-        else
-            write_data_synced(data, file.path, file.content, file.mode, numbers);
-        if (!is_config)
+        tree.write(file.path, file.content, file.mode, permitted_owner({owner.uid, owner.gid}));
+        if (&tree == &data)
             data.sync_apart(file.path);
     }
 }
@@ -93,10 +86,13 @@ void write_recipe_files(const Layout& layout, const std::string& jail_id, std::i
     write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files);
 }
 
-void replace_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
-                          const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files) {
-    const Tree config = Tree::open(layout.jail_config(jail_id, generation));
-    write_files(config, Tree::open(layout.jail_data(jail_id)), prefix, files, true);
+void replace_recipe_files(const Tree& config, const std::vector<jail::RenderedRecipe::File>& files) {
+    for (const jail::RenderedRecipe::File& file : files) {
+        const confine::Identity owner = find_identity(config, file.owner, file.group);
+        config.make_directories(file.path.parent());
+        write_synced(config, config, file.path, file.content, file.mode,
+                     permitted_owner({owner.uid, owner.gid}));
+    }
 }
 
 MergeReport extend_generation(const Layout& layout, const std::string& jail_id, const NextGeneration& next) {

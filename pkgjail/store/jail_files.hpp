@@ -36,9 +36,9 @@ void create_jail(const Layout& layout, const NewJail& jail);
 /// Error{conflict}, both naming the path; a link or FIFO in the place of a file is replaced.
 void write_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
                         const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
-/// The same where a power cut is to leave each file as it was or as it is to be, and not an empty one.
-void replace_recipe_files(const Layout& layout, const std::string& jail_id, std::int64_t generation,
-                          const std::string& prefix, const std::vector<jail::RenderedRecipe::File>& files);
+/// The same in a jail's configuration, where a recipe's files are, and a power cut leaves each as it was or
+/// as it is to be, and not an empty one.
+void replace_recipe_files(const base::Tree& config, const std::vector<jail::RenderedRecipe::File>& files);
 
 /// What a generation's configuration is made for.
 struct NextGeneration {

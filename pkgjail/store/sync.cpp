@@ -23,25 +23,6 @@ dev_t file_system_of(const Tree& tree) {
     return status.st_dev;
 }
 
-void write_by_way_of(const Tree& tree, const RootPath& staging, const Tree& target, const RootPath& path,
-                     std::string_view bytes, unsigned mode, base::Owner owner) {
-    const std::string shown = target.show(path);
-    const base::Fd file = tree.create_file(staging, 0600);
-    try {
-        base::write_all(file.get(), bytes, shown);
-        if (::fchown(file.get(), owner.uid, owner.gid) != 0)
-            throw base::system_error(errno, shown, "chown");
-        if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
-            throw base::system_error(errno, shown, "chmod");
-        if (::fsync(file.get()) != 0)
-            throw base::system_error(errno, shown, "fsync");
-        tree.rename_into(staging, target, path);
-    } catch (...) {
-        tree.remove_file(staging);
-        throw;
-    }
-}
-
 } // namespace
 
 void sync_with_data(const Tree& files, const Tree& data) {
@@ -55,13 +36,21 @@ void write_synced(const Tree& config, const Tree& target, const RootPath& path, 
     config.make_directory(Layout::own_files(), 0700);
     const RootPath staging = Layout::own_files() / "new";
     config.remove_all(staging); // of a command that was killed
-    write_by_way_of(config, staging, target, path, bytes, mode, owner);
-}
-
-void write_data_synced(const Tree& data, const RootPath& path, std::string_view bytes, unsigned mode,
-                       base::Owner owner) {
-    write_by_way_of(data, path.parent().entry(".pkgjail-" + base::random_hex(12)), data, path, bytes, mode,
-                    owner);
+    const std::string shown = target.show(path);
+    const base::Fd file = config.create_file(staging, 0600);
+    try {
+        base::write_all(file.get(), bytes, shown);
+        if (::fchown(file.get(), owner.uid, owner.gid) != 0)
+            throw base::system_error(errno, shown, "chown");
+        if (::fchmod(file.get(), static_cast<mode_t>(mode)) != 0)
+            throw base::system_error(errno, shown, "chmod");
+        if (::fsync(file.get()) != 0)
+            throw base::system_error(errno, shown, "fsync");
+        config.rename_into(staging, target, path);
+    } catch (...) {
+        config.remove_file(staging);
+        throw;
+    }
 }
 
 } // namespace pkgjail::store

@@ -15,8 +15,5 @@ void sync_with_data(const base::Tree& files, const base::Tree& data);
 /// there or this one, whole. Its name is not waited for. discard_take() clears what a dead command left.
 void write_synced(const base::Tree& config, const base::Tree& target, const base::RootPath& path,
                   std::string_view bytes, unsigned mode, base::Owner owner);
-/// The same in a jail's data, where a dead command may leave a file .pkgjail-… beside.
-void write_data_synced(const base::Tree& data, const base::RootPath& path, std::string_view bytes,
-                       unsigned mode, base::Owner owner);
 
 } // namespace pkgjail::store

@@ -1,10 +1,13 @@
 // apply on jails that are declared, and partly there: what is said, what is refused, what a dry run leaves
 // alone.
+#include <unistd.h>
+
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
+#include "support/host_steps.hpp"
 
 using namespace pkgjail;
 using test::check_fails;
@@ -12,6 +15,7 @@ using test::CommandResult;
 using test::Host;
 using test::package;
 using test::Shop;
+using test::well;
 
 namespace {
 
@@ -180,6 +184,40 @@ TEST_CASE("limits are changed, and then there is nothing to do", "[flow][apply]"
     declare(host, "web", "[jail]\npackage = tree\n[limits]\nmemory = 32M\n");
     CHECK(host.run({"apply"}).out ==
           "jail web: has other limits at once; before: memory is 64M, declared is 32M\n");
+}
+
+TEST_CASE("a limit that only the declared network makes possible comes after it", "[flow][apply]") {
+    const Shop shop({package("web-1.0")});
+    const Host& host = shop.host();
+    write_recipe(host, "web");
+    well(host, {"update"});
+    well(host, {"install", "web", "--no-start"});
+    const std::string limits = "[limits]\nnet-in = 1M\nrequire = enforced\n";
+    const std::string stopped = "[jail]\nrecipe = web\nstate = stopped\n";
+    const auto steps = [&] {
+        const auto document = host.run({"apply", "-n", "--json"}).json();
+        std::string text;
+        for (const auto& action : document["results"][0]["actions"])
+            text += (text.empty() ? "" : " ") + action["action"].get<std::string>();
+        return text;
+    };
+
+    declare(host, "web", stopped + limits);
+    CHECK(host.run({"apply"}).status == 77); // the network stays the host's
+    declare(host, "web", stopped + "network = none\n" + limits);
+    CHECK(steps() == "limits network");
+    CHECK(host.run({"apply"}).status == 77);
+    declare(host, "web", stopped + "network = private\nnat = no\n" + limits);
+    CHECK(steps() == "network limits");
+    if (::geteuid() != 0) // nobody else may give a jail a network
+        return;
+
+    well(host, {"apply"});
+    CHECK(host.run({"apply", "-n"}).status == 0);
+    declare(host, "web", stopped);
+    CHECK(steps() == "limits network"); // else it would share the host's, and not start
+    well(host, {"apply"});
+    CHECK(host.run({"apply", "-n"}).status == 0);
 }
 
 TEST_CASE("jails that no file declares are told of, and removed only when that is asked for",

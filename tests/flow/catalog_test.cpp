@@ -919,3 +919,41 @@ TEST_CASE("rename killed or failing at any step has the one name or the other", 
             test::check_sound(host);
         }
 }
+
+TEST_CASE(
+    "a rename writes the recipe's files with the name in them in each generation, and keeps an edited one",
+    "[flow][rename]") {
+    const test::Shop shop({test::package("web-1.0"), test::package("extra-1.0")});
+    const Host& host = shop.host();
+    const std::string recipe = "[recipe]\nsummary = a test\npackage = web\n[service]\ncommand = /bin/true\n"
+                               "[data]\npath = /srv/www\n";
+    const auto files = [](const std::vector<std::string>& paths) {
+        std::string text;
+        for (const std::string& path : paths)
+            text += "[file " + path + "]\nsource = name.in\n";
+        return text;
+    };
+    host.write_config("recipes.d/name.in", "name = ${jail}\n");
+    well(host, {"update"});
+    // So there is none of them outside of the configuration.
+    for (const char* path : {"/var/www/index.html", "/srv/www/index.html"}) {
+        host.write_config("recipes.d/web.recipe", recipe + files({path}));
+        CHECK(host.run({"install", "web", "--no-start"}).status == 78);
+    }
+    host.write_config("recipes.d/web.recipe", recipe + files({"/etc/a.conf", "${prefix}/etc/b.conf"}));
+    well(host, {"install", "web", "--no-start"});
+    well(host, {"install", "extra", "-j", "web"});
+    const auto jail = std::filesystem::directory_iterator(host.state() / "jails")->path();
+    const auto text = [&](const std::string& path) { return test::read_bytes(jail / "config" / path); };
+    test::write_bytes(jail / "config/2/etc/a.conf", "edited = web\n");
+
+    const auto told = well(host, {"rename", "web", "site", "--json"}).json();
+
+    CHECK(told["written"].dump() == R"(["/etc/a.conf","/usr/pkg/etc/b.conf"])");
+    CHECK(told["edited"].dump() == R"(["/etc/a.conf"])");
+    CHECK(text("1/etc/a.conf") == "name = site\n");
+    CHECK(text("2/etc/a.conf") == "edited = web\n");
+    CHECK(text("1/usr/pkg/etc/b.conf") == "name = site\n");
+    CHECK(text("2/usr/pkg/etc/b.conf") == "name = site\n");
+    test::check_sound(host);
+}

@@ -2,6 +2,10 @@
 #include <algorithm>
 #include <fstream>
 
+#ifdef __linux__
+#include <sys/mount.h>
+#endif
+
 #include "flow/keeping.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
@@ -374,7 +378,18 @@ TEST_CASE("doctor tells of the data that a destroy kept, until they are removed"
 
     CHECK(told());
     std::string text = host.run({"doctor", "--json"}).out;
-    CHECK(text.find("rm -r " + kept.string()) != std::string::npos);
+    CHECK(text.find(": rm -r " + kept.string() + "\"") != std::string::npos);
+#ifdef __linux__
+    const std::string data = (kept / "data").string();
+    if (::mount("none", data.c_str(), "tmpfs", 0, "size=64k") != 0) {
+        WARN("nothing can be mounted here");
+    } else {
+        text = host.run({"doctor", "--json"}).out;
+        CHECK(::umount(data.c_str()) == 0);
+        CHECK(text.find(": umount " + data + " && rm -r " + kept.string() +
+                        "; what is on none stays there\"") != std::string::npos);
+    }
+#endif
     std::filesystem::remove_all(kept);
     CHECK_FALSE(told());
 }
