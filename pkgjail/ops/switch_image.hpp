@@ -7,7 +7,6 @@
 //     "switch"        the old generation is current, the service may be stopped; or the new one is, which is
 //                     not to be started
 //     "start OLD"     the new generation is current and not proven; OLD is what to go back to
-//     "start OLD {…}" and the jail's settings were changed with it; those of before are the JSON object
 //     "restart"       a restart is under way
 // and on a jail that requires it: Dependents::note.
 #pragma once
