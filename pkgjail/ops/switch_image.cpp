@@ -59,6 +59,20 @@ void try_to_write_record(Session& session, const std::string& jail_id, std::stri
     }
 }
 
+void write_snapshot_settings(Session& session, const catalog::Jail& jail) {
+    for (const catalog::Snapshot& snapshot : catalog::Snapshots(session.catalog()).of_jail(jail.id)) {
+        const base::HostPath file = session.context().layout.snapshot(snapshot.id) / "snapshot.json";
+        const auto there = base::read_file_if_exists(file);
+        const std::string record = record_of(snapshot, jail);
+        if (!there || *there == record)
+            continue;
+        const catalog::Snapshot recorded = parse_snapshot_record(*there, file.string());
+        if (is_record_of(recorded, snapshot) &&
+            (recorded.settings != snapshot.settings || !tells_settings(*there, file.string())))
+            base::write_file_atomically(file, record);
+    }
+}
+
 catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings) {
     if (jail.settings == settings)
         return jail;

@@ -37,6 +37,9 @@ void write_record(Session& session, const std::string& jail_id);
 /// The same where a service waits to be started, which nothing may prevent: a failure is said, and the next
 /// command writes it. `after` is the step that was reached (base/step.hpp).
 void try_to_write_record(Session& session, const std::string& jail_id, std::string_view after);
+/// The settings in each snapshot.json of the jail's as the catalog has them; an older pkgjail wrote none.
+/// Where the rest is of another snapshot, it is left for `catalog check` to tell.
+void write_snapshot_settings(Session& session, const catalog::Jail& jail);
 
 using Settings = std::map<std::string, std::string>;
 /// The jail as it is with these settings: what it claims with them too. The catalog is not changed.

@@ -1,5 +1,8 @@
 // Settings belong to a generation: whoever goes back gets those of then, and what they claim.
 #include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
 
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
@@ -134,4 +137,50 @@ TEST_CASE("a rebuilt catalog has the settings of every generation and snapshot",
     well(world.host(), {"rollback", "web", "2"});
     well(world.host(), {"restore", "web", "first", "--yes"});
     CHECK(world.port() == first);
+}
+
+TEST_CASE("a snapshot's record of an older pkgjail gets the settings that the catalog has for it",
+          "[flow][settings]") {
+    const TwoPorts world;
+    const store::Layout layout(world.host().state());
+    const auto snapshots = well(world.host(), {"snapshots", "web", "--json"}).json()["snapshots"];
+    const base::HostPath file = layout.snapshot(snapshots.at(0)["id"].get<std::string>()) / "snapshot.json";
+    nlohmann::json record = nlohmann::json::parse(base::read_file(file));
+    SECTION("it had none") {
+        record.erase("settings");
+    }
+    SECTION("it had others") {
+        record["settings"]["port"] = "8083";
+    }
+    std::ofstream(file) << record;
+    CHECK_THAT(world.host().run({"catalog", "check"}).out,
+               ContainsSubstring("snapshot first of jail web: snapshot.json tells other settings than the "
+                                 "catalog; any changing command writes them again"));
+
+    well(world.host(), {"gc"});
+
+    test::check_sound(world.host());
+    std::filesystem::remove(layout.catalog());
+    well(world.host(), {"catalog", "rebuild"});
+    well(world.host(), {"restore", "web", "first", "--yes"});
+    CHECK(world.port() == first);
+}
+
+TEST_CASE("a snapshot's record that tells another generation is left for a check to tell",
+          "[flow][settings]") {
+    const TwoPorts world;
+    const auto snapshots = well(world.host(), {"snapshots", "web", "--json"}).json()["snapshots"];
+    const base::HostPath file =
+        store::Layout(world.host().state()).snapshot(snapshots.at(0)["id"].get<std::string>()) /
+        "snapshot.json";
+    nlohmann::json record = nlohmann::json::parse(base::read_file(file));
+    record["generation"] = 2;
+    record.erase("settings");
+    std::ofstream(file) << record;
+
+    well(world.host(), {"gc"});
+
+    CHECK(nlohmann::json::parse(base::read_file(file)) == record);
+    CHECK_THAT(world.host().run({"catalog", "check"}).out,
+               ContainsSubstring("tells another image, jail or "));
 }
