@@ -170,7 +170,12 @@ class Clone {
         staging.place(record_of(jail, first));
         if (request_.with_secrets)
             store::copy_secrets(layout, source_.id, jail.id);
-        const auto add = [&] { catalog::Jails(session_.catalog()).add(jail, first); };
+        const auto add = [&] {
+            catalog::Transaction transaction(session_.catalog().database());
+            check_claims(session_.catalog(), jail); // once more: the copy may have taken long
+            catalog::Jails(session_.catalog()).add(jail, first);
+            transaction.commit();
+        };
         if (jail.wanted_running) // and is started
             add();
         else

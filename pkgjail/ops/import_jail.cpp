@@ -304,6 +304,7 @@ class Import {
     void commit(const catalog::Jail& jail, const catalog::Generation& first, const catalog::Image& image,
                 const jail::Manifest& manifest) {
         catalog::Transaction transaction(session_.catalog().database());
+        check_claims(session_.catalog(), jail);
         catalog::Images images(session_.catalog());
         if (!images.find(image.id))
             images.add(image, manifest);

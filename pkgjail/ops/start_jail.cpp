@@ -147,9 +147,9 @@ void JailStart::take_edited_recipe(Session& session, const jail::RenderedRecipe&
     said.profile = jail::profile_name(recipe.profile);
     if (said.network == jail_.network && said.claims == jail_.claims && said.profile == jail_.profile)
         return;
-    check_claims(session.catalog(), said);
     catalog::Jails jails(session.catalog());
     catalog::Transaction transaction(session.catalog().database());
+    check_claims(session.catalog(), said);
     auto now = jails.find_by_id(jail_.id); // with the note that it may have
     if (!now)
         throw Error(ErrorKind::not_found, jail_.name, "is not in the catalog any more");

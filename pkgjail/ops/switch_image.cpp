@@ -82,6 +82,16 @@ catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings
     return jail;
 }
 
+void require_claims_free(catalog::Catalog& catalog, const catalog::Jail& jail) {
+    try {
+        check_claims(catalog, jail);
+    } catch (const Error& error) {
+        throw Error(error.kind(), jail.name, fmt::format("{} {}", error.object(), error.cause()),
+                    "it has to be given up there first: declare that jail with another one and use pkgjail "
+                    "apply, or destroy it");
+    }
+}
+
 namespace {
 
 std::int64_t next_generation(catalog::Jails& jails, const catalog::Jail& jail) {
@@ -146,6 +156,20 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
         catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
 }
 
+/// Ports that other jails have by now. Its start claims them again, or is refused.
+void give_up_taken_claims(Session& session, catalog::Jail& jail) {
+    std::erase_if(jail.claims, [&](const catalog::PortClaimRow& claim) {
+        const auto claimants = catalog::Jails(session.catalog()).claimants(claim);
+        const auto other = std::find_if(claimants.begin(), claimants.end(),
+                                        [&](const std::string& name) { return name != jail.name; });
+        if (other == claimants.end())
+            return false;
+        session.context().reporter.warn(fmt::format("jail {}: port {}:{} is claimed by jail {} by now",
+                                                    jail.name, claim.protocol, claim.port, *other));
+        return true;
+    });
+}
+
 /// The old generation current again and running; the new one keeps its number, with what became of it.
 [[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why,
                            Dependents& dependents) {
@@ -155,8 +179,12 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     dependents.take_down(); // those that came up with it
     base::while_doing(fmt::format("roll generation {} back, because {}", failed, cause),
                       [&] { stop_jail(session, jail); });
-    jail = with_settings(session, jail, settings_of(jails, jail, old));
+    const Settings then = settings_of(jails, jail, old);
+    const bool changes_settings = jail.settings != then;
+    jail = with_settings(session, jail, then);
     catalog::Transaction transaction(session.catalog().database());
+    if (changes_settings)
+        give_up_taken_claims(session, jail);
     jails.update(jail);
     jails.set_current(jail.id, old);
     jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", cause));
@@ -171,8 +199,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
         start_jail(session, jail);
     } catch (const Error& error) {
         is_over = !is_worth_another_try(error);
-        second =
-            fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
+        second = fmt::format("generation {} is current again, but does not start either: {}", old,
+                             error.object() == jail.name ? error.cause() : error.what());
     }
     dependents.bring_up_all_the_same();
     if (is_over)
@@ -265,8 +293,10 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         generation.settings = jail.settings;
         generation.merge = merged.merge;
         generation.conflicts = merged.conflicts;
-        if (settings)
+        if (settings) {
+            check_claims(session.catalog(), jail);
             jails.update(jail);
+        }
         jail.current = jails.add_generation(jail.id, generation);
         if (is_to_prove)
             jails.set_operation(jail.id, unproven(before.current));
@@ -288,7 +318,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     catalog::Jail jail = with_settings(session, before, settings_of(jails, before, generation));
     const bool changes_settings = jail.settings != before.settings;
     if (changes_settings)
-        check_claims(session.catalog(), jail); // what the jail does not have now, another one may
+        require_claims_free(session.catalog(), jail);
     require_switchable(before);
     require_room_to_start(session.context(), before);
     const bool is_to_prove = is_to_run(session, jail);
@@ -303,6 +333,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         base::step("switch.stopped");
         catalog::Transaction transaction(session.catalog().database());
         if (changes_settings) {
+            require_claims_free(session.catalog(), jail);
             jail.operation = "switch";
             jails.update(jail);
         }

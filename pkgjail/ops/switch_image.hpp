@@ -44,6 +44,9 @@ void write_snapshot_settings(Session& session, const catalog::Jail& jail);
 using Settings = std::map<std::string, std::string>;
 /// The jail as it is with these settings: what it claims with them too. The catalog is not changed.
 catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings);
+/// Error{conflict} where another jail has a port by now that this one is to have again. Asked before anything
+/// is done, and once more by the transaction that makes it so.
+void require_claims_free(catalog::Catalog& catalog, const catalog::Jail& jail);
 
 /// Whether it has a service that is wanted to run.
 bool is_to_run(Session& session, const catalog::Jail& jail);

@@ -113,3 +113,72 @@ TEST_CASE("settings in the note of an older pkgjail come back with their generat
     CHECK(two.jails().of("web")["generation"] == 1);
     CHECK(two.port() == two.one() + " " + two.one());
 }
+
+TEST_CASE("a port that another jail took while its first one was going back to it stays that one's",
+          "[faults][settings]") {
+    const TwoPorts two;
+    two.world().well({"apply"});
+    std::vector<std::string> command;
+    SECTION("by a restore") {
+        command = {"restore", "web", "first", "--yes"};
+    }
+    SECTION("by a rollback") {
+        command = {"rollback", "web"};
+    }
+
+    const CommandResult refused = two.meanwhile(command, [&] { two.install("other", two.one()); });
+
+    INFO(refused.err);
+    CHECK(refused.status == 6);
+    CHECK_THAT(refused.err, ContainsSubstring("web: port tcp:" + two.one() + " is claimed by jail other"));
+    CHECK(two.port() == two.two() + " " + two.two());
+    CHECK(two.port("other") == two.one() + " " + two.one());
+    CHECK(two.jails().states() == "other:stopped web:ready");
+    CHECK(two.jails().of("web")["generation"] == 2);
+    CHECK(two.world().well({"gc"}).err.find("was interrupted") == std::string::npos);
+}
+
+TEST_CASE(
+    "a port that another jail took while it was to be a clone's, or another setting's, stays that one's",
+    "[faults][settings]") {
+    const TwoPorts two;
+    std::vector<std::string> command;
+    SECTION("by a clone") {
+        command = {"clone", "web", "copy", "--no-start", "--set", "port=" + two.two()};
+    }
+    SECTION("by apply") {
+        command = {"apply"};
+    }
+
+    const CommandResult refused = two.meanwhile(command, [&] { two.install("other", two.two()); });
+
+    INFO(refused.err);
+    CHECK(refused.status != 0);
+    CHECK_THAT(refused.err, ContainsSubstring("port tcp:" + two.two() + ": is claimed by jail other"));
+    CHECK(two.port("other") == two.two() + " " + two.two());
+    CHECK(two.jails().states() == "other:stopped web:ready");
+    CHECK(two.port() == two.one() + " " + two.one());
+}
+
+TEST_CASE("a generation that is put back does without the port that another jail has by now",
+          "[faults][settings]") {
+    const TwoPorts two;
+    two.cut("switch.committed", {"apply"});
+    {
+        const base::Lock another = two.jails().lock("web"); // so that it cannot be proven now
+        two.install("other", two.one());
+    }
+
+    const CommandResult next = two.world().run({"gc"}, no_start);
+
+    INFO(next.err);
+    CHECK_THAT(next.err, ContainsSubstring("jail web: port tcp:" + two.one() + " is claimed by jail other"));
+    CHECK_THAT(next.err, ContainsSubstring("generation 1 is current again, but does not start either: port "
+                                           "tcp:" +
+                                           two.one() + ": is claimed by jail other"));
+    CHECK(two.port() == two.one() + " ");
+    CHECK(two.port("other") == two.one() + " " + two.one());
+    two.world().well({"destroy", "other", "--with-data", "--yes"});
+    two.world().well({"start", "web"});
+    CHECK(two.port() == two.one() + " " + two.one());
+}
