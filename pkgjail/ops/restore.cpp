@@ -47,9 +47,11 @@ class Restore {
         ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
                (jail_.operation && jail_.wanted_running);
         starts_ = ran_ || is_to_run(session_, after_);
-        next_ = next_generation();
+        after_.current = next_ = next_generation();
         aside_ = snapshot_now(session_, jail_, name_of_time(session_.catalog(), jail_, "before-restore-"));
         aside_.method = "rename";
+        if (!starts_ && after_.settings != jail_.settings)
+            tell_lost_settings(context_, after_, rendered_recipe(context_, after_));
         dependents_.emplace(session_, jail_);
         exchange();
         result.kept_as = aside_.name;

@@ -168,6 +168,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context_, jail);
+    tell_lost_settings(context_, jail, recipe);
     if (recipe)
         take_edited_recipe(session, *recipe);
     if (settle_address(context_, session.catalog(), jail_, recipe)) {

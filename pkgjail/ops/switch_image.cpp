@@ -77,8 +77,20 @@ catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings
     if (jail.settings == settings)
         return jail;
     jail.settings = settings;
-    if (const auto recipe = rendered_recipe(session.context(), jail))
-        take_claims(jail, *recipe);
+    try {
+        if (const auto recipe = rendered_recipe(session.context(), jail))
+            take_claims(jail, *recipe);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage)
+            throw;
+        std::string values;
+        for (const auto& [key, value] : settings)
+            values += fmt::format("{}{}={}", values.empty() ? "" : ", ", key, value);
+        throw Error(ErrorKind::configuration, jail.name,
+                    fmt::format("recipe {} does not go with its values of then, {}: {}", jail.recipe, values,
+                                error.what()),
+                    "put the recipe back as it was, and repeat this");
+    }
     return jail;
 }
 
@@ -181,7 +193,13 @@ void give_up_taken_claims(Session& session, catalog::Jail& jail) {
                       [&] { stop_jail(session, jail); });
     const Settings then = settings_of(jails, jail, old);
     const bool changes_settings = jail.settings != then;
-    jail = with_settings(session, jail, then);
+    try {
+        jail = with_settings(session, jail, then);
+    } catch (const Error& error) {
+        session.context().reporter.warn(error.what());
+        jail.settings = then;
+        jail.claims.clear(); // by its next start that goes well
+    }
     catalog::Transaction transaction(session.catalog().database());
     if (changes_settings)
         give_up_taken_claims(session, jail);
@@ -324,6 +342,11 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     const bool is_to_prove = is_to_run(session, jail);
     if (is_to_prove)
         start_order_of(session, jail); // while what it requires cannot be read, nothing is stopped
+    else if (changes_settings) {
+        catalog::Jail then = jail;
+        then.current = generation; // where it is started, the start tells
+        tell_lost_settings(session.context(), then, rendered_recipe(session.context(), then));
+    }
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");

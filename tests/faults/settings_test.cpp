@@ -182,3 +182,27 @@ TEST_CASE("a generation that is put back does without the port that another jail
     two.world().well({"start", "web"});
     CHECK(two.port() == two.one() + " " + two.one());
 }
+
+TEST_CASE("a service runs again after its recipe has lost a value that the way back had",
+          "[faults][settings]") {
+    const TwoPorts two;
+    two.write_recipe("listen");
+    two.declare("listen", two.two());
+    const auto is_named = ContainsSubstring("jail web: generation 1 has port=" + two.one() +
+                                            ", which is left out, because recipe web does not have port "
+                                            "any more");
+    SECTION("by a rollback") {
+        two.world().well({"apply"});
+        CHECK_THAT(two.world().well({"rollback", "web"}).err, is_named);
+    }
+    SECTION("by itself, and it is started later") {
+        CHECK_THAT(two.world().run({"apply"}, no_start).err,
+                   ContainsSubstring("generation 2 was rolled back"));
+        CHECK(two.port() == two.one() + " 18080");
+        CHECK_THAT(two.world().well({"start", "web"}).err, is_named);
+    }
+
+    CHECK(two.jails().of("web")["generation"] == 1);
+    CHECK(two.jails().states() == "web:ready");
+    CHECK(two.port() == two.one() + " 18080");
+}
