@@ -57,13 +57,15 @@ class Check {
             });
             for (const catalog::Snapshot& snapshot : snapshots_.of_jail(jail.id))
                 attempt("snapshot " + snapshot.name, [&] {
-                    // Jail and snapshot may have been renamed since; what was frozen may not have changed.
                     const auto recorded = parse_snapshot_record(
                         base::read_file(layout_.snapshot(snapshot.id) / "snapshot.json"), "snapshot.json");
-                    if (recorded.image_id != snapshot.image_id || recorded.jail_id != snapshot.jail_id ||
-                        recorded.generation != snapshot.generation)
+                    if (!is_record_of(recorded, snapshot))
                         add(fmt::format("snapshot {} of jail {}: snapshot.json tells another image, jail or "
                                         "generation than the catalog",
+                                        snapshot.name, jail.name));
+                    else if (recorded.settings != snapshot.settings)
+                        add(fmt::format("snapshot {} of jail {}: snapshot.json tells other settings than the "
+                                        "catalog; any changing command writes them again",
                                         snapshot.name, jail.name));
                 });
         }

@@ -56,7 +56,7 @@ class Clone {
             throw Error(ErrorKind::conflict, request_.jail, "there is a jail of this name",
                         "give the clone another name");
         const catalog::Snapshot state = frozen_state();
-        source_ = with_settings(session_, source_, state.settings);
+        source_.settings = state.settings;
         catalog::Jail jail = new_jail();
         check_claims(session_.catalog(), jail);
         settle_address(context_, session_.catalog(), jail, recipe_);
@@ -126,8 +126,12 @@ class Clone {
         jail.network_choice = jail::over(jail.network_choice, request_.network);
         jail.address.clear();
         recipe_ = rendered_recipe(context_, jail);
-        if (recipe_)
+        if (recipe_) {
+            check_settings(context_, jail.name, *recipe_, request_.set);
+            tell_lost_settings(context_, jail, recipe_);
+            std::erase_if(jail.settings, [&](const auto& one) { return !recipe_->set.contains(one.first); });
             take_claims(jail, *recipe_);
+        }
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         return jail;
     }
@@ -170,7 +174,12 @@ class Clone {
         staging.place(record_of(jail, first));
         if (request_.with_secrets)
             store::copy_secrets(layout, source_.id, jail.id);
-        const auto add = [&] { catalog::Jails(session_.catalog()).add(jail, first); };
+        const auto add = [&] {
+            catalog::Transaction transaction(session_.catalog().database());
+            check_claims(session_.catalog(), jail); // once more: the copy may have taken long
+            catalog::Jails(session_.catalog()).add(jail, first);
+            transaction.commit();
+        };
         if (jail.wanted_running) // and is started
             add();
         else

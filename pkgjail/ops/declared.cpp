@@ -237,6 +237,10 @@ class Comparison {
             if (const auto found = have.find(key); found == have.end() || found->second != value)
                 why.push_back(fmt::format("{} is {}, declared is {}", key,
                                           found == have.end() ? "not set" : found->second, value));
+        for (const auto& [key, value] : jail_.settings)
+            if (!recipe_->set.contains(key))
+                why.push_back(fmt::format("{} is {}, which recipe {} does not have any more", key, value,
+                                          recipe_->name));
         if (!why.empty())
             add(ApplyStep::settings, fmt::format("{}", fmt::join(why, "; ")));
     }

@@ -83,7 +83,8 @@ class Export {
         const catalog::Snapshot state = request_.snapshot.empty()
                                             ? snapshot_now(session_, jail_, "")
                                             : require_snapshot(session_.catalog(), jail_, request_.snapshot);
-        source.jail = with_settings(session_, jail_, state.settings);
+        source.jail = jail_;
+        source.jail.settings = state.settings; // what they claim, whoever imports it finds out anew
         source.generation = generation_of(context_, state.image_id, state.wishes);
         source.generation.number = state.generation;
         source.config = request_.snapshot.empty() ? layout.jail_config(jail_.id, jail_.current)

@@ -133,8 +133,12 @@ class Import {
         jail.network_choice = jail::over(jail.network_choice, request_.network);
         jail.address.clear();
         recipe_ = rendered_recipe(context_, jail);
-        if (recipe_)
+        if (recipe_) {
+            check_settings(context_, jail.name, *recipe_, request_.set);
+            tell_lost_settings(context_, jail, recipe_);
+            std::erase_if(jail.settings, [&](const auto& one) { return !recipe_->set.contains(one.first); });
             take_claims(jail, *recipe_);
+        }
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         return jail;
     }
@@ -304,6 +308,7 @@ class Import {
     void commit(const catalog::Jail& jail, const catalog::Generation& first, const catalog::Image& image,
                 const jail::Manifest& manifest) {
         catalog::Transaction transaction(session_.catalog().database());
+        check_claims(session_.catalog(), jail);
         catalog::Images images(session_.catalog());
         if (!images.find(image.id))
             images.add(image, manifest);

@@ -446,6 +446,7 @@ class Install {
             store::write_secret(context_.layout, jail.id, name, value);
 
         catalog::Transaction transaction(session_.catalog().database());
+        check_claims(session_.catalog(), jail); // once more: fetching and building may have taken long
         record_image(session_.catalog(), made);
         catalog::Jails(session_.catalog()).add(jail, first);
         settle_volumes(session_.catalog(), jail);

@@ -22,6 +22,7 @@ namespace {
 void put(Session& session, const catalog::Jail& jail) {
     catalog::Jails jails(session.catalog());
     catalog::Transaction transaction(session.catalog().database());
+    check_claims(session.catalog(), jail);
     jails.update(jail);
     jails.set_address(jail.id, jail.address);
     transaction.commit();

@@ -221,9 +221,9 @@ std::optional<jail::Preparation> preparation_of(const Context& context, const ca
     values.jail = jail.name;
     values.prefix = context.config.prefix;
     values.host = jail::host_values();
-    values.set = jail.settings;
-    return jail::render_preparation(jail::load_recipe(context.config.recipe_directories, jail.recipe),
-                                    values);
+    const jail::Recipe recipe = jail::load_recipe(context.config.recipe_directories, jail.recipe);
+    values.set = known_settings(recipe, jail.settings);
+    return jail::render_preparation(recipe, values);
 }
 
 /// Nothing of it is left, and it is as if it had never begun.

@@ -16,6 +16,8 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
+constexpr const char* snapshot_schema = "pkgjail.snapshot/1";
+
 // Comments, paths and names are bytes of strangers; what is no UTF-8 becomes a replacement character here.
 std::string text_of(const Json& record) {
     return record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -198,7 +200,7 @@ JailRecord parse_jail_record(std::string_view text, const std::string& name) {
 }
 
 std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& jail) {
-    return text_of({{"schema", "pkgjail.snapshot/1"},
+    return text_of({{"schema", snapshot_schema},
                     {"id", snapshot.id},
                     {"name", snapshot.name},
                     {"jail_id", jail.id},
@@ -215,7 +217,7 @@ std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& ja
 
 catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name,
                                         const std::map<std::string, std::string>& older) {
-    return parse(text, name, "pkgjail.snapshot/1", [&older](const Json& json) {
+    return parse(text, name, snapshot_schema, [&older](const Json& json) {
         catalog::Snapshot snapshot;
         json.at("id").get_to(snapshot.id);
         json.at("name").get_to(snapshot.name);
@@ -230,6 +232,16 @@ catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string
         json.at("size_bytes").get_to(snapshot.size_bytes);
         return snapshot;
     });
+}
+
+bool is_record_of(const catalog::Snapshot& recorded, const catalog::Snapshot& snapshot) {
+    return recorded.image_id == snapshot.image_id && recorded.jail_id == snapshot.jail_id &&
+           recorded.generation == snapshot.generation;
+}
+
+bool tells_settings(std::string_view snapshot_record, const std::string& name) {
+    return parse(snapshot_record, name, snapshot_schema,
+                 [](const Json& json) { return json.contains("settings"); });
 }
 
 std::string record_of(const catalog::Volume& volume) {

@@ -30,6 +30,10 @@ std::string record_of(const catalog::Snapshot& snapshot, const catalog::Jail& ja
 /// `older`: the settings in a record of a time when snapshots had none.
 catalog::Snapshot parse_snapshot_record(std::string_view text, const std::string& name,
                                         const std::map<std::string, std::string>& older = {});
+/// Whether it is of this one, though jail and snapshot may have other names by now.
+bool is_record_of(const catalog::Snapshot& recorded, const catalog::Snapshot& snapshot);
+/// False for a record of that time.
+bool tells_settings(std::string_view snapshot_record, const std::string& name);
 
 /// Whether it is fresh is not in it: one that is empty counts as fresh.
 std::string record_of(const catalog::Volume& volume);

@@ -26,12 +26,11 @@ namespace {
 
 constexpr std::string_view unproven = "start ";
 
-/// 3 of "start 3" and of "start 3 {…}".
+/// 3 of "start 3".
 std::optional<std::int64_t> noted_generation(std::string_view note) {
     if (!note.starts_with(unproven))
         return std::nullopt;
-    std::string_view digits = note.substr(unproven.size());
-    digits = digits.substr(0, digits.find(' '));
+    const std::string_view digits = note.substr(unproven.size());
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error != std::errc{} || end != digits.data() + digits.size())

@@ -43,13 +43,15 @@ class Restore {
         ask();
         after_ = with_settings(session_, jail_, snapshot_.settings);
         if (after_.settings != jail_.settings)
-            check_claims(session_.catalog(), after_); // what the jail does not have now, another one may
+            require_claims_free(session_.catalog(), after_);
         ran_ = is_running(supervise::read_status(context_.layout.run(jail_.id))) ||
                (jail_.operation && jail_.wanted_running);
         starts_ = ran_ || is_to_run(session_, after_);
-        next_ = next_generation();
+        after_.current = next_ = next_generation();
         aside_ = snapshot_now(session_, jail_, name_of_time(session_.catalog(), jail_, "before-restore-"));
         aside_.method = "rename";
+        if (!starts_ && after_.settings != jail_.settings)
+            tell_lost_settings(context_, after_, rendered_recipe(context_, after_));
         dependents_.emplace(session_, jail_);
         exchange();
         result.kept_as = aside_.name;
@@ -138,6 +140,8 @@ class Restore {
         if (made != next_)
             throw Error(ErrorKind::corrupt, jail_.name,
                         fmt::format("generation {} came where {} was expected", made, next_));
+        if (after_.settings != jail_.settings)
+            require_claims_free(session_.catalog(), after_);
         jails_.update(after_);
         // Until it is started: a command killed in between must not leave the service down.
         jails_.set_operation(jail_.id, starts_ ? std::optional<std::string>("restart") : std::nullopt);

@@ -136,10 +136,35 @@ std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, cons
                                                     KnownRecipes& recipes) {
     if (jail.recipe.empty())
         return std::nullopt;
+    const jail::Recipe& written = recipes.find(jail.recipe);
     jail::RenderedRecipe recipe =
-        render(context, recipes.find(jail.recipe), recipes.host(), jail.name, jail.settings);
+        render(context, written, recipes.host(), jail.name, known_settings(written, jail.settings));
     jail::choose_network(recipe, jail.network_choice, jail.name);
     return recipe;
+}
+
+std::map<std::string, std::string> known_settings(const jail::Recipe& recipe,
+                                                  std::map<std::string, std::string> settings) {
+    std::erase_if(settings, [&](const auto& one) { return !recipe.set.contains(one.first); });
+    return settings;
+}
+
+void tell_lost_settings(const Context& context, const catalog::Jail& jail,
+                        const std::optional<jail::RenderedRecipe>& recipe) {
+    if (!recipe)
+        return;
+    for (const auto& [key, value] : jail.settings)
+        if (!recipe->set.contains(key))
+            context.reporter.warn(
+                fmt::format("jail {}: generation {} has {}={}, which is left out, because recipe {} does not "
+                            "have {} any more",
+                            jail.name, jail.current, key, value, jail.recipe, key));
+}
+
+void check_settings(const Context& context, const std::string& jail, const jail::RenderedRecipe& recipe,
+                    const std::map<std::string, std::string>& set) {
+    if (std::any_of(set.begin(), set.end(), [&](const auto& one) { return !recipe.set.contains(one.first); }))
+        render_recipe(context, recipe.name, jail, set); // says which, and which there are
 }
 
 jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,

@@ -16,7 +16,8 @@
 namespace pkgjail::ops {
 
 /// The jail's recipe with its settings put in; nullopt for a jail without one. Read from the recipe
-/// directories each time, so that an edited recipe takes effect at the next start.
+/// directories each time, so that an edited recipe takes effect at the next start. What it does not have any
+/// more is left out of the settings: whoever goes back has those of then.
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail);
 /// Recipes by their names, each read once: for one look at many jails.
 class KnownRecipes {
@@ -34,8 +35,17 @@ class KnownRecipes {
 };
 std::optional<jail::RenderedRecipe> rendered_recipe(const Context& context, const catalog::Jail& jail,
                                                     KnownRecipes& recipes);
-/// Before there is a jail: the same from its parts. What the jail's declaration (jails.d) requires is
-/// required as well, and its secrets are the first service's.
+/// What of `settings` the recipe has.
+std::map<std::string, std::string> known_settings(const jail::Recipe& recipe,
+                                                  std::map<std::string, std::string> settings);
+/// Warns of each setting of the jail's that is left out. By whoever starts it, or goes back without.
+void tell_lost_settings(const Context& context, const catalog::Jail& jail,
+                        const std::optional<jail::RenderedRecipe>& recipe);
+/// Error{usage} for one that the recipe does not have: nothing is left out of what is asked for now.
+void check_settings(const Context& context, const std::string& jail, const jail::RenderedRecipe& recipe,
+                    const std::map<std::string, std::string>& set);
+/// Before there is a jail: the same from its parts, and every value has to be one of the recipe's. What the
+/// jail's declaration (jails.d) requires is required as well, and its secrets are the first service's.
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,
                                    const std::map<std::string, std::string>& set);
 

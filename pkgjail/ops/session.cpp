@@ -303,6 +303,7 @@ void Session::sweep_configs(const catalog::Jail& jail) {
 void Session::renew_record(const catalog::Jail& jail) {
     try {
         write_record(*this, jail.id);
+        write_snapshot_settings(*this, jail);
     } catch (const Error& error) {
         context_.reporter.warn(fmt::format(
             "what is recorded beside jail {} could not be brought up to date: {}", jail.name, error.what()));

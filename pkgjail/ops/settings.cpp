@@ -30,6 +30,7 @@ void change_settings(const Context& context, const std::string& name,
     const auto recipe = rendered_recipe(context, after);
     if (!recipe)
         throw base::Error(base::ErrorKind::conflict, name, "has no recipe, so it has no settings");
+    check_settings(context, name, *recipe, settings);
     take_claims(after, *recipe);
     check_claims(session.catalog(), after);
     if (!context.dry_run) {

@@ -147,9 +147,9 @@ void JailStart::take_edited_recipe(Session& session, const jail::RenderedRecipe&
     said.profile = jail::profile_name(recipe.profile);
     if (said.network == jail_.network && said.claims == jail_.claims && said.profile == jail_.profile)
         return;
-    check_claims(session.catalog(), said);
     catalog::Jails jails(session.catalog());
     catalog::Transaction transaction(session.catalog().database());
+    check_claims(session.catalog(), said);
     auto now = jails.find_by_id(jail_.id); // with the note that it may have
     if (!now)
         throw Error(ErrorKind::not_found, jail_.name, "is not in the catalog any more");
@@ -168,6 +168,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
     const auto recipe = rendered_recipe(context_, jail);
+    tell_lost_settings(context_, jail, recipe);
     if (recipe)
         take_edited_recipe(session, *recipe);
     if (settle_address(context_, session.catalog(), jail_, recipe)) {

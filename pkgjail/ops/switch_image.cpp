@@ -59,13 +59,49 @@ void try_to_write_record(Session& session, const std::string& jail_id, std::stri
     }
 }
 
+void write_snapshot_settings(Session& session, const catalog::Jail& jail) {
+    for (const catalog::Snapshot& snapshot : catalog::Snapshots(session.catalog()).of_jail(jail.id)) {
+        const base::HostPath file = session.context().layout.snapshot(snapshot.id) / "snapshot.json";
+        const auto there = base::read_file_if_exists(file);
+        const std::string record = record_of(snapshot, jail);
+        if (!there || *there == record)
+            continue;
+        const catalog::Snapshot recorded = parse_snapshot_record(*there, file.string());
+        if (is_record_of(recorded, snapshot) &&
+            (recorded.settings != snapshot.settings || !tells_settings(*there, file.string())))
+            base::write_file_atomically(file, record);
+    }
+}
+
 catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings) {
     if (jail.settings == settings)
         return jail;
     jail.settings = settings;
-    if (const auto recipe = rendered_recipe(session.context(), jail))
-        take_claims(jail, *recipe);
+    try {
+        if (const auto recipe = rendered_recipe(session.context(), jail))
+            take_claims(jail, *recipe);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage)
+            throw;
+        std::string values;
+        for (const auto& [key, value] : settings)
+            values += fmt::format("{}{}={}", values.empty() ? "" : ", ", key, value);
+        throw Error(ErrorKind::configuration, jail.name,
+                    fmt::format("recipe {} does not go with its values of then, {}: {}", jail.recipe, values,
+                                error.what()),
+                    "put the recipe back as it was, and repeat this");
+    }
     return jail;
+}
+
+void require_claims_free(catalog::Catalog& catalog, const catalog::Jail& jail) {
+    try {
+        check_claims(catalog, jail);
+    } catch (const Error& error) {
+        throw Error(error.kind(), jail.name, fmt::format("{} {}", error.object(), error.cause()),
+                    "it has to be given up there first: declare that jail with another one and use pkgjail "
+                    "apply, or destroy it");
+    }
 }
 
 namespace {
@@ -132,6 +168,20 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
         catalog::Jails(session.catalog()).set_operation(before.id, std::nullopt);
 }
 
+/// Ports that other jails have by now. Its start claims them again, or is refused.
+void give_up_taken_claims(Session& session, catalog::Jail& jail) {
+    std::erase_if(jail.claims, [&](const catalog::PortClaimRow& claim) {
+        const auto claimants = catalog::Jails(session.catalog()).claimants(claim);
+        const auto other = std::find_if(claimants.begin(), claimants.end(),
+                                        [&](const std::string& name) { return name != jail.name; });
+        if (other == claimants.end())
+            return false;
+        session.context().reporter.warn(fmt::format("jail {}: port {}:{} is claimed by jail {} by now",
+                                                    jail.name, claim.protocol, claim.port, *other));
+        return true;
+    });
+}
+
 /// The old generation current again and running; the new one keeps its number, with what became of it.
 [[noreturn]] void put_back(Session& session, catalog::Jail jail, std::int64_t old, const Error& why,
                            Dependents& dependents) {
@@ -141,8 +191,18 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
     dependents.take_down(); // those that came up with it
     base::while_doing(fmt::format("roll generation {} back, because {}", failed, cause),
                       [&] { stop_jail(session, jail); });
-    jail = with_settings(session, jail, settings_of(jails, jail, old));
+    const Settings then = settings_of(jails, jail, old);
+    const bool changes_settings = jail.settings != then;
+    try {
+        jail = with_settings(session, jail, then);
+    } catch (const Error& error) {
+        session.context().reporter.warn(error.what());
+        jail.settings = then;
+        jail.claims.clear(); // by its next start that goes well
+    }
     catalog::Transaction transaction(session.catalog().database());
+    if (changes_settings)
+        give_up_taken_claims(session, jail);
     jails.update(jail);
     jails.set_current(jail.id, old);
     jails.set_outcome(jail.id, failed, fmt::format("rolled back: {}", cause));
@@ -157,8 +217,8 @@ void go_on_with(Session& session, const catalog::Jail& before, Dependents& depen
         start_jail(session, jail);
     } catch (const Error& error) {
         is_over = !is_worth_another_try(error);
-        second =
-            fmt::format("generation {} is current again, but does not start either: {}", old, error.cause());
+        second = fmt::format("generation {} is current again, but does not start either: {}", old,
+                             error.object() == jail.name ? error.cause() : error.what());
     }
     dependents.bring_up_all_the_same();
     if (is_over)
@@ -251,8 +311,10 @@ Switched switch_image(Session& session, const catalog::Jail& before, const MadeI
         generation.settings = jail.settings;
         generation.merge = merged.merge;
         generation.conflicts = merged.conflicts;
-        if (settings)
+        if (settings) {
+            check_claims(session.catalog(), jail);
             jails.update(jail);
+        }
         jail.current = jails.add_generation(jail.id, generation);
         if (is_to_prove)
             jails.set_operation(jail.id, unproven(before.current));
@@ -274,12 +336,17 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
     catalog::Jail jail = with_settings(session, before, settings_of(jails, before, generation));
     const bool changes_settings = jail.settings != before.settings;
     if (changes_settings)
-        check_claims(session.catalog(), jail); // what the jail does not have now, another one may
+        require_claims_free(session.catalog(), jail);
     require_switchable(before);
     require_room_to_start(session.context(), before);
     const bool is_to_prove = is_to_run(session, jail);
     if (is_to_prove)
         start_order_of(session, jail); // while what it requires cannot be read, nothing is stopped
+    else if (changes_settings) {
+        catalog::Jail then = jail;
+        then.current = generation; // where it is started, the start tells
+        tell_lost_settings(session.context(), then, rendered_recipe(session.context(), then));
+    }
     Dependents dependents(session, jail);
     jails.set_operation(jail.id, "switch");
     base::step("switch.noted");
@@ -289,6 +356,7 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
         base::step("switch.stopped");
         catalog::Transaction transaction(session.catalog().database());
         if (changes_settings) {
+            require_claims_free(session.catalog(), jail);
             jail.operation = "switch";
             jails.update(jail);
         }

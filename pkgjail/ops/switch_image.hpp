@@ -7,7 +7,6 @@
 //     "switch"        the old generation is current, the service may be stopped; or the new one is, which is
 //                     not to be started
 //     "start OLD"     the new generation is current and not proven; OLD is what to go back to
-//     "start OLD {…}" and the jail's settings were changed with it; those of before are the JSON object
 //     "restart"       a restart is under way
 // and on a jail that requires it: Dependents::note.
 #pragma once
@@ -38,10 +37,16 @@ void write_record(Session& session, const std::string& jail_id);
 /// The same where a service waits to be started, which nothing may prevent: a failure is said, and the next
 /// command writes it. `after` is the step that was reached (base/step.hpp).
 void try_to_write_record(Session& session, const std::string& jail_id, std::string_view after);
+/// The settings in each snapshot.json of the jail's as the catalog has them; an older pkgjail wrote none.
+/// Where the rest is of another snapshot, it is left for `catalog check` to tell.
+void write_snapshot_settings(Session& session, const catalog::Jail& jail);
 
 using Settings = std::map<std::string, std::string>;
 /// The jail as it is with these settings: what it claims with them too. The catalog is not changed.
 catalog::Jail with_settings(Session& session, catalog::Jail jail, const Settings& settings);
+/// Error{conflict} where another jail has a port by now that this one is to have again. Asked before anything
+/// is done, and once more by the transaction that makes it so.
+void require_claims_free(catalog::Catalog& catalog, const catalog::Jail& jail);
 
 /// Whether it has a service that is wanted to run.
 bool is_to_run(Session& session, const catalog::Jail& jail);

@@ -66,31 +66,41 @@ TEST_CASE("all migrations on an empty file give exactly db/schema.sql", "[catalo
     CHECK(schema_of(made.database()) == lines);
 }
 
+namespace {
+
+/// As the pkgjail of this schema made it, and then filled.
+void make_old(const std::filesystem::path& file, const std::string& schema, const std::string& content) {
+    std::set<std::filesystem::path> migrations;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
+        if (entry.path().filename().string().substr(0, 4) <= schema)
+            migrations.insert(entry.path());
+    Database old(file, Database::Mode::create);
+    for (const auto& migration : migrations)
+        old.execute(read_text(migration).c_str());
+    old.execute(("BEGIN;" + content + "PRAGMA user_version = " + std::to_string(migrations.size()) +
+                 "; PRAGMA application_id = 0x706b6a6c; COMMIT")
+                    .c_str());
+}
+
+/// Jail web with settings and two generations, of which the second is current; snapshot one.
+const std::string old_jail =
+    "INSERT INTO image VALUES (1, 'i1', 'key', 'base', '/usr/pkg', 1, 0, 0);"
+    "INSERT INTO image_key VALUES ('key', 1);"
+    "INSERT INTO jail (jail_id, name, recipe, profile, network, limits_template,"
+    " wanted_running, created_at, current_generation) VALUES"
+    " ('j1', 'web', 'web', 'high', 'host', '', 0, 1, 2);"
+    "INSERT INTO generation VALUES ('j1', 1, 1, 1, '', '', 'done'), ('j1', 2, 1, 1, '', '', 'done');"
+    "INSERT INTO jail_setting VALUES ('j1', 'port', '80'), ('j1', 'it''s', '');"
+    "INSERT INTO snapshot VALUES ('s1', 'j1', 'one', 1, 1, '', 1, '', 'copy', 0);";
+
+} // namespace
+
 TEST_CASE("the settings of an older catalog are those of every generation and snapshot",
           "[catalog][schema]") {
     TempDir directory;
     const auto file = directory / "catalog.sqlite";
-    {
-        std::set<std::filesystem::path> migrations;
-        for (const auto& entry :
-             std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
-            if (entry.path().filename() < "0015")
-                migrations.insert(entry.path());
-        Database old(file, Database::Mode::create);
-        for (const auto& migration : migrations)
-            old.execute(read_text(migration).c_str());
-        old.execute(
-            "BEGIN;"
-            "INSERT INTO image VALUES (1, 'i1', 'key', 'base', '/usr/pkg', 1, 0, 0);"
-            "INSERT INTO image_key VALUES ('key', 1);"
-            "INSERT INTO jail (jail_id, name, recipe, profile, network, limits_template,"
-            " wanted_running, created_at, current_generation) VALUES"
-            " ('j1', 'web', 'web', 'high', 'host', '', 0, 1, 2);"
-            "INSERT INTO generation VALUES ('j1', 1, 1, 1, '', '', 'done'), ('j1', 2, 1, 1, '', '', 'done');"
-            "INSERT INTO jail_setting VALUES ('j1', 'port', '80'), ('j1', 'it''s', '');"
-            "INSERT INTO snapshot VALUES ('s1', 'j1', 'one', 1, 1, '', 1, '', 'copy', 0);"
-            "PRAGMA user_version = 14; PRAGMA application_id = 0x706b6a6c; COMMIT");
-    }
+    make_old(file, "0014", old_jail);
     const std::map<std::string, std::string> settings = {{"port", "80"}, {"it's", ""}};
 
     Catalog catalog = Catalog::open(file);
@@ -100,6 +110,48 @@ TEST_CASE("the settings of an older catalog are those of every generation and sn
     CHECK(jails.generation("j1", 1)->settings == settings);
     CHECK(jails.generation("j1", 2)->settings == settings);
     CHECK(Snapshots(catalog).find_by_id("s1")->settings == settings);
+    CHECK(catalog.check().empty());
+}
+
+TEST_CASE("settings that an older catalog has in a note are those of the generation to go back to",
+          "[catalog][schema]") {
+    TempDir directory;
+    const auto file = directory / "catalog.sqlite";
+    const std::map<std::string, std::string> now = {{"port", "80"}, {"it's", ""}};
+    std::map<std::string, std::string> before = {{"port", "70"}, {"tit\"le", "{it's 1} ä"}};
+    std::string note = R"(start 1 {"port":"70","tit\"le":"{it''s 1} ä"})";
+    std::string left = "start 1";
+    SECTION("some") {}
+    SECTION("none") {
+        before = {};
+        note = "start 1 {}";
+    }
+    SECTION("the same, where it has nothing of them") {
+        before = now;
+        note = "start 1";
+    }
+    SECTION("of one that is gone") {
+        before = now;
+        note = R"(start 7 {"port":"70"})";
+        left = "start 7";
+    }
+    SECTION("cut short") {
+        before = now;
+        note = R"(start 1 {"port":)";
+    }
+    SECTION("another note") {
+        before = now;
+        note = left = R"(restore 1 {"port":"70"})";
+    }
+    make_old(file, "0014", old_jail + "UPDATE jail SET operation = '" + note + "';");
+
+    Catalog catalog = Catalog::open(file);
+
+    Jails jails(catalog);
+    CHECK(jails.find("web")->operation == left);
+    CHECK(jails.find("web")->settings == now);
+    CHECK(jails.generation("j1", 1)->settings == before);
+    CHECK(jails.generation("j1", 2)->settings == now);
     CHECK(catalog.check().empty());
 }
 
