@@ -61,8 +61,10 @@ std::string describe(sqlite3* handle, int code) {
     case SQLITE_AUTH:
         throw Error(ErrorKind::denied, name, text);
     case SQLITE_FULL:
-        throw Error(ErrorKind::system, name, text, "make room on the file system that holds it; what lies in the cache of the state directory may "
-                    "be removed, and is downloaded again");
+        throw Error(
+            ErrorKind::system, name, text,
+            "make room on the file system that holds it; what lies in the cache of the state directory may "
+            "be removed, and is downloaded again");
     case SQLITE_CONSTRAINT:
         throw Error(ErrorKind::conflict, name, text);
     default:
