@@ -24,6 +24,7 @@
 #include "pkgjail/ops/vulnerable.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/root.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
 
@@ -44,7 +45,9 @@ void look(std::vector<Finding>& findings, const char* subject, Check&& check) {
 void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vector<Finding>& findings) {
     std::size_t well = 0;
     for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
-        const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+        const base::HostPath run = context.layout.run(jail.id);
+        const supervise::ServiceStatus status = supervise::read_status(run);
+        const std::optional<Error> trouble = supervise::lost_socket(run);
         const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
         std::error_code error;
         if (!generation ||
@@ -54,6 +57,8 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
         else if (!std::filesystem::is_directory(context.layout.jail_config(jail.id, jail.current), error))
             findings.push_back({Verdict::bad, "jail " + jail.name, "its configuration is not on disk",
                                 "pkgjail destroy it and install it again"});
+        else if (trouble)
+            findings.push_back({Verdict::bad, "jail " + jail.name, trouble->cause(), trouble->hint()});
         else if (jail.operation)
             findings.push_back(
                 {Verdict::bad, "jail " + jail.name, note_in_words(jail),

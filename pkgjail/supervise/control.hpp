@@ -28,6 +28,7 @@
 #include <vector>
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/fd.hpp"
@@ -81,6 +82,7 @@ class ControlServer {
     void close_copies() noexcept;
 
   private:
+    bool is_still_there() const noexcept;
     struct Peer {
         base::Fd fd;
         std::string request;
@@ -93,6 +95,8 @@ class ControlServer {
 
     base::HostPath path_;
     base::Fd listener_;
+    dev_t device_ = 0; ///< of the socket's name, which another supervisor may have taken since
+    ino_t inode_ = 0;
     std::vector<Peer> peers_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "faults/processes.hpp"
 #include "faults/required_jails.hpp"
 #include "pkgjail/base/file.hpp"
 
@@ -17,6 +18,21 @@ using test::Jails;
 using test::no_start;
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// "jail db: TEXT (HINT)" of each that doctor finds to be wrong.
+std::string bad_of(const Jails& jails) {
+    std::string text;
+    const nlohmann::json found = jails.world.run({"doctor", "--json"}).json();
+    for (const auto& finding : found["findings"])
+        if (finding["verdict"] == "BAD" && finding["subject"].get<std::string>().starts_with("jail "))
+            text += fmt::format("{}: {} ({})\n", finding["subject"].get<std::string>(),
+                                finding["text"].get<std::string>(), finding["hint"].get<std::string>());
+    return text;
+}
+
+} // namespace
 
 TEST_CASE("a good generation stays where something else does not run that those require who require its jail",
           "[faults][requires]") {
@@ -465,6 +481,52 @@ TEST_CASE("a service that has lost its supervisor is not stopped under those tha
         jails.world.well({"gc"});
         CHECK(jails.states() == "app:ready db:ready web:ready");
     }
+}
+
+TEST_CASE("a service whose supervisor has lost its control socket is stopped, started anew and destroyed",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    nlohmann::json db;
+    fs::path run;
+    const auto lose_socket = [&] {
+        db = jails.of("db");
+        run = jails.world.state() / "run" / db["id"].get<std::string>();
+        REQUIRE(fs::remove(run / "control"));
+    };
+    const auto have_ended = [&] {
+        const auto is_there = [&](const char* who) {
+            return base::identify_process(db[who].get<pid_t>()).has_value();
+        };
+        const bool served = is_there("pid");
+        // It lets go of its lock an instant before it ends.
+        for (int round = 0; is_there("supervisor_pid") && round < 500; ++round)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return !served && !is_there("supervisor_pid");
+    };
+    lose_socket();
+    const std::string lost = fmt::format("its supervisor (process {}) cannot be reached: its control socket "
+                                         "is gone",
+                                         db["supervisor_pid"].get<pid_t>());
+
+    CHECK(bad_of(jails) == "jail db: " + lost + " (pkgjail restart db)\n");
+    const CommandResult reloaded = jails.world.run({"reload", "db"});
+    CHECK(reloaded.err == "pkgjail: reload: db: " + lost + "\nhint: pkgjail restart db\n");
+    jails.world.well({"restart", "db"});
+    CHECK(have_ended());
+    CHECK(bad_of(jails).empty());
+
+    lose_socket();
+    CHECK(jails.world.well({"stop", "db"}).out == "jail db: stopped\n");
+    CHECK(have_ended());
+    CHECK(test::processes_of_run(run).empty());
+    CHECK(jails.states() == "db:stopped");
+
+    jails.world.well({"start", "db"});
+    lose_socket();
+    CHECK(jails.world.well({"destroy", "db", "--with-data", "--yes"}).out == "jail db: destroyed\n");
+    CHECK(have_ended());
+    CHECK(test::processes_of_run(run).empty());
 }
 
 TEST_CASE("a command does not wait for a jail that it is at work on itself", "[faults][requires]") {
