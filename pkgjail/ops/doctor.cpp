@@ -46,8 +46,10 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
     std::size_t well = 0;
     for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
         const base::HostPath run = context.layout.run(jail.id);
-        const supervise::ServiceStatus status = supervise::read_status(run);
-        const std::optional<Error> trouble = supervise::lost_socket(run);
+        supervise::ServiceStatus status = supervise::read_status(run);
+        std::optional<Error> trouble = supervise::unnoticed_end(run, status);
+        if (!trouble)
+            trouble = supervise::lost_socket(run);
         const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
         std::error_code error;
         if (!generation ||

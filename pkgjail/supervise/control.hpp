@@ -110,6 +110,7 @@ class ControlClient {
     connect(const base::HostPath& run_directory,
             std::chrono::milliseconds patience = std::chrono::milliseconds(5'000));
     int version() const { return version_; } ///< that both sides speak; the lowest one where it said nothing
+    bool is_silent() const { return silent_; } ///< it did not answer when it was asked for its versions
     /// In the version that both sides speak; what needs a newer one than the supervisor's is
     /// Error{conflict}, and Error{busy} where it said nothing of its versions. False when the supervisor has
     /// gone.

@@ -368,6 +368,26 @@ std::optional<Error> lost_socket(const base::HostPath& run_directory) {
                  fmt::format("pkgjail restart {}", jail));
 }
 
+std::optional<Error> unnoticed_end(const base::HostPath& run_directory, ServiceStatus& status) {
+    if (!status.supervisor || !status.service || base::is_alive(*status.service))
+        return std::nullopt;
+    try {
+        const std::optional<ControlClient> control = ControlClient::connect(run_directory);
+        if (control && !control->is_silent()) { // it was only slow
+            status = read_status(run_directory);
+            return std::nullopt;
+        }
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy) // not one whose queue nobody empties
+            return std::nullopt;
+    }
+    status = read_status(run_directory);
+    if (!status.supervisor || !status.service || base::is_alive(*status.service))
+        return std::nullopt;
+    return no_answer(run_directory, "has not noticed that its service has ended, and does not answer",
+                     "pkgjail start " + jail_of(run_directory));
+}
+
 void reload(const base::HostPath& run_directory) {
     std::optional<std::string> answer = ask(run_directory, "reload");
     if (answer == "ok")

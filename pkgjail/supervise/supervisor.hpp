@@ -67,6 +67,9 @@ bool stop(const base::HostPath& run_directory, confine::Driver& driver);
 /// Where a supervisor cannot be told anything, because its control socket is gone: Error{conflict} with what
 /// helps.
 std::optional<base::Error> lost_socket(const base::HostPath& run_directory);
+/// Where the service has ended and its supervisor, which has not noticed, does not answer: Error{busy} with
+/// what helps. `status` is what read_status() has given; where the supervisor was only slow, it is read anew.
+std::optional<base::Error> unnoticed_end(const base::HostPath& run_directory, ServiceStatus& status);
 /// Makes `failed` in the state file `stopped`, with what it failed with as the reason. False when it is
 /// something else.
 bool reset_failed(const base::HostPath& run_directory);

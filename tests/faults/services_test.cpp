@@ -529,6 +529,34 @@ TEST_CASE("a service whose supervisor has lost its control socket is stopped, st
     CHECK(test::processes_of_run(run).empty());
 }
 
+TEST_CASE("a service that has ended beside a supervisor that hangs is not said to run",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    const auto db = jails.of("db");
+    const pid_t supervisor = db["supervisor_pid"], service = db["pid"];
+    REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+    REQUIRE(::kill(service, SIGKILL) == 0);
+    jails.wait_for("db", "unhealthy");
+    const std::string cause = fmt::format("its supervisor (process {}) has not noticed that its service has "
+                                          "ended, and does not answer",
+                                          supervisor);
+    const std::string remedy = fmt::format("end it with: kill -9 {}, then pkgjail start db", supervisor);
+
+    CHECK(bad_of(jails) == fmt::format("jail db: {} ({})\n", cause, remedy));
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"start", "db"}, {"start", "-n", "db"}}) {
+        const CommandResult started = jails.world.run(command);
+        CHECK(started.status == 75);
+        CHECK(started.err == fmt::format("pkgjail: start: db: {}\nhint: {}\n", cause, remedy));
+    }
+
+    REQUIRE(::kill(supervisor, SIGKILL) == 0);
+    jails.wait_for("db", "stopped");
+    CHECK(jails.world.well({"start", "db"}).out == "jail db: started\n");
+    CHECK(bad_of(jails).empty());
+}
+
 TEST_CASE("a command does not wait for a jail that it is at work on itself", "[faults][requires]") {
     const Jails jails;
     jails.make("cache");
