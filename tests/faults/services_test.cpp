@@ -557,6 +557,27 @@ TEST_CASE("a service that has ended beside a supervisor that hangs is not said t
     CHECK(bad_of(jails).empty());
 }
 
+TEST_CASE("of a service that waits to be started again nobody is told that it uses nothing",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/db.recipe";
+    jails.world.write("etc/recipes.d/db.recipe",
+                      std::regex_replace(base::read_file(recipe), std::regex("restart = never"),
+                                         "restart = always\nrestart-backoff = 1h\nrestart-backoff-max = 1h"));
+    jails.world.well({"restart", "db"});
+    REQUIRE(::kill(jails.of("db")["pid"].get<pid_t>(), SIGKILL) == 0);
+    jails.wait_for("db", "backoff");
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"list"}, {"list", "--json"}, {"status", "db"}, {"metrics"}, {"limits", "db"}}) {
+        const CommandResult told = jails.world.well(command);
+        INFO(command.front());
+        CHECK(told.err.empty());
+        CHECK_FALSE(told.out.empty());
+    }
+}
+
 TEST_CASE("a command does not wait for a jail that it is at work on itself", "[faults][requires]") {
     const Jails jails;
     jails.make("cache");
