@@ -118,7 +118,9 @@ std::optional<std::string> ask(const base::HostPath& run_directory, std::string_
     std::optional<ControlClient> control = ControlClient::connect(run_directory);
     if (!control || !control->send(verb))
         return std::nullopt;
-    return control->read_line(base::steady_now() + patience);
+    // Whoever does not even say its versions is given no time for the rest.
+    return control->read_line(base::steady_now() +
+                              (control->is_silent() ? std::min(patience, answer_patience) : patience));
 }
 
 bool has_lost_socket(const base::HostPath& run_directory) {
@@ -499,10 +501,14 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     if (!answer)
         if (const auto lost = lost_socket(run_directory))
             throw *lost;
-    if (!answer && supervisor_lock_is_held(run_directory))
-        throw Error(ErrorKind::busy, service.spec.jail,
-                    "its supervisor does not answer, and may still put the limits in force",
-                    "try again: the same command settles it");
+    if (!answer && supervisor_lock_is_held(run_directory)) {
+        const Error silent =
+            no_answer(run_directory, "does not answer, and may still put the limits in force",
+                      "pkgjail restart " + service.spec.jail);
+        throw Error(silent.kind(), silent.object(), silent.cause(),
+                    silent.hint().empty() ? "try again: the same command settles it"
+                                          : "try again; if it stays so, " + silent.hint());
+    }
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
         throw Error(
