@@ -70,7 +70,7 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
                        "and says why it cannot"});
         else if (status.state == supervise::ServiceState::unsupervised)
             findings.push_back({Verdict::bad, "jail " + jail.name, "it runs without its supervisor",
-                                "pkgjail restart " + jail.name});
+                                "pkgjail restart " + jail.name + " starts it anew under one"});
         else if (jail.wanted_running && !is_running(status))
             findings.push_back({Verdict::bad, "jail " + jail.name,
                                 "it should run and does not: " + status.reason,

@@ -519,7 +519,7 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
                               service.spec.jail)
                 : "what cannot be changed while it runs holds from the next start: stop, change, start");
     throw Error(ErrorKind::conflict, service.spec.jail, "has no supervisor that answers",
-                "pkgjail start " + service.spec.jail + " puts it under one again");
+                "pkgjail restart " + service.spec.jail + " starts it anew under one");
 }
 
 } // namespace pkgjail::supervise

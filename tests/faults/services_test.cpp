@@ -557,6 +557,23 @@ TEST_CASE("a service that has ended beside a supervisor that hangs is not said t
     CHECK(bad_of(jails).empty());
 }
 
+TEST_CASE("start and restart begin a service without supervisor anew", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    for (const char* verb : {"start", "restart"}) {
+        const auto before = jails.of("db")["pid"];
+        REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+        jails.wait_for("db", "unsupervised");
+        CHECK(bad_of(jails) == "jail db: it runs without its supervisor (pkgjail restart db starts it anew "
+                               "under one)\n");
+
+        jails.world.well({verb, "db"});
+
+        CHECK(jails.of("db")["pid"] != before);
+        CHECK(jails.states() == "db:ready");
+    }
+}
+
 TEST_CASE("of a service that waits to be started again nobody is told that it uses nothing",
           "[faults][services]") {
     const Jails jails;
