@@ -27,6 +27,7 @@
 #include "pkgjail/ops/vulnerable.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/root.hpp"
+#include "pkgjail/supervise/supervisor.hpp"
 
 namespace pkgjail::ops {
 
@@ -56,10 +57,16 @@ std::optional<Error> wrong_recipe(const Context& context, const catalog::Jail& j
 void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vector<Finding>& findings) {
     std::size_t well = 0;
     for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
-        const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
+        const base::HostPath run = context.layout.run(jail.id);
+        supervise::ServiceStatus status = supervise::read_status(run);
+        std::optional<Error> trouble = supervise::unnoticed_end(run, status);
+        if (!trouble)
+            trouble = supervise::lost_socket(run);
         if (const auto missing = missing_part(context, catalog, jail))
             findings.push_back({Verdict::bad, "jail " + jail.name, *missing,
                                 "bring it back from a backup, or: pkgjail destroy it and install it again"});
+        else if (trouble)
+            findings.push_back({Verdict::bad, "jail " + jail.name, trouble->cause(), trouble->hint()});
         else if (jail.operation)
             findings.push_back(
                 {Verdict::bad, "jail " + jail.name, note_in_words(jail),
@@ -69,7 +76,7 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
                        "and says why it cannot"});
         else if (status.state == supervise::ServiceState::unsupervised)
             findings.push_back({Verdict::bad, "jail " + jail.name, "it runs without its supervisor",
-                                "pkgjail restart " + jail.name});
+                                "pkgjail restart " + jail.name + " starts it anew under one"});
         else if (jail.wanted_running && !is_running(status))
             findings.push_back({Verdict::bad, "jail " + jail.name,
                                 "it should run and does not: " + status.reason,

@@ -108,7 +108,7 @@ void add_usage(const Context& context, std::vector<JailView>& views) {
     }
     // Everything else about the jail is known without the driver.
     for (std::size_t i = 0; i < running.size(); ++i)
-        if (!failures[i].empty())
+        if (!failures[i].empty() && has_process(running[i]->status))
             context.reporter.warn(fmt::format("usage of jail {}: {}", running[i]->jail.name, failures[i]));
 }
 
@@ -141,6 +141,10 @@ std::vector<JailView> jails(const Context& context, const std::vector<std::strin
 
 JailView jail_view(const Context& context, const std::string& name) {
     return jails(context, {name}).front();
+}
+
+bool has_process(const supervise::ServiceStatus& status) {
+    return status.service && base::is_alive(*status.service);
 }
 
 std::string service_package(const JailView& view) {

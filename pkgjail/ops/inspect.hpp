@@ -49,6 +49,9 @@ enum class Measured { yes, no };
 std::vector<JailView> jails(const Context& context, const std::vector<std::string>& names,
                             Measured measured = Measured::yes);
 JailView jail_view(const Context& context, const std::string& name);
+/// Whether the kernel has something to tell of it, asked when it told nothing: not while a service waits to
+/// be started again, and not once it has ended.
+bool has_process(const supervise::ServiceStatus& status);
 
 /// The package that the jail is there for: the one its recipe is named after, else the last that was asked
 /// for; empty: none.

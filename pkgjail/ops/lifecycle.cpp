@@ -72,8 +72,9 @@ void tell_to_reload(const Context& context, const catalog::Jail& jail) {
     require_running(context, jail);
     try {
         supervise::reload(context.layout.run(jail.id));
-    } catch (const Error& error) { // of its run directory, which is all that is known there
-        throw Error(error.kind(), jail.name, error.cause(), "pkgjail restart " + jail.name);
+    } catch (const Error& error) {
+        throw Error(error.kind(), jail.name, error.cause(),
+                    error.hint().empty() ? "pkgjail restart " + jail.name : error.hint());
     }
 }
 

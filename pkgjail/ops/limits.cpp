@@ -10,6 +10,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/confine/disk_limit.hpp"
 #include "pkgjail/confine/private_network.hpp"
+#include "pkgjail/ops/inspect.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -121,7 +122,7 @@ LimitsResult view(const Context& context, const catalog::Jail& jail) {
     result.require_enforced = limits.require_enforced;
     const supervise::ServiceStatus status = supervise::read_status(context.layout.run(jail.id));
     result.running = is_running(status);
-    const auto looks = result.running ? look_twice(context, jail) : std::nullopt;
+    const auto looks = has_process(status) ? look_twice(context, jail) : std::nullopt;
     if (looks)
         result.watched_usec = looks->usec;
     for (const LimitKind kind : jail::all_limit_kinds) {

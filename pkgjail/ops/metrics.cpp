@@ -367,7 +367,7 @@ std::vector<MetricFamily> metrics(const Context& context, const std::string& ver
         jail.add_state(service_package(view));
         jail.add_further();
         jail.add_usage(measured[i].counters);
-        if (!measured[i].failure.empty() && is_running(view.status))
+        if (!measured[i].failure.empty() && has_process(view.status))
             context.reporter.warn(fmt::format("usage of jail {}: {}", view.jail.name, measured[i].failure));
         jail.add_limits();
         jail.add_disk(context.layout.jail(view.jail.id));

@@ -138,7 +138,9 @@ class Start : Several {
         UnderWay& mine = under_way_[name];
         mine.lock = session_.lock_jail(name);
         mine.jail = require_jail(session_.catalog(), name);
-        const supervise::ServiceStatus status = status_of(mine.jail);
+        supervise::ServiceStatus status = status_of(mine.jail);
+        if (const auto trouble = supervise::unnoticed_end(context_.layout.run(mine.jail.id), status))
+            throw *trouble;
         const bool up = is_up(status);
         std::optional<jail::Profile> learning;
         if (learn_ && holds(asked_, name)) {

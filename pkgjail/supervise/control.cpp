@@ -79,13 +79,23 @@ ControlServer::ControlServer(const base::HostPath& run_directory) : path_(contro
     // Nobody gets in before listen().
     if (::chmod(path_.c_str(), 0600) != 0)
         throw base::system_error(errno, path_.string(), "chmod");
+    struct stat made {};
+    if (::lstat(path_.c_str(), &made) != 0)
+        throw base::system_error(errno, path_.string(), "stat");
+    device_ = made.st_dev;
+    inode_ = made.st_ino;
     if (::listen(listener_.get(), static_cast<int>(most_peers)) != 0)
         throw base::system_error(errno, path_.string(), "listen");
 }
 
 ControlServer::~ControlServer() {
-    if (listener_)
+    if (listener_ && is_still_there())
         ::unlink(path_.c_str());
+}
+
+bool ControlServer::is_still_there() const noexcept {
+    struct stat named {};
+    return ::lstat(path_.c_str(), &named) == 0 && named.st_dev == device_ && named.st_ino == inode_;
 }
 
 void ControlServer::close_copies() noexcept {

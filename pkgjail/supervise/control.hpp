@@ -28,6 +28,7 @@
 #include <vector>
 
 #include <poll.h>
+#include <sys/types.h>
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/fd.hpp"
@@ -81,6 +82,7 @@ class ControlServer {
     void close_copies() noexcept;
 
   private:
+    bool is_still_there() const noexcept;
     struct Peer {
         base::Fd fd;
         std::string request;
@@ -93,6 +95,8 @@ class ControlServer {
 
     base::HostPath path_;
     base::Fd listener_;
+    dev_t device_ = 0; ///< of the socket's name, which another supervisor may have taken since
+    ino_t inode_ = 0;
     std::vector<Peer> peers_;
 };
 
@@ -106,6 +110,7 @@ class ControlClient {
     connect(const base::HostPath& run_directory,
             std::chrono::milliseconds patience = std::chrono::milliseconds(5'000));
     int version() const { return version_; } ///< that both sides speak; the lowest one where it said nothing
+    bool is_silent() const { return silent_; } ///< it did not answer when it was asked for its versions
     /// In the version that both sides speak; what needs a newer one than the supervisor's is
     /// Error{conflict}, and Error{busy} where it said nothing of its versions. False when the supervisor has
     /// gone.

@@ -13,6 +13,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/control_address.hpp"
+#include "pkgjail/supervise/service_json.hpp"
 
 namespace pkgjail::supervise {
 
@@ -40,7 +41,8 @@ std::optional<ControlClient> ControlClient::open(const base::HostPath& run_direc
         if (errno != EAGAIN && errno != EINTR)
             throw base::system_error(errno, name, "connect");
         if (base::steady_now() >= deadline)
-            throw base::Error(base::ErrorKind::busy, name, "its supervisor does not take connections");
+            throw base::Error(base::ErrorKind::busy, jail_of(run_directory),
+                              "its supervisor does not take connections");
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
 }
@@ -60,7 +62,7 @@ std::optional<ControlClient> ControlClient::connect(const base::HostPath& run_di
         if (answer && std::sscanf(answer->c_str(), "ok %d %d", &lowest, &highest) == 2) {
             if (lowest > control_version)
                 throw base::Error(
-                    base::ErrorKind::conflict, control_path(run_directory).string(),
+                    base::ErrorKind::conflict, jail_of(run_directory),
                     fmt::format("its supervisor is of a newer pkgjail: it speaks version {} to {} of "
                                 "their conversation, this one {} to {}",
                                 lowest, highest, lowest_control_version, control_version),

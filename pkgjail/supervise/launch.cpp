@@ -22,6 +22,7 @@
 #include "pkgjail/confine/call_listener.hpp"
 #include "pkgjail/supervise/announcement.hpp"
 #include "pkgjail/supervise/control.hpp"
+#include "pkgjail/supervise/control_address.hpp"
 #include "pkgjail/supervise/service_json.hpp"
 #include "pkgjail/supervise/state_file.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
@@ -41,9 +42,10 @@ constexpr milliseconds end_patience(60'000);
 constexpr milliseconds launch_patience(120'000);
 
 /// One launch, or one stop without a supervisor, at a time.
-base::Lock take_launch_lock(const base::HostPath& run_directory, const std::string& purpose) {
-    return base::Lock::take(run_directory / "launch.lock", base::LockMode::exclusive, run_directory.string(),
-                            purpose, launch_patience);
+base::Lock take_launch_lock(const base::HostPath& run_directory, const std::string& jail,
+                            const std::string& purpose) {
+    return base::Lock::take(run_directory / "launch.lock", base::LockMode::exclusive, jail, purpose,
+                            launch_patience);
 }
 
 void make_run_directory(const base::HostPath& run_directory) {
@@ -116,7 +118,26 @@ std::optional<std::string> ask(const base::HostPath& run_directory, std::string_
     std::optional<ControlClient> control = ControlClient::connect(run_directory);
     if (!control || !control->send(verb))
         return std::nullopt;
-    return control->read_line(base::steady_now() + patience);
+    // Whoever does not even say its versions is given no time for the rest.
+    return control->read_line(base::steady_now() +
+                              (control->is_silent() ? std::min(patience, answer_patience) : patience));
+}
+
+bool has_lost_socket(const base::HostPath& run_directory) {
+    struct stat status {};
+    return ::lstat(control_path(run_directory).c_str(), &status) != 0 && errno == ENOENT;
+}
+
+std::string described(const std::optional<base::ProcessId>& supervisor) {
+    return supervisor ? fmt::format("its supervisor (process {})", supervisor->pid) : "its supervisor";
+}
+
+/// Of one that holds its lock. `then`: what helps when it has been ended.
+Error no_answer(const base::HostPath& run_directory, std::string_view does, std::string_view then) {
+    const std::optional<base::ProcessId> supervisor = read_status(run_directory).supervisor;
+    return {ErrorKind::busy, jail_of(run_directory), fmt::format("{} {}", described(supervisor), does),
+            supervisor ? fmt::format("end it with: kill -9 {}, then {}", supervisor->pid, then)
+                       : std::string()};
 }
 
 milliseconds stop_timeout(const base::HostPath& run_directory) {
@@ -131,27 +152,27 @@ milliseconds stop_timeout(const base::HostPath& run_directory) {
     }
 }
 
-/// Through the supervisor. False when there is none (any more).
+constexpr std::string_view the_same = "give this command again";
+
+/// Through the supervisor. False when there is none (any more), or it listens nowhere.
 bool stop_supervisor(const base::HostPath& run_directory) {
     std::optional<ControlClient> control = ControlClient::connect(run_directory);
     if (!control || !control->send("stop"))
         return false;
     std::optional<std::string> answer = control->read_line(base::steady_now() + answer_patience);
     if (answer && *answer != "ok")
-        throw Error(ErrorKind::denied, run_directory.string(), "its supervisor answered: " + *answer);
+        throw Error(ErrorKind::denied, jail_of(run_directory), "its supervisor answered: " + *answer);
     base::SteadyTime deadline = base::steady_now() + stop_timeout(run_directory) + end_patience;
     if (!answer)
         deadline = base::steady_now(); // its end is fine, its silence is not
-    std::optional<base::ProcessId> supervisor = read_status(run_directory).supervisor;
     if (!control->wait_for_end(deadline))
-        throw Error(ErrorKind::busy, run_directory.string(),
-                    supervisor
-                        ? "its supervisor (process " + std::to_string(supervisor->pid) + ") does not answer"
-                        : std::string("its supervisor does not answer"),
-                    supervisor ? "end it with: kill -9 " + std::to_string(supervisor->pid) : std::string());
+        throw no_answer(run_directory, "does not answer", the_same);
     // The connection ends an instant before the process does.
-    while (supervisor_lock_is_held(run_directory) && base::steady_now() < deadline)
+    while (answer && supervisor_lock_is_held(run_directory)) {
+        if (base::steady_now() >= deadline)
+            throw no_answer(run_directory, "does not end", the_same);
         std::this_thread::sleep_for(milliseconds(2));
+    }
     return answer.has_value();
 }
 
@@ -189,6 +210,21 @@ bool ended_properly(const ServiceStatus& status) {
     return status.state == ServiceState::stopped || status.state == ServiceState::failed;
 }
 
+/// Of a supervisor whose socket somebody removed or replaced: the signal means the same to it as being asked.
+void end_unreachable(const base::HostPath& run_directory, const base::ProcessId& supervisor) {
+    base::send_signal(supervisor, SIGTERM);
+    const base::SteadyTime told = base::steady_now();
+    while (supervisor_lock_is_held(run_directory)) {
+        const ServiceStatus status = read_status(run_directory);
+        const bool heard = status.state == ServiceState::stopping || ended_properly(status);
+        if (base::steady_now() >=
+            told + (heard ? stop_timeout(run_directory) + end_patience : answer_patience))
+            throw no_answer(run_directory, "has no control socket and does not end when it is told to",
+                            the_same);
+        std::this_thread::sleep_for(milliseconds(10));
+    }
+}
+
 /// A supervisor writes its state before it makes anything. The caller holds the supervisor's lock.
 bool nothing_was_made(const base::HostPath& run_directory, const std::optional<RecordedStatus>& recorded) {
     if (recorded)
@@ -203,16 +239,31 @@ bool stop_with(const base::HostPath& run_directory, const FindDriver& find_drive
         return false;
     if (stop_supervisor(run_directory))
         return true;
-    if (!base::open_file_if_exists(service_file(run_directory), O_RDONLY))
+    if (!base::open_file_if_exists(service_file(run_directory), O_RDONLY) &&
+        !supervisor_lock_is_held(run_directory))
         return false;
-    base::Lock launching = take_launch_lock(run_directory, "stop");
-    std::optional<base::Lock> lock =
-        base::Lock::try_take(lock_file(run_directory), base::LockMode::exclusive, "stop");
-    if (!lock) // launched while we waited
-        return stop_supervisor(run_directory);
+    const std::string jail = jail_of(run_directory);
+    base::Lock launching = take_launch_lock(run_directory, jail, "stop");
+    bool was_ended = false;
+    std::optional<base::Lock> lock;
+    base::SteadyTime deadline = base::steady_now() + answer_patience;
+    while (!(lock = base::Lock::try_take(lock_file(run_directory), base::LockMode::exclusive, "stop"))) {
+        if (stop_supervisor(run_directory)) // launched while we waited
+            return true;
+        // One that has written its state down has listened; without that it may be about to, or to end.
+        const ServiceStatus status = read_status(run_directory);
+        if (status.supervisor && !ended_properly(status)) {
+            end_unreachable(run_directory, *status.supervisor);
+            was_ended = true;
+            deadline = base::steady_now() + answer_patience; // readers share the lock for an instant
+        } else if (base::steady_now() >= deadline) {
+            throw no_answer(run_directory, "has no control socket and does not end", the_same);
+        }
+        std::this_thread::sleep_for(milliseconds(5));
+    }
     std::optional<RecordedStatus> recorded = read_recorded(run_directory);
     if (recorded && ended_properly(recorded->status))
-        return false;
+        return was_ended;
     SupervisedService service = read_service(run_directory);
     confine::Driver* driver = nullptr;
     try {
@@ -225,7 +276,7 @@ bool stop_with(const base::HostPath& run_directory, const FindDriver& find_drive
     }
     bool there = driver->exists(service.spec.handle, run_directory);
     stop_unsupervised(run_directory, service, *driver);
-    return there;
+    return there || was_ended;
 }
 
 } // namespace
@@ -233,7 +284,7 @@ bool stop_with(const base::HostPath& run_directory, const FindDriver& find_drive
 void launch(const base::HostPath& program, const base::HostPath& run_directory,
             const SupervisedService& service) {
     make_run_directory(run_directory);
-    base::Lock launching = take_launch_lock(run_directory, "start " + service.spec.jail);
+    base::Lock launching = take_launch_lock(run_directory, service.spec.jail, "start " + service.spec.jail);
     if (supervisor_lock_is_held(run_directory))
         throw Error(ErrorKind::conflict, service.spec.jail, describe_running(run_directory));
     remove_unplaced_files(run_directory);
@@ -293,10 +344,11 @@ bool stop(const base::HostPath& run_directory, confine::Driver& driver) {
 }
 
 bool reset_failed(const base::HostPath& run_directory) {
-    base::Lock launching = take_launch_lock(run_directory, "reset-failed");
+    const std::string jail = jail_of(run_directory);
+    base::Lock launching = take_launch_lock(run_directory, jail, "reset-failed");
     // Its supervisor ends right after it has written this; until then it alone may write.
-    base::Lock lock = base::Lock::take(lock_file(run_directory), base::LockMode::exclusive,
-                                       run_directory.string(), "reset-failed", answer_patience);
+    base::Lock lock = base::Lock::take(lock_file(run_directory), base::LockMode::exclusive, jail,
+                                       "reset-failed", answer_patience);
     std::optional<RecordedStatus> recorded = read_recorded(run_directory);
     if (!recorded || recorded->status.state != ServiceState::failed)
         return false;
@@ -306,15 +358,51 @@ bool reset_failed(const base::HostPath& run_directory) {
     return true;
 }
 
+std::optional<Error> lost_socket(const base::HostPath& run_directory) {
+    if (!has_lost_socket(run_directory))
+        return std::nullopt;
+    const ServiceStatus status = read_status(run_directory); // one that ends removes it
+    if (!status.supervisor || ended_properly(status))
+        return std::nullopt;
+    const std::string jail = jail_of(run_directory);
+    return Error(ErrorKind::conflict, jail,
+                 described(status.supervisor) + " cannot be reached: its control socket is gone",
+                 fmt::format("pkgjail restart {}", jail));
+}
+
+std::optional<Error> unnoticed_end(const base::HostPath& run_directory, ServiceStatus& status) {
+    if (!status.supervisor || !status.service || base::is_alive(*status.service))
+        return std::nullopt;
+    try {
+        const std::optional<ControlClient> control = ControlClient::connect(run_directory);
+        if (control && !control->is_silent()) { // it was only slow
+            status = read_status(run_directory);
+            return std::nullopt;
+        }
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy) // not one whose queue nobody empties
+            return std::nullopt;
+    }
+    status = read_status(run_directory);
+    if (!status.supervisor || !status.service || base::is_alive(*status.service))
+        return std::nullopt;
+    return no_answer(run_directory, "has not noticed that its service has ended, and does not answer",
+                     "pkgjail start " + jail_of(run_directory));
+}
+
 void reload(const base::HostPath& run_directory) {
     std::optional<std::string> answer = ask(run_directory, "reload");
     if (answer == "ok")
         return;
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
-        throw Error(ErrorKind::conflict, run_directory.string(), answer->substr(error.size()));
+        throw Error(ErrorKind::conflict, jail_of(run_directory), answer->substr(error.size()));
+    if (const auto lost = lost_socket(run_directory))
+        throw *lost;
     ServiceStatus status = read_status(run_directory);
-    throw Error(ErrorKind::conflict, run_directory.string(),
+    if (!answer && status.supervisor)
+        throw no_answer(run_directory, "does not answer", "pkgjail restart " + jail_of(run_directory));
+    throw Error(ErrorKind::conflict, jail_of(run_directory),
                 "has no supervisor that answers; the service is " + std::string(state_name(status.state)) +
                     (status.reason.empty() ? "" : ": " + status.reason));
 }
@@ -352,6 +440,8 @@ bool ask_service(const base::HostPath& run_directory, const std::string& service
     if (answer && answer->starts_with(error))
         throw Error(ErrorKind::conflict, "service " + service, answer->substr(error.size()));
     if (!answer || !answer->starts_with("ok")) {
+        if (const auto lost = lost_socket(run_directory))
+            throw *lost;
         const ServiceStatus status = read_status(run_directory);
         throw Error(ErrorKind::conflict, "service " + service,
                     fmt::format("the jail has no supervisor that answers; it is {}{}{}",
@@ -384,7 +474,7 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
     const ServiceStatus status = read_status(run_directory);
     if (status.state == ServiceState::stopped || status.state == ServiceState::failed)
         return false;
-    base::Lock changing = take_launch_lock(run_directory, "limits");
+    base::Lock changing = take_launch_lock(run_directory, jail_of(run_directory), "limits");
     SupervisedService service = read_service(run_directory);
     const jail::Limits former = std::exchange(service.spec.limits, limits);
     const auto write = [&] { write_service(run_directory, service); };
@@ -408,10 +498,17 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
         return true;
     // One that is only slow does nothing for whoever has gone, unless it has begun with it.
     write_former();
-    if (!answer && supervisor_lock_is_held(run_directory))
-        throw Error(ErrorKind::busy, service.spec.jail,
-                    "its supervisor does not answer, and may still put the limits in force",
-                    "try again: the same command settles it");
+    if (!answer)
+        if (const auto lost = lost_socket(run_directory))
+            throw *lost;
+    if (!answer && supervisor_lock_is_held(run_directory)) {
+        const Error silent =
+            no_answer(run_directory, "does not answer, and may still put the limits in force",
+                      "pkgjail restart " + service.spec.jail);
+        throw Error(silent.kind(), silent.object(), silent.cause(),
+                    silent.hint().empty() ? "try again: the same command settles it"
+                                          : "try again; if it stays so, " + silent.hint());
+    }
     constexpr std::string_view error = "error ";
     if (answer && answer->starts_with(error))
         throw Error(
@@ -422,7 +519,7 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
                               service.spec.jail)
                 : "what cannot be changed while it runs holds from the next start: stop, change, start");
     throw Error(ErrorKind::conflict, service.spec.jail, "has no supervisor that answers",
-                "pkgjail start " + service.spec.jail + " puts it under one again");
+                "pkgjail restart " + service.spec.jail + " starts it anew under one");
 }
 
 } // namespace pkgjail::supervise

@@ -220,4 +220,12 @@ SupervisedService read_service(const base::HostPath& run_directory) {
                              [&] { return service_from_json(base::read_file(file, 4u << 20)); });
 }
 
+std::string jail_of(const base::HostPath& run_directory) {
+    try {
+        return read_service(run_directory).spec.jail;
+    } catch (const Error&) {
+        return run_directory.string();
+    }
+}
+
 } // namespace pkgjail::supervise

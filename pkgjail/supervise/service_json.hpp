@@ -17,5 +17,7 @@ SupervisedService service_from_json(std::string_view text);
 base::HostPath service_file(const base::HostPath& run_directory); ///< RUN/service.json
 /// Throws Error{not_found} or Error{corrupt} naming the file.
 SupervisedService read_service(const base::HostPath& run_directory);
+/// The jail's name, for messages; the directory's where nothing was launched in it.
+std::string jail_of(const base::HostPath& run_directory);
 
 } // namespace pkgjail::supervise

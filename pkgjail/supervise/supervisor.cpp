@@ -33,12 +33,12 @@ base::Lock take_lock(const base::HostPath& run_directory) {
     // Readers share the lock for an instant to see whether it is held.
     constexpr std::chrono::milliseconds patience(2'000);
     try {
-        return base::Lock::take(lock_file(run_directory), base::LockMode::exclusive, run_directory.string(),
+        return base::Lock::take(lock_file(run_directory), base::LockMode::exclusive, jail_of(run_directory),
                                 "supervise", patience);
     } catch (const base::Error& error) {
         if (error.kind() != base::ErrorKind::busy)
             throw;
-        throw base::Error(base::ErrorKind::conflict, run_directory.string(),
+        throw base::Error(base::ErrorKind::conflict, jail_of(run_directory),
                           "has a supervisor already, " + error.cause());
     }
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/notify.hpp"
@@ -58,11 +59,17 @@ ServiceStatus wait_until_settled(const base::HostPath& run_directory, std::chron
 
 /// Tells the supervisor to end the service (stop signal, time-out, kill of everything in the jail) and
 /// itself; returns when both are gone and the kernel has no trace of the jail. Where the supervisor is dead
-/// it does the same by itself. Not running: nothing to do, returns false. Error{busy} when the supervisor
-/// does not answer.
+/// it does the same by itself; where it listens nowhere any more, it is told by a signal. Not running:
+/// nothing to do, returns false. Error{busy} when the supervisor does not answer or end.
 bool stop(const base::HostPath& run_directory);
 /// For tests: with this driver, where the supervisor is dead.
 bool stop(const base::HostPath& run_directory, confine::Driver& driver);
+/// Where a supervisor cannot be told anything, because its control socket is gone: Error{conflict} with what
+/// helps.
+std::optional<base::Error> lost_socket(const base::HostPath& run_directory);
+/// Where the service has ended and its supervisor, which has not noticed, does not answer: Error{busy} with
+/// what helps. `status` is what read_status() has given; where the supervisor was only slow, it is read anew.
+std::optional<base::Error> unnoticed_end(const base::HostPath& run_directory, ServiceStatus& status);
 /// Makes `failed` in the state file `stopped`, with what it failed with as the reason. False when it is
 /// something else.
 bool reset_failed(const base::HostPath& run_directory);

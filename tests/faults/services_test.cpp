@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "faults/processes.hpp"
 #include "faults/required_jails.hpp"
 #include "pkgjail/base/file.hpp"
 
@@ -17,6 +18,21 @@ using test::Jails;
 using test::no_start;
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// "jail db: TEXT (HINT)" of each that doctor finds to be wrong.
+std::string bad_of(const Jails& jails) {
+    std::string text;
+    const nlohmann::json found = jails.world.run({"doctor", "--json"}).json();
+    for (const auto& finding : found["findings"])
+        if (finding["verdict"] == "BAD" && finding["subject"].get<std::string>().starts_with("jail "))
+            text += fmt::format("{}: {} ({})\n", finding["subject"].get<std::string>(),
+                                finding["text"].get<std::string>(), finding["hint"].get<std::string>());
+    return text;
+}
+
+} // namespace
 
 TEST_CASE("a good generation stays where something else does not run that those require who require its jail",
           "[faults][requires]") {
@@ -502,6 +518,118 @@ TEST_CASE("a service that has lost its supervisor is not stopped under those tha
         CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("it is to be started again (restart)"));
         jails.world.well({"gc"});
         CHECK(jails.states() == "app:ready db:ready web:ready");
+    }
+}
+
+TEST_CASE("a service whose supervisor has lost its control socket is stopped, started anew and destroyed",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    nlohmann::json db;
+    fs::path run;
+    const auto lose_socket = [&] {
+        db = jails.of("db");
+        run = jails.world.state() / "run" / db["id"].get<std::string>();
+        REQUIRE(fs::remove(run / "control"));
+    };
+    const auto have_ended = [&] {
+        const auto is_there = [&](const char* who) {
+            return base::identify_process(db[who].get<pid_t>()).has_value();
+        };
+        const bool served = is_there("pid");
+        // It lets go of its lock an instant before it ends.
+        for (int round = 0; is_there("supervisor_pid") && round < 500; ++round)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        return !served && !is_there("supervisor_pid");
+    };
+    lose_socket();
+    const std::string lost = fmt::format("its supervisor (process {}) cannot be reached: its control socket "
+                                         "is gone",
+                                         db["supervisor_pid"].get<pid_t>());
+
+    CHECK(bad_of(jails) == "jail db: " + lost + " (pkgjail restart db)\n");
+    const CommandResult reloaded = jails.world.run({"reload", "db"});
+    CHECK(reloaded.err == "pkgjail: reload: db: " + lost + "\nhint: pkgjail restart db\n");
+    jails.world.well({"restart", "db"});
+    CHECK(have_ended());
+    CHECK(bad_of(jails).empty());
+
+    lose_socket();
+    CHECK(jails.world.well({"stop", "db"}).out == "jail db: stopped\n");
+    CHECK(have_ended());
+    CHECK(test::processes_of_run(run).empty());
+    CHECK(jails.states() == "db:stopped");
+
+    jails.world.well({"start", "db"});
+    lose_socket();
+    CHECK(jails.world.well({"destroy", "db", "--with-data", "--yes"}).out == "jail db: destroyed\n");
+    CHECK(have_ended());
+    CHECK(test::processes_of_run(run).empty());
+}
+
+TEST_CASE("a service that has ended beside a supervisor that hangs is not said to run",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    const auto db = jails.of("db");
+    const pid_t supervisor = db["supervisor_pid"], service = db["pid"];
+    REQUIRE(::kill(supervisor, SIGSTOP) == 0);
+    REQUIRE(::kill(service, SIGKILL) == 0);
+    jails.wait_for("db", "unhealthy");
+    const std::string cause = fmt::format("its supervisor (process {}) has not noticed that its service has "
+                                          "ended, and does not answer",
+                                          supervisor);
+    const std::string remedy = fmt::format("end it with: kill -9 {}, then pkgjail start db", supervisor);
+
+    CHECK(bad_of(jails) == fmt::format("jail db: {} ({})\n", cause, remedy));
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"start", "db"}, {"start", "-n", "db"}}) {
+        const CommandResult started = jails.world.run(command);
+        CHECK(started.status == 75);
+        CHECK(started.err == fmt::format("pkgjail: start: db: {}\nhint: {}\n", cause, remedy));
+    }
+
+    REQUIRE(::kill(supervisor, SIGKILL) == 0);
+    jails.wait_for("db", "stopped");
+    CHECK(jails.world.well({"start", "db"}).out == "jail db: started\n");
+    CHECK(bad_of(jails).empty());
+}
+
+TEST_CASE("start and restart begin a service without supervisor anew", "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    for (const char* verb : {"start", "restart"}) {
+        const auto before = jails.of("db")["pid"];
+        REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+        jails.wait_for("db", "unsupervised");
+        CHECK(bad_of(jails) == "jail db: it runs without its supervisor (pkgjail restart db starts it anew "
+                               "under one)\n");
+
+        jails.world.well({verb, "db"});
+
+        CHECK(jails.of("db")["pid"] != before);
+        CHECK(jails.states() == "db:ready");
+    }
+}
+
+TEST_CASE("of a service that waits to be started again nobody is told that it uses nothing",
+          "[faults][services]") {
+    const Jails jails;
+    jails.make("db");
+    const fs::path recipe = jails.world.top() / "etc/recipes.d/db.recipe";
+    jails.world.write("etc/recipes.d/db.recipe",
+                      std::regex_replace(base::read_file(recipe), std::regex("restart = never"),
+                                         "restart = always\nrestart-backoff = 1h\nrestart-backoff-max = 1h"));
+    jails.world.well({"restart", "db"});
+    REQUIRE(::kill(jails.of("db")["pid"].get<pid_t>(), SIGKILL) == 0);
+    jails.wait_for("db", "backoff");
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"list"}, {"list", "--json"}, {"status", "db"}, {"metrics"}, {"limits", "db"}}) {
+        const CommandResult told = jails.world.well(command);
+        INFO(command.front());
+        CHECK(told.err.empty());
+        CHECK_FALSE(told.out.empty());
     }
 }
 

@@ -213,8 +213,10 @@ TEST_CASE("limits that a supervisor did not answer to are not left for it to fin
         return fmt::format("{} ({})", limits.wanted.at(jail::LimitKind::memory).value, said);
     };
 
-    CHECK(memory_after(silence) == "64 (its supervisor does not answer, and may still put the limits in "
-                                   "force; try again: the same command settles it)");
+    CHECK(memory_after(silence) ==
+          fmt::format("64 (its supervisor (process {0}) does not answer, and may still put the limits in "
+                      "force; try again; if it stays so, end it with: kill -9 {0}, then pkgjail restart web)",
+                      ::getpid()));
     CHECK(memory_after("ok") == "32 (none)");
     CHECK(memory_after("error it uses more").starts_with("64 (it uses more; "));
 }

@@ -6,8 +6,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pkgjail/base/error.hpp"
+#include "pkgjail/base/lock.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/control_address.hpp"
+#include "pkgjail/supervise/state_file.hpp"
 #include "supervised.hpp"
 #include "support/catch.hpp"
 
@@ -146,11 +149,101 @@ TEST_CASE("a supervisor that does not answer is said to be so, and does not do i
     REQUIRE(web.settle().state == ServiceState::ready);
     ::kill(web.supervisor(), SIGSTOP);
 
-    CHECK_THROWS_WITH(web.stop(), ContainsSubstring("its supervisor (process " +
-                                                    std::to_string(web.supervisor()) + ") does not answer"));
+    CHECK_THROWS_WITH(web.stop(), "test: its supervisor (process " + std::to_string(web.supervisor()) +
+                                      ") does not answer");
     ::kill(web.supervisor(), SIGCONT);
     CHECK(ask(web.run(), "wait") == "ok ready"); // asked later, so heard later
     CHECK(web.stop());
+}
+
+TEST_CASE("a supervisor whose control socket is gone is stopped all the same, with its service",
+          "[supervise][control]") {
+    Supervised web("exec sleep 1000");
+    const auto running = web.settle();
+    REQUIRE(running.service);
+    SECTION("removed") {
+        REQUIRE(::unlink(supervise::control_path(web.run()).c_str()) == 0);
+    }
+    SECTION("replaced by one that nobody listens at") {
+        supervise::ControlServer other(web.run());
+        other.close_copies();
+    }
+    SECTION("removed, with what it was told") {
+        REQUIRE(::unlink(supervise::control_path(web.run()).c_str()) == 0);
+        REQUIRE(::unlink((web.run() / "service.json").c_str()) == 0);
+    }
+
+    CHECK(web.stop());
+
+    CHECK(web.supervisor_exit() == 0);
+    CHECK_FALSE(base::is_alive(*running.service));
+    CHECK(web.status().state == ServiceState::stopped);
+    CHECK_FALSE(web.stop());
+}
+
+TEST_CASE("a supervisor without a control socket that hangs is not said to be stopped",
+          "[supervise][control][slow]") {
+    Supervised web("exec sleep 1000");
+    const auto running = web.settle();
+    REQUIRE(::unlink(supervise::control_path(web.run()).c_str()) == 0);
+    ::kill(web.supervisor(), SIGSTOP);
+
+    try {
+        web.stop();
+        FAIL("it is said to be stopped");
+    } catch (const base::Error& error) {
+        const std::string pid = std::to_string(web.supervisor());
+        CHECK(error.kind() == base::ErrorKind::busy);
+        CHECK(error.object() == "test");
+        CHECK(error.cause() == "its supervisor (process " + pid +
+                                   ") has no control socket and does not end when it is told to");
+        CHECK(error.hint() == "end it with: kill -9 " + pid + ", then give this command again");
+    }
+    CHECK(base::is_alive(*running.service));
+    web.kill_supervisor();
+    CHECK(web.stop());
+    CHECK_FALSE(base::is_alive(*running.service));
+}
+
+TEST_CASE("who holds a supervisor's lock and is not known is not taken for one that has ended",
+          "[supervise][control][slow]") {
+    test::TempDir dir;
+    const base::Lock lock =
+        base::Lock::take(supervise::lock_file(dir.path()), base::LockMode::exclusive, "run", "test", 0ms);
+    test::LastingDriver driver;
+
+    CHECK_THROWS_WITH(supervise::stop(dir.path(), driver),
+                      ContainsSubstring("its supervisor has no control socket and does not end"));
+}
+
+TEST_CASE("a supervisor removes only the control socket that it made itself", "[supervise][control]") {
+    test::TempDir dir;
+    std::optional<supervise::ControlServer> former(std::in_place, dir.path());
+    supervise::ControlServer latter(dir.path());
+
+    former.reset();
+
+    CHECK(ControlClient::connect(dir.path(), 10ms));
+}
+
+TEST_CASE("of a supervisor without a control socket it is said what helps", "[supervise][control]") {
+    Supervised web("exec sleep 1000");
+    REQUIRE(web.settle().state == ServiceState::ready);
+    CHECK_FALSE(supervise::lost_socket(web.run()));
+    REQUIRE(::unlink(supervise::control_path(web.run()).c_str()) == 0);
+    const std::string cause = "its supervisor (process " + std::to_string(web.supervisor()) +
+                              ") cannot be reached: its control socket is gone";
+
+    const auto lost = supervise::lost_socket(web.run());
+
+    REQUIRE(lost);
+    CHECK(lost->object() == "test");
+    CHECK(lost->cause() == cause);
+    CHECK(lost->hint() == "pkgjail restart test");
+    CHECK_THROWS_WITH(supervise::reload(web.run()), "test: " + cause);
+    CHECK_THROWS_WITH(supervise::change_limits(web.run(), {}), "test: " + cause);
+    CHECK(web.stop());
+    CHECK_FALSE(supervise::lost_socket(web.run()));
 }
 
 TEST_CASE("a run directory with a long path has a control socket all the same", "[supervise][control]") {

@@ -168,6 +168,26 @@ TEST_CASE("limits of a service that does not run are not changed here", "[superv
     CHECK_FALSE(supervise::change_limits(web.run(), limits(1u << 20)));
 }
 
+TEST_CASE("a supervisor that hangs is named when limits are changed, and soon", "[supervise][limits][slow]") {
+    Supervised web("sleep 100");
+    REQUIRE(web.settle().state == ServiceState::ready);
+    ::kill(web.supervisor(), SIGSTOP);
+    const base::SteadyTime asked = base::steady_now();
+
+    try {
+        supervise::change_limits(web.run(), limits(1u << 20));
+        FAIL("they are said to be in force");
+    } catch (const base::Error& error) {
+        const std::string pid = std::to_string(web.supervisor());
+        CHECK(error.object() == "test");
+        CHECK(error.cause() ==
+              "its supervisor (process " + pid + ") does not answer, and may still put the limits in force");
+        CHECK(error.hint() ==
+              "try again; if it stays so, end it with: kill -9 " + pid + ", then pkgjail restart test");
+    }
+    CHECK(base::steady_now() - asked < std::chrono::seconds(60));
+}
+
 TEST_CASE("limits of a service without its supervisor are not changed behind its back",
           "[supervise][limits]") {
     Supervised web("sleep 100");

@@ -197,6 +197,32 @@ TEST_CASE("a supervisor that has not noticed yet is not believed", "[supervise][
     CHECK(show(seen) == "unhealthy: its process is gone and the supervisor has not noticed yet");
 }
 
+TEST_CASE("a supervisor that hangs beside the end of its service is named, one that is only slow is not",
+          "[supervise][truth][slow]") {
+    Supervised web("exec sleep 1000");
+    web.service.service.restart.backoff = web.service.service.restart.backoff_max = 1h;
+    ServiceStatus running = web.settle();
+    CHECK_FALSE(supervise::unnoticed_end(web.run(), running));
+    ::kill(web.supervisor(), SIGSTOP);
+    CHECK_FALSE(supervise::unnoticed_end(web.run(), running)); // of a service that runs nothing is asked
+    ::kill(running.service->pid, SIGKILL);
+    test::wait_until([&] { return !base::is_alive(*running.service); });
+    ServiceStatus seen = web.status();
+
+    const auto trouble = supervise::unnoticed_end(web.run(), seen);
+
+    REQUIRE(trouble);
+    const std::string pid = std::to_string(web.supervisor());
+    CHECK(trouble->kind() == base::ErrorKind::busy);
+    CHECK(trouble->object() == "test");
+    CHECK(trouble->cause() == "its supervisor (process " + pid +
+                                  ") has not noticed that its service has ended, and does not answer");
+    CHECK(trouble->hint() == "end it with: kill -9 " + pid + ", then pkgjail start test");
+    ::kill(web.supervisor(), SIGCONT);
+    CHECK_FALSE(supervise::unnoticed_end(web.run(), seen));
+    CHECK(seen.state == ServiceState::backoff);
+}
+
 TEST_CASE("of two supervisors at once one gives way", "[supervise][launch]") {
     Supervised web("echo start >> \"$DIR/starts\"; exec sleep 1000");
     ServiceStatus first = web.settle();
