@@ -18,12 +18,15 @@
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/import_files.hpp"
+#include "pkgjail/store/import_image.hpp"
 #include "pkgjail/store/output_file.hpp"
 #include "pkgjail/store/renumber.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 
 namespace pkgjail::ops {
 
+using base::Error;
+using base::ErrorKind;
 using base::RootPath;
 using base::Tree;
 
@@ -41,6 +44,8 @@ store::OwnerNames owner_names(const Tree& seed_config) {
     }
     return names;
 }
+
+constexpr std::string_view image_prefix = "image";
 
 class Export {
   public:
@@ -136,8 +141,8 @@ class Export {
         };
         std::vector<Part> parts;
         for (const char* part : {"tree", "seed/config", "seed/data"})
-            parts.push_back(
-                {fmt::format("image/{}", part), image.open_tree(RootPath::parse(part)), store::Holes::fill});
+            parts.push_back({fmt::format("{}/{}", image_prefix, part), image.open_tree(RootPath::parse(part)),
+                             store::Holes::fill});
         parts.push_back({"config", Tree::open(source.config), store::Holes::keep});
         parts.push_back({"data", Tree::open(source.data), store::Holes::keep});
 
@@ -165,8 +170,25 @@ class Export {
                                   base::read_file(layout.image_record(image_id))),
                           now);
         exporter.add_text(manifest_name, manifest, now);
-        for (const Part& part : parts)
-            exporter.add_tree(part.tree, part.name, part.holes);
+        const jail::Manifest recorded = jail::Manifest::parse(manifest);
+        store::ManifestCheck check(recorded, name);
+        try {
+            for (const Part& part : parts) {
+                exporter.written = nullptr;
+                if (part.name.starts_with(image_prefix))
+                    exporter.written = [&, place = RootPath::parse(part.name.substr(image_prefix.size()))](
+                                           const format::TreeMember& member, const RootPath& path,
+                                           const std::string& sha256) {
+                        check.member(place, member, path, sha256);
+                    };
+                exporter.add_tree(part.tree, part.name, part.holes);
+            }
+            check.finish();
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::trust)
+                throw;
+            throw damaged_image(image_id, error.cause());
+        }
         const std::uint64_t members = size.members - exporter.left_out().size();
         const std::string digests = store::digests_text(exporter.digests(), members);
         exporter.add_text(store::digests_name, digests, now);
@@ -192,6 +214,11 @@ class Export {
 };
 
 } // namespace
+
+Error damaged_image(const std::string& image_id, const std::string& cause) {
+    return {ErrorKind::corrupt, "image " + image_id.substr(0, 12), cause + "; nothing was exported",
+            "pkgjail verify tells all that is damaged; an upgrade gives the jail another image"};
+}
 
 ExportResult export_jail(const Context& context, const ExportRequest& request) {
     return Export(context, request).run();

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -46,6 +47,9 @@ struct ExportSource {
     base::HostPath config; ///< nobody changes the two
     base::HostPath data;
 };
+
+/// A file of an image is not what its manifest says. The cause names it.
+base::Error damaged_image(const std::string& image_id, const std::string& cause);
 
 /// The jail's image with its configuration, as an OCI image layout: a directory, or a tar archive of one
 /// where the name ends in ".tar".

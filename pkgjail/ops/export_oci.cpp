@@ -138,6 +138,10 @@ class OciExport {
             index.emplace(image_.packages[i].pkgname, i);
         std::vector<std::vector<RootPath>> of_package(image_.packages.size() + 1);
         const RootPath top = RootPath::parse("/tree");
+        std::map<RootPath, const jail::ManifestEntry*> recorded; // by path in the tree
+        for (const jail::ManifestEntry& entry : files_.entries)
+            if (entry.path.is_within(top) && entry.path != top)
+                recorded.emplace(entry.path.below(top), &entry);
         for (const jail::ManifestEntry& entry : files_.entries)
             if (entry.path.is_within(top) && entry.path != top)
                 of_package[package_of(entry, index).value_or(image_.packages.size())].push_back(
@@ -154,11 +158,38 @@ class OciExport {
                         return std::nullopt;
                     return tree.stat(path.below(prefix_));
                 };
-                for (const RootPath& path : of_package[i])
-                    if (const auto entry = tree.stat(path))
-                        part.add(tree, *entry, placed(prefix_, path));
+                part.written = digest_check(recorded);
+                for (const RootPath& path : of_package[i]) {
+                    const auto entry = tree.stat(path);
+                    require_recorded(*recorded.at(path), entry);
+                    part.add(tree, *entry, placed(prefix_, path));
+                }
             });
         }
+    }
+
+    [[noreturn]] void refuse_damaged(const jail::ManifestEntry& recorded, const std::string& what) const {
+        throw damaged_image(image_.id, fmt::format("{}: {}", recorded.path.str(), what));
+    }
+
+    void require_recorded(const jail::ManifestEntry& recorded, const std::optional<Entry>& entry) const {
+        if (!entry)
+            refuse_damaged(recorded, "is missing");
+        if ((recorded.type == jail::EntryType::file) != entry->is_file() ||
+            (recorded.type == jail::EntryType::symlink) != entry->is_symlink())
+            refuse_damaged(recorded, "is of another type than recorded");
+        if (entry->is_symlink() && entry->link_target != recorded.link_target)
+            refuse_damaged(recorded, "is a link to another place than recorded");
+    }
+
+    /// For files that come from a tree of the image; `recorded` must outlive it.
+    std::function<void(const Entry&, const std::string&)>
+    digest_check(const std::map<RootPath, const jail::ManifestEntry*>& recorded) const {
+        return [this, &recorded](const Entry& entry, const std::string& sha256) {
+            const jail::ManifestEntry& one = *recorded.at(entry.path);
+            if (one.sha256 != sha256)
+                refuse_damaged(one, "has another content than recorded");
+        };
     }
 
     /// /etc and PREFIX/etc as the jail has them, /var and so on as its image begins, what is mounted on.
@@ -183,10 +214,20 @@ class OciExport {
                     part.add(config, entry, entry.path);
                 return true;
             });
+            std::map<RootPath, const jail::ManifestEntry*> recorded;
+            const RootPath seed = RootPath::parse("/seed/data");
+            for (const jail::ManifestEntry& entry : files_.entries)
+                if (entry.path.is_within(seed) && entry.path != seed)
+                    recorded.emplace(entry.path.below(seed), &entry);
+            for (const auto& [path, entry] : recorded)
+                require_recorded(*entry, data.stat(path));
+            part.written = digest_check(recorded);
             data.walk([&](const Entry& entry) {
-                part.add(data, entry, entry.path);
+                if (recorded.contains(entry.path)) // what else is there is not the image's
+                    part.add(data, entry, entry.path);
                 return true;
             });
+            part.written = nullptr;
             const auto add_missing = [&](const RootPath& path, unsigned mode) {
                 if (!data.exists(path))
                     part.add_directory(path, mode);

@@ -156,6 +156,8 @@ void TreeExporter::add(const Tree& tree, const Entry& entry, const std::string& 
         content = add_content(file, member, tree.show(entry.path));
     }
     digests_ += format::digest_line(member, content);
+    if (written)
+        written(member, entry.path, content);
 }
 
 std::string TreeExporter::add_content(const Fd& file, TreeMember& member, const std::string& shown) {

@@ -49,6 +49,8 @@ class TreeExporter {
     /// The tree's top as `path`, and everything below it, directories before what is in them, names in byte
     /// order. Nobody may change the tree meanwhile. Sockets are left out. Error{corrupt} for a device.
     void add_tree(const base::Tree& tree, const std::string& path, Holes holes);
+    /// Called with each member of a tree after it was written, its path in the tree, and a file's digest.
+    std::function<void(const format::TreeMember&, const base::RootPath&, const std::string& sha256)> written;
 
     /// A line for each member so far (format::digest_line).
     const std::string& digests() const { return digests_; }

@@ -83,7 +83,13 @@ void OciPart::add(const Tree& tree, const Entry& entry, const RootPath& path) {
         if (const auto found = attributes.find(capability); found != attributes.end())
             member.attributes.insert(*found);
         writer_.begin(member);
-        write_content(writer_, file, member, shown, [](std::uint64_t, std::string_view) {});
+        format::ContentDigest digest;
+        write_content(writer_, file, member, shown, [&](std::uint64_t offset, std::string_view piece) {
+            if (written)
+                digest.update(offset, piece);
+        });
+        if (written)
+            written(entry, digest.finish());
     }
 }
 

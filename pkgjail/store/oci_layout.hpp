@@ -33,6 +33,8 @@ class OciPart {
 
     /// How directories above an entry look, where somebody knows; they come before the entry.
     std::function<std::optional<base::Entry>(const base::RootPath& path)> directory;
+    /// Where somebody asks: called with the SHA-256 of a file of a tree after it was written.
+    std::function<void(const base::Entry& entry, const std::string& sha256)> written;
 
   private:
     void add_parents(const base::RootPath& path);

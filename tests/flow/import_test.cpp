@@ -1,5 +1,6 @@
 // import while other commands are at work.
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <string>
 
@@ -72,4 +73,35 @@ TEST_CASE("the image that an imported jail is to have stays while it is imported
     test::check_sound(host);
     well(host, {"destroy", "second", "--with-data", "--yes"});
     CHECK(test::names_in(host.state() / "images").empty());
+}
+
+TEST_CASE("a damaged image is not exported", "[flow][export]") {
+    const KeptJail jail;
+    const Host& host = jail.host();
+    const auto archive = host.etc() / "web.tar";
+    const auto oci = host.etc() / "web.oci";
+    const auto image = std::filesystem::directory_iterator(host.state() / "images")->path();
+    std::string told;
+    SECTION("another byte") {
+        const auto file = image / "tree/sbin/web";
+        std::filesystem::permissions(file, std::filesystem::perms(0755));
+        std::fstream(file, std::ios::in | std::ios::out | std::ios::binary) << 'X';
+        told = "/tree/sbin/web: ";
+    }
+    SECTION("a file that is gone") {
+        std::filesystem::remove(image / "tree/lib/libbig.so");
+        told = "/tree/lib/libbig.so";
+    }
+    const std::string before = test::names_in(host.etc());
+
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"export", "web", archive.string()}, {"export", "--format", "oci", "web", oci.string()}}) {
+        const CommandResult result = host.run(command);
+        INFO(result.out << result.err);
+        CHECK(result.status == 65);
+        CHECK_THAT(result.err, ContainsSubstring("image " + image.filename().string().substr(0, 12) + ": "));
+        CHECK_THAT(result.err, ContainsSubstring(told));
+        CHECK_THAT(result.err, ContainsSubstring("hint: pkgjail verify"));
+        CHECK(test::names_in(host.etc()) == before);
+    }
 }
