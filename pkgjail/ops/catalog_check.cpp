@@ -37,9 +37,11 @@ class Check {
         : layout_(context.layout), images_(catalog), jails_(catalog), snapshots_(catalog), volumes_(catalog) {
     }
 
-    void files() {
+    enum class Images { whole, without_content };
+
+    void files(Images how) {
         for (const catalog::Image& image : images_.all())
-            attempt("image " + image.id.substr(0, 12), [&] { look_at_image(image); });
+            attempt("image " + image.id.substr(0, 12), [&] { look_at_image(image, how); });
         for (const catalog::Jail& jail : jails_.all())
             attempt("jail " + jail.name, [&] { look_at_jail(jail); });
         for (const catalog::Volume& volume : volumes_.all())
@@ -130,7 +132,7 @@ class Check {
         return base::Tree::open(directory).list(base::RootPath());
     }
 
-    void look_at_image(const catalog::Image& image) {
+    void look_at_image(const catalog::Image& image, Images how) {
         const std::string subject = "image " + image.id.substr(0, 12);
         if (!directory_exists(layout_.image(image.id))) {
             add(subject + ": is not on disk");
@@ -142,6 +144,8 @@ class Check {
             add(subject + ": the files that the catalog has of it are not those that gave it its id");
         if (base::read_file(layout_.image_manifest(image.id), most_manifest) != text)
             add(subject + ": its manifest on disk is another one than the catalog's");
+        if (how == Images::without_content)
+            return;
         for (const store::Damage& damage :
              store::compare_image(base::Tree::open(layout_.image(image.id)), manifest))
             add(fmt::format("{}: {}: {}", subject, damage.path.str(), damage.what));
@@ -215,7 +219,7 @@ catalog::Catalog require_catalog(const Context& context) {
 
 std::vector<std::string> missing_from_disk(const Context& context, catalog::Catalog& catalog) {
     Check check(context, catalog);
-    check.files();
+    check.files(Check::Images::without_content);
     return check.take();
 }
 
@@ -226,7 +230,7 @@ std::vector<std::string> check_catalog(const Context& context) {
         return findings; // what a damaged catalog says of the disk is worth nothing
     const catalog::ReadTransaction one_state(catalog.database());
     Check check(context, catalog);
-    check.files();
+    check.files(Check::Images::whole);
     check.records();
     check.unknown();
     return check.take();

@@ -29,6 +29,7 @@
 #include "pkgjail/ops/running_generation.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/builder.hpp"
+#include "pkgjail/store/compare_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/sweep.hpp"
 
@@ -91,6 +92,7 @@ class Rebuild {
         read_jails();
         read_snapshots();
         read_old_catalog();
+        note_damaged_images();
         if (context_.dry_run)
             return counted();
         fill(); // what a failure leaves of it, and SQLite beside it, the next changing command sweeps away
@@ -167,6 +169,17 @@ class Rebuild {
             } catch (const Error& error) {
                 refuse(layout_.image(id), error.what());
             }
+        }
+    }
+
+    /// No fault of the catalog, which says of them what they were.
+    void note_damaged_images() {
+        for (const auto& [id, found] : images_) {
+            const auto damage = store::compare_image(Tree::open(layout_.image(id)), found.manifest);
+            if (!damage.empty())
+                note(fmt::format("image {} is damaged: {}: {}{}; pkgjail verify tells which jails have it",
+                                 id.substr(0, 12), damage.front().path.str(), damage.front().what,
+                                 damage.size() > 1 ? fmt::format(" (and {} more)", damage.size() - 1) : ""));
         }
     }
 

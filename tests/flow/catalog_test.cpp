@@ -465,6 +465,33 @@ TEST_CASE("a jail's directory that cannot be read keeps no command from its work
     test::check_sound(host);
 }
 
+TEST_CASE("a damaged file of an image hinders no rebuild, which names it", "[flow][catalog][rebuild]") {
+    const Lives lives;
+    const Host& host = lives.host();
+    const std::string known = knowledge(host);
+    const std::string image = first_of(host.state() / "images");
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(image + "/tree"))
+        if (entry.is_regular_file() && entry.path().parent_path().filename() == "sbin") {
+            std::filesystem::permissions(entry.path(), std::filesystem::perms(0755));
+            std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary) << 'X';
+        }
+    const bool is_damaged = host.run({"verify"}).status == 2;
+    if (!is_damaged) // the other jail's has nothing there
+        std::filesystem::remove_all(image + "/tree/bin");
+    REQUIRE(host.run({"verify"}).status == 2);
+    remove_catalog(host);
+    const std::string told =
+        "image " + std::filesystem::path(image).filename().string().substr(0, 12) + " is damaged: /tree/";
+
+    const CommandResult would = well(host, {"-n", "catalog", "rebuild"});
+    const CommandResult rebuilt = well(host, {"catalog", "rebuild"});
+
+    CHECK_THAT(would.out + would.err, ContainsSubstring(told));
+    CHECK_THAT(rebuilt.out + rebuilt.err, ContainsSubstring(told));
+    CHECK(knowledge(host) == known);
+    CHECK(host.run({"verify"}).status == 2);
+}
+
 TEST_CASE("a rebuild waits for nobody who is at work", "[flow][catalog][rebuild]") {
     const Lives lives;
     const store::Layout layout(lives.host().state());
