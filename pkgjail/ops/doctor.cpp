@@ -87,6 +87,8 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
         else
             ++well;
     }
+    if (const auto stranger = running_stranger(context, catalog))
+        findings.push_back({Verdict::bad, "jails", *stranger, stranger_remedy});
     findings.push_back({Verdict::good, "jails", fmt::format("{} as they should be", well), ""});
 }
 

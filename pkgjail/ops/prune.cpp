@@ -84,7 +84,7 @@ bool remove_image_if_unneeded(Session& session, const catalog::Image& image) {
     // finds it between here and the moment in which its directory is gone.
     const auto lock = base::Lock::try_take(context.layout.image_lock(image.build_key),
                                            base::LockMode::exclusive, "remove image");
-    if (!lock)
+    if (!lock || running_stranger(context, session.catalog())) // which may run from this one
         return false;
     const std::vector<std::string> unneeded = images.unreferenced();
     if (std::find(unneeded.begin(), unneeded.end(), image.id) == unneeded.end())

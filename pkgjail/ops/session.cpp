@@ -32,6 +32,7 @@
 #include "pkgjail/store/sweep_snapshots.hpp"
 #include "pkgjail/store/take.hpp"
 #include "pkgjail/store/volume_files.hpp"
+#include "pkgjail/supervise/state_file.hpp"
 
 namespace pkgjail::ops {
 
@@ -93,7 +94,7 @@ void refuse_lost(const Context& context) {
         ErrorKind::corrupt, layout.catalog().string(),
         "is missing or empty, but there are images, jails, volumes or a rebuilt catalog that it should "
         "know; with an empty one they would be removed",
-        "pkgjail catalog rebuild makes it again from what is there; or put a backup in its place");
+        "pkgjail catalog rebuild makes it again from what is there");
 }
 
 } // namespace
@@ -212,6 +213,12 @@ void Session::sweep_if_alone() {
     refuse_lost_catalog();
     sweep_temporary_jails(); // first: a script that still runs would go on writing to what is removed below
     catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
+    if (const auto stranger = running_stranger(context_, *catalog_)) {
+        context_.reporter.warn(fmt::format("{}; nothing is cleared away; {}", *stranger, stranger_remedy));
+        alone->downgrade();
+        store_lock_ = std::move(*alone);
+        return;
+    }
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
     store::Known known;
@@ -376,6 +383,17 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
         refuse_lost(context);
         return std::nullopt;
     }
+}
+
+std::optional<std::string> running_stranger(const Context& context, catalog::Catalog& catalog) {
+    catalog::Jails jails(catalog);
+    const base::Tree directories = base::Tree::open(context.layout.jails());
+    for (const std::string& name : directories.list(base::RootPath()))
+        if (!store::Layout::is_staging(name) && !store::Layout::is_trash(name) && !jails.find_by_id(name) &&
+            supervise::supervisor_lock_is_held(context.layout.run(name)))
+            return fmt::format("{} runs, and the catalog, which is older than that jail, does not know it",
+                               context.layout.jail(name).string());
+    return std::nullopt;
 }
 
 void bring_catalog_up_to_date(const Context& context) {

@@ -94,6 +94,11 @@ bool is_temporary_handle(std::string_view name);
 /// error). Error{corrupt} when it is missing beside what it should know.
 std::optional<catalog::Catalog> open_for_reading(const Context& context);
 
+/// A jail that runs and that the catalog does not know, in words: a backup has been put in the catalog's
+/// place. As long as there is one nothing can be taken for what a dead command left.
+std::optional<std::string> running_stranger(const Context& context, catalog::Catalog& catalog);
+inline constexpr const char* stranger_remedy = "pkgjail catalog rebuild makes a catalog that knows it";
+
 /// The store lock, shared: no other command takes what is made meanwhile for what a dead one left, or puts
 /// another catalog in place. Waits some seconds; Error{busy} names who has it alone.
 base::Lock share_store(const Context& context, const std::string& holder);

@@ -163,6 +163,38 @@ TEST_CASE("nothing is stopped while the recipe of a jail that is required cannot
     CHECK(jails.states() == "app:ready db:ready");
 }
 
+TEST_CASE("a backup in the catalog's place costs no jail that runs", "[faults][services][rebuild]") {
+    const Jails jails;
+    jails.make("older");
+    const std::filesystem::path backup = jails.world.top() / "out/catalog.backup";
+    const std::filesystem::path catalog = jails.world.state() / "catalog.sqlite";
+    jails.world.well({"catalog", "backup", backup.string()});
+    jails.make("newer");
+    base::write_file_atomically(jails.data("newer") / "precious", "value");
+    const auto pid = jails.of("newer")["pid"];
+    for (const char* suffix : {"", "-wal", "-shm"})
+        std::filesystem::remove(catalog.string() + suffix);
+    std::filesystem::copy_file(backup, catalog);
+
+    const CommandResult held = jails.world.run({"hold", "more", "-j", "older"});
+    INFO(held.err);
+    CHECK(held.status == 0);
+    CHECK_THAT(held.err, ContainsSubstring("does not know it; nothing is cleared away; pkgjail catalog "
+                                           "rebuild"));
+    CHECK(held.err.find("removed") == std::string::npos);
+    CHECK(jails.world.run({"gc"}).status == 0);
+    CHECK(jails.world.run({"destroy", "older", "--with-data", "--yes"}).status == 0);
+    const CommandResult doctor = jails.world.run({"doctor"});
+    CHECK(doctor.status == 2);
+    CHECK_THAT(doctor.out, ContainsSubstring("does not know it"));
+
+    jails.world.well({"catalog", "rebuild"});
+    CHECK(jails.of("newer")["pid"] == pid);
+    CHECK(base::read_file(jails.data("newer") / "precious") == "value");
+    CHECK(jails.world.well({"gc"}).err.find("does not know") == std::string::npos);
+    CHECK(jails.world.run({"restart", "newer"}).status == 0);
+}
+
 TEST_CASE("nothing is stopped that could not be started again", "[faults][services]") {
     const Jails jails;
     jails.make("db");
@@ -197,8 +229,8 @@ TEST_CASE("doctor tells of a recipe that a jail could not be started with again"
     jails.world.write("etc/recipes.d/db.recipe", "no recipe\n");
     const CommandResult doctor = jails.world.run({"doctor"});
     CHECK(doctor.status == 2);
-    CHECK_THAT(doctor.out, ContainsSubstring("could not be started again: ") &&
-                               ContainsSubstring("db.recipe:1"));
+    CHECK_THAT(doctor.out,
+               ContainsSubstring("could not be started again: ") && ContainsSubstring("db.recipe:1"));
 }
 
 TEST_CASE("a service without a reload signal is told by its jail's name", "[faults][services]") {
