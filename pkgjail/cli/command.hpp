@@ -63,8 +63,8 @@ struct Command {
     std::vector<std::string> positional;
     bool rest_verbatim; ///< after the first positional argument everything is the inner command, options too
     int (*run)(Environment&);
-    /// Changes something, and may ask the catalog before it begins with that: a catalog of an older pkgjail is
-    /// brought up to date first.
+    /// Changes something, and may ask the catalog before it begins with that: a catalog of an older pkgjail
+    /// is brought up to date first.
     bool changes = false;
 };
 
