@@ -198,6 +198,17 @@ std::vector<Jail> Jails::all() {
     return jails;
 }
 
+std::vector<JailNote> Jails::notes() {
+    Statement statement(
+        catalog_.database(),
+        "SELECT jail_id, current_generation, operation FROM jail WHERE operation IS NOT NULL ORDER BY name");
+    std::vector<JailNote> notes;
+    auto row = statement.use();
+    while (row.next())
+        notes.push_back({row.text(0), row.integer(1), row.text(2)});
+    return notes;
+}
+
 std::optional<Jail> Jails::find(const std::string& name) {
     const ReadTransaction one_state(catalog_.database());
     Statement statement(catalog_.database(), "SELECT " JAIL_COLUMNS " FROM jail WHERE name = ?");

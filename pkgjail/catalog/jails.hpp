@@ -97,10 +97,19 @@ struct Jail {
         operation; ///< stage of an operation that has stopped the service and is not finished
 };
 
+/// What an interrupted command has left to be done.
+struct JailNote {
+    std::string jail_id;
+    std::int64_t current = 0; ///< generation
+    std::string operation;
+};
+
 class Jails {
   public:
     explicit Jails(Catalog& catalog);
     std::vector<Jail> all(); ///< by name
+    /// Of those that have one. Nothing else is read, so it can also be asked of an older schema.
+    std::vector<JailNote> notes();
     std::optional<Jail> find(const std::string& name);
     std::optional<Jail> find_by_id(const std::string& id);
     /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The

@@ -396,14 +396,14 @@ class Rebuild {
         unless_damaged(about_signed, [&] { trusts_ = catalog::RepositoryTrusts(old).all(); });
         unless_damaged(about_unsigned, [&] { memories_ = catalog::RepositoryMemories(old).all(); });
         unless_damaged(about_unfinished, [&] {
-            for (const catalog::Jail& jail : catalog::Jails(old).all()) {
-                const auto found = jails_.find(jail.id);
+            for (const catalog::JailNote& noted : catalog::Jails(old).notes()) {
+                const auto found = jails_.find(noted.jail_id);
                 if (found == jails_.end() || found->second.jail.operation ||
-                    found->second.jail.current != jail.current || !jail.operation)
+                    found->second.jail.current != noted.current)
                     continue;
-                found->second.jail.operation = jail.operation;
+                found->second.jail.operation = noted.operation;
                 // Whoever undoes the restore removes what it had set aside, which no snapshot was yet.
-                const auto aside = set_aside_by_restore(*jail.operation);
+                const auto aside = set_aside_by_restore(noted.operation);
                 std::erase_if(snapshots_, [&](const catalog::Snapshot& one) { return one.id == aside; });
             }
         });

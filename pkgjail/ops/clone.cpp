@@ -117,21 +117,7 @@ class Clone {
         std::erase_if(jail.mounts, leave);
         jail.created_at = base::to_unix(base::wall_now());
         jail.current = 1;
-        if (source_.recipe.empty() && !request_.set.empty())
-            throw Error(ErrorKind::usage, "--set", "needs a recipe, and jail " + source_.name + " has none");
-        for (const auto& [key, value] : request_.set)
-            jail.settings[key] = value;
-        if (jail.recipe.empty() && !request_.network.is_empty())
-            throw Error(ErrorKind::usage, jail.name, "a network is chosen for a service, and it has none");
-        jail.network_choice = jail::over(jail.network_choice, request_.network);
-        jail.address.clear();
-        recipe_ = rendered_recipe(context_, jail);
-        if (recipe_) {
-            check_settings(context_, jail.name, *recipe_, request_.set);
-            tell_lost_settings(context_, jail, recipe_);
-            std::erase_if(jail.settings, [&](const auto& one) { return !recipe_->set.contains(one.first); });
-            take_claims(jail, *recipe_);
-        }
+        recipe_ = settle_copy(context_, jail, request_.set, request_.network, "jail " + source_.name);
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         return jail;
     }

@@ -63,8 +63,7 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
         if (!trouble)
             trouble = supervise::lost_socket(run);
         if (const auto missing = missing_part(context, catalog, jail))
-            findings.push_back({Verdict::bad, "jail " + jail.name, *missing,
-                                "bring it back from a backup, or: pkgjail destroy it and install it again"});
+            findings.push_back({Verdict::bad, "jail " + jail.name, missing->cause(), missing->hint()});
         else if (trouble)
             findings.push_back({Verdict::bad, "jail " + jail.name, trouble->cause(), trouble->hint()});
         else if (jail.operation)
@@ -204,8 +203,9 @@ Finding look_at_space(const Context& context) {
         return {Verdict::good, "state", told, ""};
     return {Verdict::bad, "state",
             fmt::format("{}, and {} are needed to start anything", told, jail::format_size(needed_to_start)),
-            "pkgjail gc makes room; where it finds none to begin with: rm " +
-                context.layout.cache().string() + "/*, which is downloaded again"};
+            fmt::format(
+                "pkgjail gc makes room; where it cannot begin, rm {}/* does, and that is downloaded again",
+                context.layout.cache().string())};
 }
 
 } // namespace

@@ -138,10 +138,7 @@ class OciExport {
             index.emplace(image_.packages[i].pkgname, i);
         std::vector<std::vector<RootPath>> of_package(image_.packages.size() + 1);
         const RootPath top = RootPath::parse("/tree");
-        std::map<RootPath, const jail::ManifestEntry*> recorded; // by path in the tree
-        for (const jail::ManifestEntry& entry : files_.entries)
-            if (entry.path.is_within(top) && entry.path != top)
-                recorded.emplace(entry.path.below(top), &entry);
+        const Recorded recorded = recorded_below(top);
         for (const jail::ManifestEntry& entry : files_.entries)
             if (entry.path.is_within(top) && entry.path != top)
                 of_package[package_of(entry, index).value_or(image_.packages.size())].push_back(
@@ -168,6 +165,16 @@ class OciExport {
         }
     }
 
+    /// What the manifest says of a tree of the image, by the path in that.
+    using Recorded = std::map<RootPath, const jail::ManifestEntry*>;
+    Recorded recorded_below(const RootPath& top) const {
+        Recorded recorded;
+        for (const jail::ManifestEntry& entry : files_.entries)
+            if (entry.path.is_within(top) && entry.path != top)
+                recorded.emplace(entry.path.below(top), &entry);
+        return recorded;
+    }
+
     [[noreturn]] void refuse_damaged(const jail::ManifestEntry& recorded, const std::string& what) const {
         throw damaged_image(image_.id, fmt::format("{}: {}", recorded.path.str(), what));
     }
@@ -183,8 +190,7 @@ class OciExport {
     }
 
     /// For files that come from a tree of the image; `recorded` must outlive it.
-    std::function<void(const Entry&, const std::string&)>
-    digest_check(const std::map<RootPath, const jail::ManifestEntry*>& recorded) const {
+    std::function<void(const Entry&, const std::string&)> digest_check(const Recorded& recorded) const {
         return [this, &recorded](const Entry& entry, const std::string& sha256) {
             const jail::ManifestEntry& one = *recorded.at(entry.path);
             if (one.sha256 != sha256)
@@ -214,11 +220,7 @@ class OciExport {
                     part.add(config, entry, entry.path);
                 return true;
             });
-            std::map<RootPath, const jail::ManifestEntry*> recorded;
-            const RootPath seed = RootPath::parse("/seed/data");
-            for (const jail::ManifestEntry& entry : files_.entries)
-                if (entry.path.is_within(seed) && entry.path != seed)
-                    recorded.emplace(entry.path.below(seed), &entry);
+            const Recorded recorded = recorded_below(RootPath::parse("/seed/data"));
             for (const auto& [path, entry] : recorded)
                 require_recorded(*entry, data.stat(path));
             part.written = digest_check(recorded);

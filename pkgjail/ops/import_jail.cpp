@@ -63,7 +63,9 @@ class Import {
         if (recipe_)
             check_requirements(context_, session_.catalog(), jail.name, *recipe_, jail.wanted_running);
         if (jail.wanted_running) {
-            require_secrets_later(jail);
+            if (const auto missing = missing_secrets(context_, jail.id, recipe_); !missing.empty())
+                throw secrets_error_before(jail.name, missing,
+                                           "import it with --no-start"); // an archive has none
             check_ports_free(jail);
         }
         result_.jail = jail.name;
@@ -82,17 +84,6 @@ class Import {
     }
 
   private:
-    /// An archive has none.
-    void require_secrets_later(const catalog::Jail& jail) const {
-        const auto missing = missing_secrets(context_, jail.id, recipe_);
-        if (missing.empty())
-            return;
-        const Error error = secrets_error(jail.name, missing);
-        throw Error(
-            error.kind(), error.object(), error.cause(),
-            fmt::format("import it with --no-start; then {}, and pkgjail start {}", error.hint(), jail.name));
-    }
-
     static const ImportRequest& checked(const ImportRequest& request) {
         jail::check_name("jail", request.jail);
         if (::geteuid() != 0)
@@ -124,21 +115,7 @@ class Import {
         jail.name = request_.jail;
         jail.created_at = base::to_unix(base::wall_now());
         jail.current = 1;
-        if (jail.recipe.empty() && !request_.set.empty())
-            throw Error(ErrorKind::usage, "--set", "needs a recipe, and the archive's jail has none");
-        for (const auto& [key, value] : request_.set)
-            jail.settings[key] = value;
-        if (jail.recipe.empty() && !request_.network.is_empty())
-            throw Error(ErrorKind::usage, jail.name, "a network is chosen for a service, and it has none");
-        jail.network_choice = jail::over(jail.network_choice, request_.network);
-        jail.address.clear();
-        recipe_ = rendered_recipe(context_, jail);
-        if (recipe_) {
-            check_settings(context_, jail.name, *recipe_, request_.set);
-            tell_lost_settings(context_, jail, recipe_);
-            std::erase_if(jail.settings, [&](const auto& one) { return !recipe_->set.contains(one.first); });
-            take_claims(jail, *recipe_);
-        }
+        recipe_ = settle_copy(context_, jail, request_.set, request_.network, "the archive's jail");
         jail.wanted_running = request_.start && recipe_ && !recipe_->services.empty();
         return jail;
     }

@@ -195,7 +195,11 @@ class Install {
         check_mounts(context_, request_.mounts,
                      recipe_ ? recipe_->data_paths : std::vector<base::RootPath>{});
         if (jail.wanted_running) {
-            require_secrets_now(jail);
+            if (const auto missing = missing_secrets(context_, jail.id, recipe_, secrets_); !missing.empty())
+                throw secrets_error_before(
+                    jail.name, missing,
+                    fmt::format("give it with --secret {}=FILE; or install with --no-start",
+                                missing.front()));
             check_ports_free(jail);
         }
         check_limit_changes(jail.limit_overrides);
@@ -222,18 +226,6 @@ class Install {
     }
 
     /// The jail is there; that its package's script cannot be read changes nothing of that.
-    /// There is no jail yet that `secret set` could give one.
-    void require_secrets_now(const catalog::Jail& jail) const {
-        const auto missing = missing_secrets(context_, jail.id, recipe_, secrets_);
-        if (missing.empty())
-            return;
-        const Error error = secrets_error(jail.name, missing);
-        throw Error(error.kind(), error.object(), error.cause(),
-                    fmt::format("give it with --secret {}=FILE; or install with --no-start, then {}, and "
-                                "pkgjail start {}",
-                                missing.front(), error.hint(), jail.name));
-    }
-
     void advise(const std::string& jail_name) {
         try {
             const std::string advice =

@@ -22,41 +22,55 @@ bool is_there(const base::HostPath& path) {
 
 } // namespace
 
-std::optional<std::string> missing_part(const Context& context, catalog::Catalog& catalog,
-                                        const catalog::Jail& jail) {
+std::optional<Error> missing_part(const Context& context, catalog::Catalog& catalog,
+                                  const catalog::Jail& jail) {
+    const auto missing = [&](const std::string& cause, const std::string& hint) {
+        return Error(ErrorKind::corrupt, jail.name, cause, hint);
+    };
+    const auto detach = [&](const std::string& path) {
+        return fmt::format("or: pkgjail volume detach {} {}", jail.name, path);
+    };
     const auto generation = catalog::Jails(catalog).generation(jail.id, jail.current);
     if (!generation)
-        return "the catalog has no current generation for it";
+        return missing("the catalog has no current generation for it", "pkgjail catalog rebuild");
     if (!is_there(context.layout.image_tree(generation->image_id)))
-        return fmt::format("its image {} is not on disk", generation->image_id.substr(0, 12));
+        return missing(fmt::format("its image {} is not on disk", generation->image_id.substr(0, 12)),
+                       fmt::format("bring it back from a backup, or: pkgjail destroy {}, pkgjail catalog "
+                                   "rebuild, and install it again",
+                                   jail.name));
     if (!is_there(context.layout.jail_config(jail.id, jail.current)))
-        return fmt::format("its configuration of generation {} is not on disk", jail.current);
+        return missing(
+            fmt::format("its configuration of generation {} is not on disk", jail.current),
+            fmt::format("bring it back from a backup, or: pkgjail destroy {}, and install it again",
+                        jail.name));
     for (const catalog::VolumeUseRow& use : jail.volumes)
         if (!is_there(context.layout.volume_data(use.volume_id)))
-            return fmt::format("its volume at {} is not on disk", use.path);
+            return missing(fmt::format("its volume at {} is not on disk", use.path),
+                           "bring it back from a backup, " + detach(use.path));
     for (const catalog::HostMountRow& row : jail.mounts) {
         std::error_code error;
         if (!fs::exists(fs::symlink_status(row.source, error)))
-            return fmt::format("{}, which is mounted at {}, is not there", row.source, row.path);
+            return missing(fmt::format("{}, which is mounted at {}, is not there", row.source, row.path),
+                           "bring it back, " + detach(row.path));
     }
     return std::nullopt;
 }
 
 void require_parts(Session& session, const catalog::Jail& jail) {
     const Context& context = session.context();
-    const auto not_stopped = [](const std::string& cause) {
-        return fmt::format("{}; it could not be started again, so nothing was stopped", cause);
+    const auto not_stopped = [](const Error& error) {
+        return Error(error.kind(), error.object(),
+                     error.cause() + "; it could not be started again, so nothing was stopped", error.hint());
     };
     if (const auto missing = missing_part(context, session.catalog(), jail))
-        throw Error(ErrorKind::corrupt, jail.name, not_stopped(*missing),
-                    "pkgjail doctor tells what can be done");
+        throw not_stopped(*missing);
     const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
     const auto recipe = rendered_recipe(context, jail);
     try {
         require_prepared_data(context, jail,
                               supervised_service(context, jail, generation->image_id, recipe).spec);
     } catch (const Error& error) {
-        throw Error(error.kind(), error.object(), not_stopped(error.cause()), error.hint());
+        throw not_stopped(error);
     }
 }
 

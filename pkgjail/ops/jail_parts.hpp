@@ -2,15 +2,16 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/ops/session.hpp"
 
 namespace pkgjail::ops {
 
-/// The first of its parts that is not there, in words that follow the jail's name: "its image 9265f4ceb9d6 is
-/// not on disk". Its current generation's image and configuration, its volumes, what is mounted of the host.
-std::optional<std::string> missing_part(const Context& context, catalog::Catalog& catalog,
+/// The first of its parts that is not there: Error{corrupt}, "its image 9265f4ceb9d6 is not on disk", with
+/// what can be done. Its current generation's image and configuration, its volumes, what is mounted of the
+/// host.
+std::optional<base::Error> missing_part(const Context& context, catalog::Catalog& catalog,
                                         const catalog::Jail& jail);
 
 /// Before a service that runs is stopped to be started again: Error{corrupt} where a part is missing,

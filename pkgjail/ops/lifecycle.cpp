@@ -82,12 +82,15 @@ void tell_to_reload(const Context& context, const catalog::Jail& jail) {
 void require_reloadable(const Context& context, const catalog::Jail& jail, const std::string& service) {
     require_running(context, jail);
     const supervise::SupervisedService told = supervise::read_service(context.layout.run(jail.id));
-    const auto takes = [&](const jail::Service& one) {
-        return one.reload_signal != 0 && (service.empty() || one.name == service);
+    const auto is_it = [&](const jail::Service& one) {
+        return one.name == service && one.reload_signal != 0;
     };
-    if (!takes(told.service) &&
-        std::none_of(told.further.begin(), told.further.end(),
-                     [&](const supervise::FurtherServiceSpec& one) { return takes(one.service); }))
+    const bool takes_it =
+        service.empty()
+            ? told.can_reload()
+            : is_it(told.service) || std::any_of(told.further.begin(), told.further.end(),
+                                                 [&](const auto& one) { return is_it(one.service); });
+    if (!takes_it)
         throw Error(
             ErrorKind::conflict, service.empty() ? jail.name : "service " + service,
             "the service has no reload signal",
@@ -178,10 +181,7 @@ std::vector<std::string> with_reload(const Context& context, const std::vector<s
         if (!is_running(status_of(context, jail)))
             return false;
         // As it was launched: the recipe may have been changed since.
-        const supervise::SupervisedService service = supervise::read_service(context.layout.run(jail.id));
-        return service.service.reload_signal != 0 ||
-               std::any_of(service.further.begin(), service.further.end(),
-                           [](const auto& further) { return further.service.reload_signal != 0; });
+        return supervise::read_service(context.layout.run(jail.id)).can_reload();
     });
 }
 

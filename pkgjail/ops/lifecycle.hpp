@@ -53,7 +53,7 @@ LifecycleResult reload(const Context& context, const std::string& jail);
 /// Of `jails` those that start() and restart() can do something for: without those that have no service.
 /// Whatever cannot be looked at stays, to fail by its name.
 std::vector<std::string> with_service(const Context& context, const std::vector<std::string>& jails);
-/// Of `jails` those that reload() can do something for: that run, with a reload signal or with secrets.
+/// Of `jails` those that reload() can do something for: that run, with a reload signal.
 std::vector<std::string> with_reload(const Context& context, const std::vector<std::string>& jails);
 /// The same of one of several services of a jail that runs; the others go on. `changed` is false where it was
 /// so already. Error{conflict} for the first service, with which the jail ends, for one that is not there and

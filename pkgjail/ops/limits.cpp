@@ -15,6 +15,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 #include "pkgjail/supervise/usage_looks.hpp"
 
@@ -182,10 +183,6 @@ void put_back(const Context& context, const catalog::Jail& jail) {
     }
 }
 
-} // namespace
-
-namespace {
-
 /// The next start would fail by it.
 void refuse_unenforceable(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe,
                           const jail::Limits& limits) {
@@ -199,7 +196,7 @@ void refuse_unenforceable(const catalog::Jail& jail, const std::optional<jail::R
         const std::string name(jail::limit_name(kind));
         throw Error(
             ErrorKind::denied, jail.name,
-            fmt::format("limit {} is unavailable ({}), and every limit has to be enforced", name, problem),
+            fmt::format("limit {} is unavailable ({}), {}", name, problem, supervise::must_be_enforced),
             fmt::format("pkgjail limits {0} require=any does without, pkgjail limits {0} {1}=none takes "
                         "the limit away",
                         jail.name, name));

@@ -156,9 +156,16 @@ Error secrets_error(const std::string& jail, const std::vector<std::string>& mis
                  fmt::format("pkgjail secret set {} {} < FILE", jail, missing.front()));
 }
 
+Error secrets_error_before(const std::string& jail, const std::vector<std::string>& missing,
+                           std::string_view way) {
+    const Error error = secrets_error(jail, missing);
+    return Error(error.kind(), error.object(), error.cause(),
+                 fmt::format("{}; then {}, and pkgjail start {}", way, error.hint(), jail));
+}
+
 void require_secrets(const Context& context, const catalog::Jail& jail,
-                     const std::optional<jail::RenderedRecipe>& recipe, const SecretValues& given) {
-    if (const auto missing = missing_secrets(context, jail.id, recipe, given); !missing.empty())
+                     const std::optional<jail::RenderedRecipe>& recipe) {
+    if (const auto missing = missing_secrets(context, jail.id, recipe); !missing.empty())
         throw secrets_error(jail.name, missing);
 }
 

@@ -42,8 +42,11 @@ std::vector<std::string> missing_secrets(const Context& context, const std::stri
                                          const SecretValues& given = {});
 /// Error{configuration} naming them, before something is started that would lack them.
 void require_secrets(const Context& context, const catalog::Jail& jail,
-                     const std::optional<jail::RenderedRecipe>& recipe, const SecretValues& given = {});
+                     const std::optional<jail::RenderedRecipe>& recipe);
 base::Error secrets_error(const std::string& jail, const std::vector<std::string>& missing);
+/// While there is no jail that `secret set` could give one. `way`: how it is made without being started.
+base::Error secrets_error_before(const std::string& jail, const std::vector<std::string>& missing,
+                                 std::string_view way);
 
 struct SecretResult {
     std::string jail;

@@ -161,12 +161,6 @@ void tell_lost_settings(const Context& context, const catalog::Jail& jail,
                             jail.name, jail.current, key, value, jail.recipe, key));
 }
 
-void check_settings(const Context& context, const std::string& jail, const jail::RenderedRecipe& recipe,
-                    const std::map<std::string, std::string>& set) {
-    if (std::any_of(set.begin(), set.end(), [&](const auto& one) { return !recipe.set.contains(one.first); }))
-        render_recipe(context, recipe.name, jail, set); // says which, and which there are
-}
-
 jail::Limits jail_limits(const Context& context, const catalog::Jail& jail,
                          const std::optional<jail::RenderedRecipe>& recipe) {
     jail::Limits limits =

@@ -41,9 +41,6 @@ std::map<std::string, std::string> known_settings(const jail::Recipe& recipe,
 /// Warns of each setting of the jail's that is left out. By whoever starts it, or goes back without.
 void tell_lost_settings(const Context& context, const catalog::Jail& jail,
                         const std::optional<jail::RenderedRecipe>& recipe);
-/// Error{usage} for one that the recipe does not have: nothing is left out of what is asked for now.
-void check_settings(const Context& context, const std::string& jail, const jail::RenderedRecipe& recipe,
-                    const std::map<std::string, std::string>& set);
 /// Before there is a jail: the same from its parts, and every value has to be one of the recipe's. What the
 /// jail's declaration (jails.d) requires is required as well, and its secrets are the first service's.
 jail::RenderedRecipe render_recipe(const Context& context, const std::string& recipe, const std::string& jail,

@@ -12,6 +12,7 @@
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
+#include "pkgjail/base/step.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/actions.hpp"
 #include "pkgjail/catalog/images.hpp"
@@ -213,12 +214,15 @@ void Session::sweep_if_alone() {
     refuse_lost_catalog();
     sweep_temporary_jails(); // first: a script that still runs would go on writing to what is removed below
     catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
-    if (const auto stranger = running_stranger(context_, *catalog_)) {
+    if (const auto stranger = running_stranger(context_, *catalog_))
         context_.reporter.warn(fmt::format("{}; nothing is cleared away; {}", *stranger, stranger_remedy));
-        alone->downgrade();
-        store_lock_ = std::move(*alone);
-        return;
-    }
+    else
+        sweep();
+    alone->downgrade();
+    store_lock_ = std::move(*alone);
+}
+
+void Session::sweep() {
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
     store::Known known;
@@ -276,8 +280,6 @@ void Session::sweep_if_alone() {
         renew_record(jail);
     }
     sweep_networks(context_);
-    alone->downgrade();
-    store_lock_ = std::move(*alone);
 }
 
 void Session::tell(const store::Swept& swept) const {
@@ -401,6 +403,7 @@ void bring_catalog_up_to_date(const Context& context) {
     if (!context.layout.check() || !catalog::Catalog::is_older(file))
         return;
     context.layout.create();
+    base::step("catalog.older");
     const Lock store_lock = share_store(context, context.command_line);
     if (catalog::Catalog::is_older(file))
         catalog::Catalog::open(file, patience_of(context));

@@ -63,6 +63,7 @@ class Session {
   private:
     void open_unchanged();
     void sweep_if_alone();
+    void sweep();
     void tell(const store::Swept& swept) const;
     void sweep_configs(const catalog::Jail& jail);
     /// A command that was killed right after its commit has not written jail.json any more.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "pkgjail/catalog/jails.hpp"
@@ -21,5 +22,14 @@ void change_settings(const Context& context, const std::string& jail,
 /// claims are the ports of the host that it takes: those that the recipe claims in the host's network, or
 /// those that are published from a private one.
 void take_claims(catalog::Jail& jail, const jail::RenderedRecipe& recipe);
+
+/// Of a jail that is made from another one's: `set` and `network` are over what that had, and what it claims
+/// is as they say. Returns its recipe. What that does not have any more of the other one's values is left
+/// out, with a warning; of what is asked for now it is Error{usage}, as anything is where there is no recipe.
+/// `source` stands for the other one in that message.
+std::optional<jail::RenderedRecipe> settle_copy(const Context& context, catalog::Jail& jail,
+                                                const std::map<std::string, std::string>& set,
+                                                const jail::NetworkChoice& network,
+                                                const std::string& source);
 
 } // namespace pkgjail::ops

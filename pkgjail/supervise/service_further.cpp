@@ -139,10 +139,7 @@ std::optional<std::string> ServiceKeeper::renew_secrets() {
 }
 
 std::string ServiceKeeper::reload() {
-    bool possible = service_.service.reload_signal != 0;
-    for (const FurtherServiceSpec& further : service_.further)
-        possible = possible || further.service.reload_signal != 0;
-    if (!possible)
+    if (!service_.can_reload())
         return "error the service has no reload signal";
     if (const auto refused = renew_secrets())
         return *refused;

@@ -108,6 +108,12 @@ void announce_and_detach(const base::Error* error) {
 
 } // namespace
 
+bool SupervisedService::can_reload() const {
+    return service.reload_signal != 0 ||
+           std::any_of(further.begin(), further.end(),
+                       [](const FurtherServiceSpec& one) { return one.service.reload_signal != 0; });
+}
+
 int run_supervisor(const base::HostPath& run_directory) noexcept {
     prefer_small_memory();
     // launch() made us a session of our own; whoever starts the program by hand gets one too. The leader of a

@@ -34,8 +34,10 @@ struct SupervisedService {
     jail::Service service;  ///< restart policy, signals
     jail::Health health;
     std::vector<FurtherServiceSpec> further; ///< started after it, each when the one before is ready
-    base::HostPath state_directory;          ///< for open_driver
-    std::string runtime;                     ///< configured OCI runtime, may be empty
+    /// Whether one of them has a reload signal.
+    bool can_reload() const;
+    base::HostPath state_directory; ///< for open_driver
+    std::string runtime;            ///< configured OCI runtime, may be empty
     base::HostPath log_file;
     std::uint64_t log_max_bytes = 16ull << 20;
     unsigned log_files = 4;

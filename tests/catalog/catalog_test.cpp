@@ -8,6 +8,7 @@
 #include "catalog/fixture.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "support/old_catalog.hpp"
 
 using namespace pkgjail;
 using namespace pkgjail::catalog;
@@ -68,21 +69,6 @@ TEST_CASE("all migrations on an empty file give exactly db/schema.sql", "[catalo
 
 namespace {
 
-/// As the pkgjail of this schema made it, and then filled.
-void make_old(const std::filesystem::path& file, const std::string& schema, const std::string& content) {
-    std::set<std::filesystem::path> migrations;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
-        if (entry.path().filename().string().substr(0, 4) <= schema)
-            migrations.insert(entry.path());
-    Database old(file, Database::Mode::create);
-    for (const auto& migration : migrations)
-        old.execute(read_text(migration).c_str());
-    old.execute(("BEGIN;" + content + "PRAGMA user_version = " + std::to_string(migrations.size()) +
-                 "; PRAGMA application_id = 0x706b6a6c; COMMIT")
-                    .c_str());
-}
-
 /// Jail web with settings and two generations, of which the second is current; snapshot one.
 const std::string old_jail =
     "INSERT INTO image VALUES (1, 'i1', 'key', 'base', '/usr/pkg', 1, 0, 0);"
@@ -100,7 +86,7 @@ TEST_CASE("the settings of an older catalog are those of every generation and sn
           "[catalog][schema]") {
     TempDir directory;
     const auto file = directory / "catalog.sqlite";
-    make_old(file, "0014", old_jail);
+    make_old_catalog(file, 14, old_jail);
     const std::map<std::string, std::string> settings = {{"port", "80"}, {"it's", ""}};
 
     Catalog catalog = Catalog::open(file);
@@ -143,7 +129,7 @@ TEST_CASE("settings that an older catalog has in a note are those of the generat
         before = now;
         note = left = R"(restore 1 {"port":"70"})";
     }
-    make_old(file, "0014", old_jail + "UPDATE jail SET operation = '" + note + "';");
+    make_old_catalog(file, 14, old_jail + "UPDATE jail SET operation = '" + note + "';");
 
     Catalog catalog = Catalog::open(file);
 

@@ -11,6 +11,7 @@
 #include "faults/required_jails.hpp"
 #include "pkgjail/base/file.hpp"
 #include "support/catch.hpp"
+#include "support/wait_until.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -20,13 +21,6 @@ using test::no_start;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Of a command that kills itself there.
-void cut(const Jails& jails, const std::string& step, const std::vector<std::string>& command) {
-    const CommandResult result = jails.world.run(command, {{"PKGJAIL_STOP_AT", step}});
-    INFO(result.err);
-    REQUIRE(result.status == 128 + 9);
-}
 
 /// Data of db, and a snapshot from before there were any.
 fs::path write_rows(const Jails& jails) {
@@ -38,12 +32,7 @@ fs::path write_rows(const Jails& jails) {
 
 /// Whether no process of a jail is paused any more, soon.
 bool go_on(const Jails& jails) {
-    for (int looks = 0; looks < 200; ++looks) {
-        if (jails.world.running().find("paused") == std::string::npos)
-            return true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    return false;
+    return test::wait_until([&] { return jails.world.running().find("paused") == std::string::npos; });
 }
 
 } // namespace
@@ -52,7 +41,7 @@ TEST_CASE("a jail is not destroyed while its data are elsewhere, unless with the
     const Jails jails;
     jails.make("db");
     const fs::path rows = write_rows(jails);
-    cut(jails, "restore.data_placed", {"restore", "db", "now", "--yes"});
+    jails.cut("restore.data_placed", {"restore", "db", "now", "--yes"});
     jails.world.run_with({"eio", 1, true, "rename /data"}, {"drop", "db", "now", "--yes"});
     REQUIRE(jails.world.hit());
     REQUIRE_FALSE(fs::exists(rows));
@@ -88,7 +77,7 @@ TEST_CASE("no command is run in a jail that does not run while its data are else
     jails.make("db");
     const fs::path rows = write_rows(jails);
     const fs::path data = rows.parent_path();
-    cut(jails, "restore.data_placed", {"restore", "db", "now", "--yes"});
+    jails.cut("restore.data_placed", {"restore", "db", "now", "--yes"});
 
     const CommandResult refused =
         jails.world.run({"exec", "db", "--", "/usr/bin/touch", (data / "new").string()});
@@ -113,7 +102,7 @@ TEST_CASE("a command that has waited for a jail puts right what a dead one left 
         << "[data]\npre-snapshot = /usr/bin/true\nsnapshot-pause = yes\npost-snapshot = /usr/bin/touch "
         << (out / "resumed").string() << '\n';
     jails.world.well({"install", "more", "-j", "db", "--recipe", "db"});
-    cut(jails, "pause.paused", {"snapshot", "db", "now"});
+    jails.cut("pause.paused", {"snapshot", "db", "now"});
     std::optional<base::Lock> another = jails.lock("db"); // as if that one were alive
     auto restart = std::async(std::launch::async, [&] {
         return jails.world.run({"--wait", "10", "restart", "db"});
@@ -140,7 +129,7 @@ TEST_CASE("a jail goes on when the command that paused it is killed, before any 
              {"clone", "db", "twin", "--no-start"},
              {"export", "db", (jails.world.top() / "out/db.tar").string()}}) {
         INFO(command.front());
-        cut(jails, "pause.paused", command);
+        jails.cut("pause.paused", command);
         CHECK(go_on(jails));
         CHECK(jails.states().starts_with("db:ready"));
         jails.world.well({"gc"});
@@ -151,7 +140,7 @@ TEST_CASE("a jail that a dead command left paused goes down with what it require
     const Jails jails;
     jails.make("db");
     jails.make("app", {"db"});
-    cut(jails, "pause.paused", {"snapshot", "app", "now"});
+    jails.cut("pause.paused", {"snapshot", "app", "now"});
     const pid_t app = jails.of("app")["pid"];
     // Who was to have it go on was killed as well.
     REQUIRE(go_on(jails));
@@ -177,7 +166,7 @@ TEST_CASE("what a restore has set aside is no snapshot of a rebuilt catalog befo
     const Jails jails;
     jails.make("db");
     const fs::path rows = write_rows(jails);
-    cut(jails, "restore.data_placed", {"restore", "db", "now", "--yes"});
+    jails.cut("restore.data_placed", {"restore", "db", "now", "--yes"});
 
     jails.world.well({"catalog", "rebuild"});
 
@@ -194,7 +183,7 @@ TEST_CASE("what a restore has set aside is no snapshot of a rebuilt catalog befo
 TEST_CASE("a generation that could not be tried is still not proven", "[faults][notes]") {
     const Jails jails;
     jails.make("db");
-    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.cut("switch.committed", {"install", "extra", "-j", "db"});
     jails.world.write("etc/recipes.d/db.recipe", "[recipe\n");
     CHECK_THAT(jails.world.run({"gc"}).err, ContainsSubstring("the next command tries again"));
 
@@ -220,7 +209,7 @@ TEST_CASE("no command has a note of its own before the current generation is pro
     jails.make("db", {"cache"});
     jails.world.well({"snapshot", "db", "now"});
     jails.end("cache");
-    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.cut("switch.committed", {"install", "extra", "-j", "db"});
     {
         const base::Lock another = jails.lock("cache"); // so that it cannot be proven now
         for (const std::vector<std::string>& command :
@@ -249,7 +238,7 @@ TEST_CASE("a command that a note hinders is refused before anything is fetched o
     jails.make("db", {"cache"});
     jails.make("other");
     jails.end("cache");
-    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.cut("switch.committed", {"install", "extra", "-j", "db"});
     jails.world.offer({test::package("more-2.0"), test::package("extra-1.0"), test::package("third-1.0")});
     const base::Lock another = jails.lock("cache"); // so that it cannot be proven
     jails.world.well({"update"});
@@ -286,7 +275,7 @@ TEST_CASE("a generation that is not proven when its jail is stopped is proven by
     jails.make("cache");
     jails.make("db", {"cache"});
     jails.end("cache");
-    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.cut("switch.committed", {"install", "extra", "-j", "db"});
     {
         const base::Lock another = jails.lock("cache"); // so that it cannot be proven now
         REQUIRE(jails.world.run({"stop", "db"}).status == 0);
@@ -327,7 +316,7 @@ TEST_CASE("a jail that was not to run when it was changed has nothing to prove",
     const Jails jails;
     jails.make("db");
     jails.world.well({"stop", "db"});
-    cut(jails, "switch.committed", {"install", "extra", "-j", "db"});
+    jails.cut("switch.committed", {"install", "extra", "-j", "db"});
 
     jails.world.well({"gc"});
 
@@ -418,7 +407,7 @@ TEST_CASE("a jail that does not get ready is started once because another one is
         CHECK_THAT(tried.err, ContainsSubstring(broken.left));
     }
     SECTION("after one try, where it had been ready") {
-        cut(jails, "restart.stopped", {"restart", "app"});
+        jails.cut("restart.stopped", {"restart", "app"});
         jails.end("db");
         broken.break_db();
         const CommandResult tried = jails.world.well({"gc"});
@@ -508,7 +497,7 @@ TEST_CASE("a jail that runs and is not well is not started again for its note", 
     const std::string text = base::read_file(recipe);
     std::ofstream(recipe) << std::regex_replace(text, std::regex("grace = 10s"), "grace = 1s");
     jails.world.well({"install", "more", "-j", "db", "--recipe", "db"});
-    cut(jails, "start.settled", {"restart", "db"});
+    jails.cut("start.settled", {"restart", "db"});
     CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(restart)"));
     const auto pid = jails.of("db")["pid"];
     fs::remove(jails.world.top() / "out/up-db");

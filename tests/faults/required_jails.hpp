@@ -80,6 +80,12 @@ class Jails {
         wait_for(name, "failed");
         std::filesystem::remove(world.top() / "out" / ("end-" + name));
     }
+    /// A command that kills itself there.
+    void cut(const std::string& step, const std::vector<std::string>& command) const {
+        const CommandResult result = world.run(command, {{"PKGJAIL_STOP_AT", step}});
+        INFO(result.err);
+        REQUIRE(result.status == 128 + 9);
+    }
     /// As another command does.
     base::Lock lock(const std::string& name) const {
         return base::Lock::take(store::Layout(base::HostPath(world.state())).jail_lock(name),

@@ -11,6 +11,8 @@
 #include "faults/processes.hpp"
 #include "faults/required_jails.hpp"
 #include "pkgjail/base/file.hpp"
+#include "support/old_catalog.hpp"
+#include "support/wait_until.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -172,8 +174,7 @@ TEST_CASE("a backup in the catalog's place costs no jail that runs", "[faults][s
     jails.make("newer");
     base::write_file_atomically(jails.data("newer") / "precious", "value");
     const auto pid = jails.of("newer")["pid"];
-    for (const char* suffix : {"", "-wal", "-shm"})
-        std::filesystem::remove(catalog.string() + suffix);
+    test::remove_catalog(catalog);
     std::filesystem::copy_file(backup, catalog);
 
     const CommandResult held = jails.world.run({"hold", "more", "-j", "older"});
@@ -395,10 +396,7 @@ TEST_CASE("a jail is not started on one that was stopped while it was prepared",
         "while [ ! -e {0}/go-on ]; do sleep 0.02; done\"\n",
         out.string(), jails.data("app").string());
     auto start = std::async(std::launch::async, [&] { return jails.world.run({"start", "app"}); });
-    for (int round = 0; !fs::exists(out / "begun"); ++round) {
-        REQUIRE(round < 500);
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
+    REQUIRE(test::wait_until([&] { return fs::exists(out / "begun"); }));
 
     jails.world.well({"stop", "db"});
     std::ofstream(out / "go-on") << "";
@@ -570,9 +568,7 @@ TEST_CASE("a service whose supervisor has lost its control socket is stopped, st
         };
         const bool served = is_there("pid");
         // It lets go of its lock an instant before it ends.
-        for (int round = 0; is_there("supervisor_pid") && round < 500; ++round)
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        return !served && !is_there("supervisor_pid");
+        return !served && test::wait_until([&] { return !is_there("supervisor_pid"); });
     };
     lose_socket();
     const std::string lost = fmt::format("its supervisor (process {}) cannot be reached: its control socket "

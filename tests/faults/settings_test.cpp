@@ -2,12 +2,12 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <thread>
 
 #include "faults/required_jails.hpp"
 #include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "support/catch.hpp"
+#include "support/wait_until.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -55,9 +55,7 @@ class TwoPorts {
     CommandResult meanwhile(const std::vector<std::string>& command, Work&& work) const {
         std::ofstream(out("slow")) << "";
         auto run = std::async(std::launch::async, [&] { return world().run(command); });
-        for (int round = 0; round < 1000 && !fs::exists(out("ending")); ++round)
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        const bool is_ending = fs::exists(out("ending"));
+        const bool is_ending = test::wait_until([&] { return fs::exists(out("ending")); });
         if (is_ending)
             work();
         fs::remove(out("slow"));
@@ -80,9 +78,6 @@ class TwoPorts {
                                    catalog::Database::Mode::read_write, std::chrono::seconds(5));
         database.execute(sql.c_str());
     }
-    void cut(const std::string& step, const std::vector<std::string>& command) const {
-        REQUIRE(world().run(command, {{"PKGJAIL_STOP_AT", step}}).status == 128 + 9);
-    }
 
   private:
     std::string out(const std::string& name) const { return (world().top() / "out" / name).string(); }
@@ -94,7 +89,7 @@ class TwoPorts {
 
 TEST_CASE("settings in the note of an older pkgjail come back with their generation", "[faults][settings]") {
     const TwoPorts two;
-    two.cut("switch.committed", {"apply"});
+    two.jails().cut("switch.committed", {"apply"});
     REQUIRE(two.port() == two.two() + " " + two.two());
     // What the schema before makes of it: every generation has what the jail has.
     two.change_catalog("UPDATE generation_setting SET value = '" + two.two() +
@@ -163,7 +158,7 @@ TEST_CASE(
 TEST_CASE("a generation that is put back does without the port that another jail has by now",
           "[faults][settings]") {
     const TwoPorts two;
-    two.cut("switch.committed", {"apply"});
+    two.jails().cut("switch.committed", {"apply"});
     {
         const base::Lock another = two.jails().lock("web"); // so that it cannot be proven now
         two.install("other", two.one());

@@ -16,6 +16,7 @@
 #include "pkgjail/catalog/repository_trust.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
+#include "support/old_catalog.hpp"
 
 using namespace pkgjail;
 using test::CommandResult;
@@ -41,8 +42,7 @@ std::string knowledge(const Host& host) {
 }
 
 void remove_catalog(const Host& host) {
-    for (const char* suffix : {"", "-wal", "-shm"})
-        std::filesystem::remove(host.state().string() + "/catalog.sqlite" + suffix);
+    test::remove_catalog(host.state() / "catalog.sqlite");
 }
 
 /// A jail with two generations and a snapshot, and a second jail.
@@ -653,7 +653,19 @@ TEST_CASE("a catalog of another schema is no damaged one, and a rebuild says so"
     CHECK(names_in(host.state()).find("catalog.sqlite.") == std::string::npos); // nothing was put aside
 }
 
-/// The catalog as the version before the last one left it, with a signed repository that this host knows.
+/// What migration 15 did is undone: the catalog as the version before that left it.
+void set_back(const base::HostPath& file) {
+    catalog::Database database(file, catalog::Database::Mode::read_write, std::chrono::seconds(5));
+    database.execute("CREATE TABLE jail_setting (jail_id TEXT NOT NULL REFERENCES jail ON DELETE CASCADE,"
+                     " key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (jail_id, key))"
+                     " STRICT, WITHOUT ROWID;"
+                     "INSERT INTO jail_setting SELECT jail_id, key, value FROM generation_setting"
+                     " JOIN jail USING (jail_id) WHERE number = current_generation;"
+                     "DROP TABLE generation_setting; DROP TABLE snapshot_setting;"
+                     "PRAGMA user_version = 14");
+}
+
+/// The same, with a signed repository that this host knows, and a note on jail web.
 void make_older(const base::HostPath& file) {
     {
         catalog::RepositoryTrust trust;
@@ -661,10 +673,16 @@ void make_older(const base::HostPath& file) {
         trust.serial = 7;
         catalog::Catalog catalog = catalog::Catalog::open(file);
         catalog::RepositoryTrusts(catalog).remember(trust);
+        catalog::Jails jails(catalog);
+        jails.set_operation(jails.find("web")->id, "restart");
     }
-    catalog::Database database(file, catalog::Database::Mode::read_write, std::chrono::seconds(5));
-    database.execute("CREATE INDEX action_by_target ON action (target)");
-    database.execute("PRAGMA user_version = 13");
+    set_back(file);
+}
+
+/// Of jail web.
+std::string known_note(const Host& host) {
+    catalog::Catalog made = catalog::Catalog::open_read_only(host.state() / "catalog.sqlite");
+    return catalog::Jails(made).find("web")->operation.value_or("");
 }
 
 std::uint64_t known_serial(const Host& host) {
@@ -694,7 +712,7 @@ TEST_CASE("a catalog of an older schema is rebuilt, damaged or not", "[flow][cat
                 auto row = statement.use();
                 return row.next() ? row.integer(0) : 0;
             };
-            page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'action_by_target'");
+            page = number("SELECT rootpage FROM sqlite_schema WHERE name = 'jail_setting'");
             size = number("PRAGMA page_size");
         }
         REQUIRE(page > 1);
@@ -709,6 +727,8 @@ TEST_CASE("a catalog of an older schema is rebuilt, damaged or not", "[flow][cat
 
     CHECK(rebuilt.err.find("taken back") == std::string::npos);
     CHECK(files_of(rebuilt.json()["aside"].get<std::string>()) == found);
+    CHECK(rebuilt.err.find("forgotten") == std::string::npos);
+    CHECK(known_note(host) == "restart");
     CHECK(known_serial(host) == 7);
     CHECK(knowledge(host) == known);
     test::check_sound(host);
@@ -721,15 +741,12 @@ TEST_CASE("a rebuild that was cut before an upgrade of pkgjail forgets nothing",
     well(host, {"catalog", "rebuild"});
     REQUIRE(host.run({"catalog", "rebuild"}, {{"PKGJAIL_STOP_AT", "rebuild.aside"}}).status == 128 + 9);
     const base::HostPath staging = store::Layout(host.state()).catalog_staging();
-    {
-        catalog::Database database(staging, catalog::Database::Mode::read_write, std::chrono::seconds(5));
-        database.execute("CREATE INDEX action_by_target ON action (target)");
-        database.execute("PRAGMA user_version = 13");
-    }
+    set_back(staging);
 
     CHECK(well(host, {"catalog", "rebuild"}).err.find("forgotten") == std::string::npos);
 
     CHECK(known_serial(host) == 7);
+    CHECK(known_note(host) == "restart");
     test::check_sound(host);
 }
 
@@ -764,7 +781,8 @@ TEST_CASE("damage of one part of the old catalog takes no other part along", "[f
              "which signed indexes and keys were taken back, so that the next update takes any that is "
              "signed now",
              "unsigned restart"},
-        Part{"DROP TABLE jail_publish", "what a killed command had not finished", "signed unsigned"});
+        Part{"ALTER TABLE jail RENAME COLUMN operation TO lost", "what a killed command had not finished",
+             "signed unsigned"});
     INFO(part.damage);
     catalog::Database(host.state() / "catalog.sqlite", catalog::Database::Mode::read_write,
                       std::chrono::seconds(5))

@@ -1,7 +1,7 @@
 // The state directory and the catalog: missing, wrong, damaged, of a newer version, held by another command.
 #include <filesystem>
 #include <fstream>
-#include <set>
+#include <future>
 #include <thread>
 
 #include <fcntl.h>
@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "flow/flow.hpp"
-#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/catalog/catalog.hpp"
 #include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
 #include "support/host_steps.hpp"
+#include "support/old_catalog.hpp"
+#include "support/wait_until.hpp"
 
 using namespace pkgjail;
 using test::check_fails;
@@ -222,20 +223,7 @@ TEST_CASE("a command that changes something brings an older catalog up to date b
     const Host& host = shop.host();
     well(host, {"update"});
     const auto file = host.state() / "catalog.sqlite";
-    const auto make_older = [&] {
-        for (const char* suffix : {"", "-wal", "-shm"})
-            std::filesystem::remove(file.string() + suffix);
-        std::set<std::filesystem::path> migrations;
-        for (const auto& entry :
-             std::filesystem::directory_iterator(std::string(PKGJAIL_SOURCE_DIR) + "/db/migrations"))
-            migrations.insert(entry.path());
-        migrations.erase(std::prev(migrations.end()));
-        catalog::Database older(file, catalog::Database::Mode::create);
-        for (const auto& migration : migrations)
-            older.execute(base::read_file(migration.string()).c_str());
-        older.execute("PRAGMA application_id = 0x706b6a6c");
-        older.execute(("PRAGMA user_version = " + std::to_string(migrations.size())).c_str());
-    };
+    const auto make_older = [&] { test::make_old_catalog(file, catalog::Catalog::newest_schema() - 1); };
 
     for (const std::vector<std::string>& changes :
          std::vector<std::vector<std::string>>{{"start", "--wanted"},
@@ -259,17 +247,19 @@ TEST_CASE("a command that changes something brings an older catalog up to date b
         // Not while another command may be putting another catalog in place.
         make_older();
         const std::string before = test::read_bytes(file);
-        std::string meanwhile;
         auto held = base::Lock::try_take(store::Layout(host.state()).store_lock(), base::LockMode::exclusive,
                                          "catalog rebuild");
         REQUIRE(held);
-        std::thread release([&] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(500));
-            meanwhile = test::read_bytes(file);
-            held.reset();
+        const auto steps = host.state() / "steps";
+        auto start = std::async(std::launch::async, [&] {
+            return host.run({"start", "--wanted"}, {{"PKGJAIL_STEP_LOG", steps.string()}});
         });
-        const CommandResult waited = host.run({"start", "--wanted"});
-        release.join();
+        const bool is_waiting = test::wait_until([&] { return std::filesystem::exists(steps); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(100)); // for one that does not wait
+        const std::string meanwhile = test::read_bytes(file);
+        held.reset();
+        const CommandResult waited = start.get();
+        CHECK(is_waiting);
         CHECK(waited.status == 0);
         CHECK(meanwhile == before);
         CHECK(host.run({"list"}).status == 0);

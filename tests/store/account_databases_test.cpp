@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 
 #include <filesystem>
+#include <functional>
+#include <map>
 
 #include <sys/stat.h>
 
@@ -74,15 +76,32 @@ TEST_CASE("entries that the program would refuse are not given to it", "[store][
 
 TEST_CASE("nothing outside is read or written for databases, whatever the jail's root made",
           "[store][accounts]") {
-    for (const char* made : {"ln -s ../outside etc", "mkdir etc; ln -s ../../outside/master.passwd etc",
-                             "mkdir etc; mkfifo etc/master.passwd", "mkdir -p etc/master.passwd", "true"}) {
+    namespace fs = std::filesystem;
+    using Make = std::function<void(const fs::path& config)>;
+    const std::map<std::string, Make> all = {
+        {"a link in the place of etc",
+         [](const auto& top) { fs::create_symlink("../outside", top / "etc"); }},
+        {"a link in the place of the file",
+         [](const auto& top) {
+             fs::create_directory(top / "etc");
+             fs::create_symlink("../../outside/master.passwd", top / "etc/master.passwd");
+         }},
+        {"a FIFO in its place",
+         [](const auto& top) {
+             fs::create_directory(top / "etc");
+             REQUIRE(::mkfifo((top / "etc/master.passwd").c_str(), 0600) == 0);
+         }},
+        {"a directory in its place",
+         [](const auto& top) { fs::create_directories(top / "etc/master.passwd"); }},
+        {"nothing", [](const auto&) {}}};
+    for (const auto& [what, make] : all) {
         Databases files;
         files.config.remove_all(at("/etc"));
         base::make_directories(files.dir / "outside", 0700);
         base::write_file_atomically(files.dir / "outside/master.passwd", root_entry);
-        REQUIRE(std::system(("cd " + (files.dir.path() / "config").string() + " && " + made).c_str()) == 0);
+        make(files.dir / "config");
 
-        INFO(made);
+        INFO(what);
         CHECK(outcome_of([&] { files.make(); }) == "done");
         CHECK_FALSE(std::filesystem::exists(files.dir / "worked-in"));
         CHECK_FALSE(std::filesystem::exists(files.dir / "outside/pwd.db"));

@@ -14,16 +14,6 @@ using supervise::ServiceState;
 using supervise::ServiceStatus;
 using namespace std::chrono_literals;
 
-bool wait_until(const std::function<bool()>& what) {
-    base::SteadyTime deadline = base::steady_now() + patience;
-    while (!what()) {
-        if (base::steady_now() >= deadline)
-            return false;
-        std::this_thread::sleep_for(5ms);
-    }
-    return true;
-}
-
 std::string show(const ServiceStatus& status) {
     return std::string(supervise::state_name(status.state)) + ": " + status.reason;
 }

@@ -13,6 +13,7 @@
 #include "pkgjail/supervise/service_state.hpp"
 #include "pkgjail/supervise/supervisor.hpp"
 #include "support/temp_dir.hpp"
+#include "support/wait_until.hpp"
 
 namespace pkgjail::test {
 
@@ -60,7 +61,6 @@ class Supervised {
     LastingDriver driver_; // of the test's own process, for stop()
 };
 
-bool wait_until(const std::function<bool()>& what);
 std::string show(const supervise::ServiceStatus& status); ///< "failed: exit status 1"
 
 } // namespace pkgjail::test
