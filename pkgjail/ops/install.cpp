@@ -20,6 +20,7 @@
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/lock.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/planning.hpp"
@@ -445,6 +446,7 @@ class Install {
         transaction.commit();
         made.hold.reset();
         base::step("install.committed");
+        settle_committed(context_, context_.layout.jail(jail.id));
         result_.jail_created = true;
         result_.generation = 1;
         result_.image = made.image.id;
