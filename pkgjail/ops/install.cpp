@@ -260,10 +260,24 @@ class Install {
         tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
             return;
-        if (result_.plan.changes_nothing())
+        if (result_.plan.changes_nothing()) {
+            if (is_image_gone(context_, before.image))
+                build_again(before.image);
             ensure_started(jail);
-        else
+        } else
             switch_generation(before);
+    }
+
+    void build_again(const catalog::Image& gone) {
+        const MadeImage made = image(archives_of(gone));
+        if (made.image.id != gone.id)
+            throw Error(
+                ErrorKind::corrupt, context_.layout.image(gone.id).string(),
+                "the catalog names this image, which is not on disk, and its packages come to another "
+                "one now",
+                "put the directory back from a backup");
+        context_.reporter.warn(
+            fmt::format("image {} was not on disk, and was built again", gone.id.substr(0, 12)));
     }
 
     void switch_generation(const Installed& before) {

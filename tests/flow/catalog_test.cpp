@@ -706,6 +706,30 @@ TEST_CASE("what was not committed when its command died, or was to go, is swept"
     test::check_sound(host);
 }
 
+TEST_CASE("an image whose directory is gone is built again, as doctor says", "[flow][catalog][lost]") {
+    const KeptJail kept;
+    const Host& host = kept.host();
+    const auto jail = kept.jail_directory();
+    test::write_bytes(jail / "data/var/precious", "value");
+    const std::string image = first_of(host.state() / "images");
+    const std::string before = test::read_bytes(image + "/manifest");
+    std::filesystem::remove_all(image);
+
+    const CommandResult doctor = host.run({"doctor"});
+    CHECK(doctor.status == 2);
+    CHECK_THAT(doctor.out, ContainsSubstring("pkgjail install web -j web builds it again"));
+    const std::string which = GENERATE("web", "second");
+    const CommandResult again = well(host, {"install", "web", "-j", which});
+
+    INFO(again.out << again.err);
+    CHECK(test::read_bytes(image + "/manifest") == before);
+    CHECK(host.run({"doctor"}).out.find(" is not on disk") == std::string::npos);
+    well(host, {"verify"});
+    CHECK(test::read_bytes(jail / "data/var/precious") == "value");
+    CHECK(kept.generations() == "1*");
+    test::check_sound(host);
+}
+
 TEST_CASE("a rebuild waits for nobody who is at work", "[flow][catalog][rebuild]") {
     const Lives lives;
     const store::Layout layout(lives.host().state());
