@@ -469,15 +469,14 @@ TEST_CASE("a damaged file of an image hinders no rebuild, which names it", "[flo
     const Lives lives;
     const Host& host = lives.host();
     const std::string known = knowledge(host);
-    const std::string image = first_of(host.state() / "images");
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(image + "/tree"))
-        if (entry.is_regular_file() && entry.path().parent_path().filename() == "sbin") {
-            std::filesystem::permissions(entry.path(), std::filesystem::perms(0755));
-            std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary) << 'X';
-        }
-    const bool is_damaged = host.run({"verify"}).status == 2;
-    if (!is_damaged) // the other jail's has nothing there
-        std::filesystem::remove_all(image + "/tree/bin");
+    std::string image; // the first one with a program
+    for (const auto& one : std::filesystem::directory_iterator(host.state() / "images"))
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(one.path() / "tree"))
+            if (image.empty() && entry.is_regular_file() && entry.path().parent_path().filename() == "sbin") {
+                std::filesystem::permissions(entry.path(), std::filesystem::perms(0755));
+                std::fstream(entry.path(), std::ios::in | std::ios::out | std::ios::binary) << 'X';
+                image = one.path().string();
+            }
     REQUIRE(host.run({"verify"}).status == 2);
     remove_catalog(host);
     const std::string told =
