@@ -10,6 +10,7 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/ops/jail_network.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
@@ -171,6 +172,7 @@ class Clone {
         else
             session_.finish_with(add);
         base::step("clone.committed");
+        settle_committed(context_, layout.jail(jail.id));
     }
 
     const Context& context_;

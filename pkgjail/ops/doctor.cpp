@@ -19,6 +19,7 @@
 #include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/jail_parts.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/repositories.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -86,8 +87,8 @@ void look_at_jails(const Context& context, catalog::Catalog& catalog, std::vecto
         else
             ++well;
     }
-    if (const auto stranger = running_stranger(context, catalog))
-        findings.push_back({Verdict::bad, "jails", *stranger, stranger_remedy});
+    if (const Lost lost = find_lost(context.layout, catalog); !lost.empty())
+        findings.push_back({Verdict::bad, "jails", lost_in_words(lost), lost_remedy});
     findings.push_back({Verdict::good, "jails", fmt::format("{} as they should be", well), ""});
 }
 

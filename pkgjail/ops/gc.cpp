@@ -12,6 +12,7 @@
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/catalog/images.hpp"
 #include "pkgjail/catalog/snapshots.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
@@ -51,6 +52,9 @@ class Gc {
           images_(session_.catalog()), cache_(context.layout.cache()) {}
 
     GcResult run() {
+        if (const Lost lost = find_lost(context_.layout, session_.catalog()); !lost.empty())
+            throw Error(base::ErrorKind::corrupt, context_.layout.catalog().string(),
+                        lost_in_words(lost) + ", and what that needs cannot be told", lost_remedy);
         find_generations();
         find_images();
         find_archives();

@@ -16,6 +16,7 @@
 #include "pkgjail/ops/equal_files.hpp"
 #include "pkgjail/ops/export_description.hpp"
 #include "pkgjail/ops/jail_network.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/secrets.hpp"
@@ -168,6 +169,7 @@ class Import {
             throw;
         }
         base::step("import.committed");
+        settle_committed(context_, context_.layout.jail(jail.id));
     }
 
     void check_room(std::uint64_t not_written) const {

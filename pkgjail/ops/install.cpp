@@ -20,6 +20,7 @@
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/lock.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/planning.hpp"
@@ -259,10 +260,24 @@ class Install {
         tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
             return;
-        if (result_.plan.changes_nothing())
+        if (result_.plan.changes_nothing()) {
+            if (is_image_gone(context_, before.image))
+                build_again(before.image);
             ensure_started(jail);
-        else
+        } else
             switch_generation(before);
+    }
+
+    void build_again(const catalog::Image& gone) {
+        const MadeImage made = image(archives_of(gone));
+        if (made.image.id != gone.id)
+            throw Error(
+                ErrorKind::corrupt, context_.layout.image(gone.id).string(),
+                "the catalog names this image, which is not on disk, and its packages come to another "
+                "one now",
+                "put the directory back from a backup");
+        context_.reporter.warn(
+            fmt::format("image {} was not on disk, and was built again", gone.id.substr(0, 12)));
     }
 
     void switch_generation(const Installed& before) {
@@ -445,6 +460,7 @@ class Install {
         transaction.commit();
         made.hold.reset();
         base::step("install.committed");
+        settle_committed(context_, context_.layout.jail(jail.id));
         result_.jail_created = true;
         result_.generation = 1;
         result_.image = made.image.id;

@@ -1,5 +1,7 @@
 #include "pkgjail/ops/jail_parts.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include <fmt/core.h>
@@ -20,6 +22,29 @@ bool is_there(const base::HostPath& path) {
     return fs::is_directory(path, error);
 }
 
+/// What a shell takes as one word.
+std::string quoted(const std::string& wish) {
+    const bool is_plain = std::all_of(wish.begin(), wish.end(), [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == '+';
+    });
+    return is_plain ? wish : "'" + wish + "'"; // no pattern has a quote in it
+}
+
+std::string remedy_of_lost_image(const Context& context, const catalog::Jail& jail,
+                                 const catalog::Generation& generation) {
+    std::string remedy = "bring it back from a backup";
+    if (generation.wishes.empty())
+        return remedy;
+    remedy += ", or: pkgjail install";
+    for (const std::string& wish : generation.wishes)
+        remedy += " " + quoted(wish);
+    remedy += fmt::format(" -j {} builds it again", jail.name);
+    const base::HostPath left = context.layout.image(generation.image_id);
+    if (is_there(left))
+        remedy += fmt::format(", when what is left of it, {}, is moved away", left.string());
+    return remedy;
+}
+
 } // namespace
 
 std::optional<Error> missing_part(const Context& context, catalog::Catalog& catalog,
@@ -35,9 +60,7 @@ std::optional<Error> missing_part(const Context& context, catalog::Catalog& cata
         return missing("the catalog has no current generation for it", "pkgjail catalog rebuild");
     if (!is_there(context.layout.image_tree(generation->image_id)))
         return missing(fmt::format("its image {} is not on disk", generation->image_id.substr(0, 12)),
-                       fmt::format("bring it back from a backup, or: pkgjail destroy {}, pkgjail catalog "
-                                   "rebuild, and install it again",
-                                   jail.name));
+                       remedy_of_lost_image(context, jail, *generation));
     if (!is_there(context.layout.jail_config(jail.id, jail.current)))
         return missing(
             fmt::format("its configuration of generation {} is not on disk", jail.current),

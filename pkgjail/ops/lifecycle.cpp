@@ -13,10 +13,12 @@
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/requirements.hpp"
 #include "pkgjail/ops/restart_jail.hpp"
+#include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/start_jail.hpp"
 #include "pkgjail/ops/switch_image.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/secret_files.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
@@ -258,11 +260,19 @@ LifecycleResult destroy(const Context& context, const std::string& name, bool wi
     // The catalog forgets the jail first: cut afterwards, sweep() finds a directory that it does not know.
     store::require_unmounted(context.layout, jail.id);
     if (with_data) {
+        std::vector<std::string> ids;
+        for (const catalog::Snapshot& snapshot : snapshots)
+            ids.push_back(snapshot.id);
+        if (const auto aside = set_aside_by_restore(jail.operation.value_or("")))
+            ids.push_back(*aside); // of a restore that could not be undone
+        store::mark_unwanted(context.layout.jail(jail.id));
+        for (const std::string& id : ids)
+            store::mark_unwanted(context.layout.snapshot(id));
         catalog::Jails(session.catalog()).remove(jail.id);
         base::step("destroy.forgotten");
         store::remove_jail(context.layout, jail.id);
-        for (const catalog::Snapshot& snapshot : snapshots)
-            store::remove_snapshot(context.layout, snapshot.id);
+        for (const std::string& id : ids)
+            store::remove_snapshot(context.layout, id);
     } else {
         store::remove_jail_but_data(context.layout, jail.id, [&] {
             base::step("destroy.emptied");

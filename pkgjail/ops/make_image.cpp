@@ -13,6 +13,7 @@
 #include "pkgjail/ops/records.hpp"
 #include "pkgjail/ops/script_jail.hpp"
 #include "pkgjail/ops/universe.hpp"
+#include "pkgjail/store/jail_files.hpp"
 
 namespace pkgjail::ops {
 
@@ -85,14 +86,38 @@ catalog::Image describe(const store::BuildRequest& request, const solve::Plan& p
     return image;
 }
 
-std::optional<catalog::Image> find_sealed(Session& session, const std::string& key) {
+/// Takes the catalog's image of this key when it is on disk. One whose directory is gone can be built again.
+bool take_sealed(Session& session, const std::string& key, MadeImage& made,
+                 std::optional<catalog::Image>& gone) {
     auto image = catalog::Images(session.catalog()).find_by_key(key);
-    if (image)
-        require_sealed(session.context(), *image);
-    return image;
+    if (!image)
+        return false;
+    if (is_image_gone(session.context(), *image)) {
+        gone = std::move(image);
+        return false;
+    }
+    require_sealed(session.context(), *image);
+    made.image = std::move(*image);
+    made.reused = true;
+    return true;
+}
+
+/// The archives are the same, and all the same something came out otherwise: what jails have of the image
+/// that is gone would not fit.
+[[noreturn]] void refuse_other_image(const Context& context, const catalog::Image& gone,
+                                     const std::string& built) {
+    store::remove_image(context.layout, built);
+    throw Error(
+        ErrorKind::corrupt, context.layout.image(gone.id).string(),
+        "the catalog names this image, which is not on disk, and its packages come to another one now",
+        "put the directory back from a backup");
 }
 
 } // namespace
+
+bool is_image_gone(const Context& context, const catalog::Image& image) {
+    return !base::exists(context.layout.image(image.id));
+}
 
 store::BuildRequest request_without_packages(const Context& context) {
     store::BuildRequest request;
@@ -136,14 +161,13 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     const std::string key = store::build_key(request);
     // Two commands that want the same image: the second waits here and then finds it. Shared for who only
     // uses it, so that many can, and nobody removes it meanwhile.
+    std::optional<catalog::Image> gone;
     for (const base::LockMode mode : {base::LockMode::shared, base::LockMode::exclusive}) {
         made.hold.reset();
         made.hold.emplace(hold_image(context, key, mode));
-        if (auto image = find_sealed(session, key)) {
-            made.image = std::move(*image);
-            made.reused = true;
+        gone.reset();
+        if (take_sealed(session, key, made, gone))
             return made;
-        }
     }
 
     made.image = describe(request, plan, archives, key);
@@ -179,6 +203,8 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         throw forget_undigested(context, archives, error); // the whole of an archive is read only there
     }
     equal.reset();
+    if (gone && gone->id != built.id)
+        refuse_other_image(context, *gone, built.id);
     made.image.id = built.id;
     for (catalog::ImagePackage& package : made.image.packages)
         package.as_unpacked = built.as_unpacked.contains(package.pkgname);
@@ -188,6 +214,10 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
     made.setid = std::move(built.setid);
     made.warnings = std::move(built.warnings);
     made.messages = std::move(built.messages);
+    if (gone) { // the catalog has it already
+        made.image = std::move(*gone);
+        made.reused = true;
+    }
     base::step("install.image_sealed");
     return made;
 }

@@ -38,6 +38,9 @@ store::BuildRequest request_without_packages(const Context& context);
 /// The lock that a user of the image holds shared, and who builds or removes it alone.
 base::Lock hold_image(const Context& context, const std::string& build_key, base::LockMode mode);
 
+/// Whether an image that the catalog names has no directory. It can be built again from the same archives.
+bool is_image_gone(const Context& context, const catalog::Image& image);
+
 /// Error{corrupt} for an image that the catalog has and the disk has not.
 void require_sealed(const Context& context, const catalog::Image& image);
 

@@ -69,6 +69,8 @@ std::optional<MadeImage> PromisedImage::find() {
         return std::nullopt;
     if (!missing_of_base(held->base_libraries, store::configured_base(context_.config.base)).empty())
         return std::nullopt; // the archives tell who needs them
+    if (is_image_gone(context_, *image))
+        return std::nullopt; // and is built again
     require_sealed(context_, *image);
     PackageTrust trust(session_);
     for (const solve::Plan::Member& member : plan_.result)

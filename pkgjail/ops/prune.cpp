@@ -7,6 +7,7 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/catalog/images.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/sweep_configs.hpp"
@@ -84,8 +85,10 @@ bool remove_image_if_unneeded(Session& session, const catalog::Image& image) {
     // finds it between here and the moment in which its directory is gone.
     const auto lock = base::Lock::try_take(context.layout.image_lock(image.build_key),
                                            base::LockMode::exclusive, "remove image");
-    if (!lock || running_stranger(context, session.catalog())) // which may run from this one
+    if (!lock)
         return false;
+    if (const Lost lost = find_lost(context.layout, session.catalog()); !lost.empty() || !lost.is_sure)
+        return false; // they may need it
     const std::vector<std::string> unneeded = images.unreferenced();
     if (std::find(unneeded.begin(), unneeded.end(), image.id) == unneeded.end())
         return false;

@@ -123,7 +123,7 @@ class Restore {
         store::SnapshotStaging staging(context_.layout, aside_.id);
         staging.freeze_config(jail_.id, jail_.current);
         aside_.size_bytes = staging.size_bytes() + store::size_of(context_.layout.jail_data(jail_.id));
-        staging.place(record_of(aside_, jail_));
+        staging.place(record_of(aside_, jail_), store::SnapshotStaging::Known::by_note);
         base::step("restore.aside_made");
         store::set_data_aside(context_.layout, jail_.id, aside_.id);
         base::step("restore.data_aside");

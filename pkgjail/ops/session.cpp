@@ -22,6 +22,7 @@
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/jail_network.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/restore.hpp"
 #include "pkgjail/ops/switch_image.hpp"
@@ -33,7 +34,6 @@
 #include "pkgjail/store/sweep_snapshots.hpp"
 #include "pkgjail/store/take.hpp"
 #include "pkgjail/store/volume_files.hpp"
-#include "pkgjail/supervise/state_file.hpp"
 
 namespace pkgjail::ops {
 
@@ -214,15 +214,17 @@ void Session::sweep_if_alone() {
     refuse_lost_catalog();
     sweep_temporary_jails(); // first: a script that still runs would go on writing to what is removed below
     catalog_.emplace(catalog::Catalog::open(context_.layout.catalog(), patience_of(context_)));
-    if (const auto stranger = running_stranger(context_, *catalog_))
-        context_.reporter.warn(fmt::format("{}; nothing is cleared away; {}", *stranger, stranger_remedy));
+    const Lost lost = find_lost(context_.layout, *catalog_);
+    if (lost.empty() || !catalog_->check().empty()) // damaged is not old: the sweep tells that of each
+        sweep(lost.empty() && lost.is_sure);
     else
-        sweep();
+        context_.reporter.warn(
+            fmt::format("{}; nothing is cleared away; {}", lost_in_words(lost), lost_remedy));
     alone->downgrade();
     store_lock_ = std::move(*alone);
 }
 
-void Session::sweep() {
+void Session::sweep(bool is_all_known) {
     catalog::Images images(*catalog_);
     catalog::Jails jails(*catalog_);
     store::Known known;
@@ -239,7 +241,7 @@ void Session::sweep() {
                         "pkgjail catalog rebuild");
         return false;
     };
-    known.image = [&](const std::string& id) { return surely(images.contains(id)); };
+    known.image = [&](const std::string& id) { return !is_all_known || surely(images.contains(id)); };
     known.jail = [&](const std::string& id) { return surely(jails.find_by_id(id).has_value()); };
     catalog::Snapshots snapshots(*catalog_);
     const std::vector<catalog::Jail> all = jails.all();
@@ -251,8 +253,9 @@ void Session::sweep() {
     };
     catalog::Volumes volumes(*catalog_);
     const auto known_volume = [&](const std::string& id) {
-        return surely(volumes.find_by_id(id).has_value());
+        return !is_all_known || surely(volumes.find_by_id(id).has_value());
     };
+    const auto known_owner = [&](const std::string& id) { return !is_all_known || known.jail(id); };
     std::set<std::string> locks;
     for (const catalog::Jail& jail : all)
         locks.insert(context_.layout.jail_lock(jail.name).filename().string());
@@ -263,7 +266,7 @@ void Session::sweep() {
     tell(store::sweep_snapshots(context_.layout, known_snapshot));
     tell(store::sweep_volumes(context_.layout, known_volume));
     tell(store::sweep_unplaced_files(context_.layout));
-    tell(store::sweep_secrets(context_.layout, known.jail));
+    tell(store::sweep_secrets(context_.layout, known_owner));
     tell(store::sweep_locks(context_.layout, locks));
     const base::Tree directories = base::Tree::open(context_.layout.jails());
     for (const catalog::Jail& jail : all) {
@@ -355,8 +358,10 @@ JailLock Session::lock_jail(const std::string& name) {
         remember(name, Lock::take(context_.layout.jail_lock(name), LockMode::exclusive, "jail " + name,
                                   context_.command_line.empty() ? verb_ : context_.command_line,
                                   recovers_ ? std::chrono::milliseconds(0) : context_.patience));
-    if (!recovers_)
+    if (!recovers_) {
+        refuse_lost_name(context_.layout, *catalog_, name);
         recover([&] { recover_jail(*this, name, left_notes_); });
+    }
     return lock;
 }
 
@@ -385,17 +390,6 @@ std::optional<catalog::Catalog> open_for_reading(const Context& context) {
         refuse_lost(context);
         return std::nullopt;
     }
-}
-
-std::optional<std::string> running_stranger(const Context& context, catalog::Catalog& catalog) {
-    catalog::Jails jails(catalog);
-    const base::Tree directories = base::Tree::open(context.layout.jails());
-    for (const std::string& name : directories.list(base::RootPath()))
-        if (!store::Layout::is_staging(name) && !store::Layout::is_trash(name) && !jails.find_by_id(name) &&
-            supervise::supervisor_lock_is_held(context.layout.run(name)))
-            return fmt::format("{} runs, and the catalog, which is older than that jail, does not know it",
-                               context.layout.jail(name).string());
-    return std::nullopt;
 }
 
 void bring_catalog_up_to_date(const Context& context) {

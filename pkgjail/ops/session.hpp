@@ -63,7 +63,8 @@ class Session {
   private:
     void open_unchanged();
     void sweep_if_alone();
-    void sweep();
+    /// Where not all is known, what cannot tell itself that nobody needs it stays.
+    void sweep(bool is_all_known);
     void tell(const store::Swept& swept) const;
     void sweep_configs(const catalog::Jail& jail);
     /// A command that was killed right after its commit has not written jail.json any more.
@@ -94,11 +95,6 @@ bool is_temporary_handle(std::string_view name);
 /// For reading verbs: the catalog read-only, nullopt when there is no state yet (an empty host, not an
 /// error). Error{corrupt} when it is missing beside what it should know.
 std::optional<catalog::Catalog> open_for_reading(const Context& context);
-
-/// A jail that runs and that the catalog does not know, in words: a backup has been put in the catalog's
-/// place. As long as there is one nothing can be taken for what a dead command left.
-std::optional<std::string> running_stranger(const Context& context, catalog::Catalog& catalog);
-inline constexpr const char* stranger_remedy = "pkgjail catalog rebuild makes a catalog that knows it";
 
 /// The store lock, shared: no other command takes what is made meanwhile for what a dead one left, or puts
 /// another catalog in place. Waits some seconds; Error{busy} names who has it alone.

@@ -9,9 +9,11 @@
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/prune.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/records.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
 
 namespace pkgjail::ops {
@@ -99,7 +101,7 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
         quiet.resume();
     }
     made.size_bytes = staging.size_bytes();
-    staging.place(record_of(made, jail));
+    staging.place(record_of(made, jail), store::SnapshotStaging::Known::after_commit);
     try {
         session.finish_with([&] { catalog::Snapshots(session.catalog()).add(made); });
     } catch (...) {
@@ -107,6 +109,7 @@ SnapshotView snapshot(const Context& context, const std::string& jail_name, cons
         throw;
     }
     base::step("snapshot.committed");
+    settle_committed(context, context.layout.snapshot(made.id));
     return {jail.name, made, LeftOut(jail)};
 }
 
@@ -140,6 +143,7 @@ SnapshotView drop(const Context& context, const std::string& jail_name, const st
         throw Error(ErrorKind::usage, name, "not removed, because the question was not answered with yes",
                     "repeat it with --yes");
     // The catalog forgets it first: cut afterwards, sweep_snapshots() finds what it does not know.
+    store::mark_unwanted(context.layout.snapshot(snapshot.id));
     catalog::Snapshots(session.catalog()).remove(snapshot.id);
     base::step("drop.forgotten");
     store::remove_snapshot(context.layout, snapshot.id);

@@ -6,6 +6,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/step.hpp"
 #include "pkgjail/store/beginning.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/owner.hpp"
 
@@ -157,6 +158,7 @@ void CloneStaging::make_root(const HostBase& base, const std::string& prefix,
 }
 
 void CloneStaging::place(const std::string& record) {
+    mark_uncommitted(staged_.tree(""));
     staged_.place("jail.json", record, "clone");
 }
 

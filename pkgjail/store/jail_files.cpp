@@ -8,6 +8,7 @@
 #include "pkgjail/store/account_databases.hpp"
 #include "pkgjail/store/accounts.hpp"
 #include "pkgjail/store/beginning.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/missing_data.hpp"
 #include "pkgjail/store/owner.hpp"
@@ -77,6 +78,7 @@ void create_jail(const Layout& layout, const NewJail& jail) {
     if (jail.furnish)
         jail.furnish(config, data);
     base::step("jail.filled");
+    mark_uncommitted(staged.tree(""));
     staged.place("jail.json", jail.record, "jail");
 }
 

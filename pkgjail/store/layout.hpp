@@ -11,7 +11,7 @@
 //
 // Beside images, jails, snapshots and volumes, for as long as a command runs: new-<…> is being made, gone-<…>
 // is being removed, keep-<id> holds the data of a jail that goes without it; jails/<id>/new-data is what a
-// restore is about to put in place. What a dead command left of them, sweep() and sweep_snapshots() clear.
+// restore is about to put in place, <id>/uncommitted a mark. What a dead command left of them, sweeps clear.
 //
 // Configuration belongs to a generation: jails/<id>/config/<number>; data does not. Both mirror the jail's
 // own paths: jails/<id>/config/1/etc, jails/<id>/config/1/usr/pkg/etc, jails/<id>/data/var; so do an image's

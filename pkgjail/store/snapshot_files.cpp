@@ -2,6 +2,7 @@
 
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/step.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/sync.hpp"
 
 namespace pkgjail::store {
@@ -28,7 +29,9 @@ std::uint64_t SnapshotStaging::size_bytes() const {
     return sum;
 }
 
-void SnapshotStaging::place(const std::string& record) {
+void SnapshotStaging::place(const std::string& record, Known known) {
+    if (known == Known::after_commit)
+        mark_uncommitted(staged_.tree(""));
     staged_.place("snapshot.json", record, "snapshot");
 }
 

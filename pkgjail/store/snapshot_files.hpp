@@ -19,9 +19,12 @@ class SnapshotStaging {
     FreezeMeans freeze_data(const std::string& jail_id);
     void freeze_config(const std::string& jail_id, std::int64_t generation);
     std::uint64_t size_bytes() const;
-    /// Writes snapshot.json, syncs, renames to snapshots/<id>. The caller's catalog commit follows; until
-    /// then sweep_snapshots() would remove it.
-    void place(const std::string& record);
+    enum class Known {
+        after_commit, ///< the caller's; until then sweep_snapshots() would remove it
+        by_note,      ///< the catalog has noted it already
+    };
+    /// Writes snapshot.json, syncs, renames to snapshots/<id>.
+    void place(const std::string& record, Known known);
 
   private:
     const Layout& layout_;

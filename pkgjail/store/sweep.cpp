@@ -6,6 +6,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/tree.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/freeze.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/zfs.hpp"
@@ -73,12 +74,19 @@ class Sweep {
 
     void sweep_jail(const Tree& jails, const std::string& name) {
         const bool temporary = Layout::is_staging(name) || Layout::is_trash(name);
-        if (!temporary && (has_only_data(jails, name) || known_.jail(name)))
+        if (!temporary && has_only_data(jails, name))
+            return;
+        if (!temporary && known_.jail(name))
+            return mark_committed(layout_.jails() / name);
+        if (!temporary && stays_unknown(jails, name))
             return;
         const auto mounted = Zfs::host().other_mounts_below(layout_.jails() / name);
         if (!mounted.empty()) // whole or not at all: somebody may still work in it
             throw base::Error(base::ErrorKind::busy, mounted.front(), "is still mounted", "unmount it");
-        remove_frozen(layout_.jails() / name);
+        if (temporary)
+            remove_frozen(layout_.jails() / name);
+        else
+            remove_marked(layout_.jails() / name, layout_.jail_trash(base::random_hex(8)));
         swept_.removed.push_back(temporary ? "half-made or half-removed jail " + name
                                            : fmt::format("jail {} that was never recorded", name));
     }

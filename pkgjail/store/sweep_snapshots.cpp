@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/base/file.hpp"
 #include "pkgjail/base/tree.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/freeze.hpp"
 
 namespace pkgjail::store {
@@ -42,9 +44,12 @@ Swept sweep_snapshots(const Layout& layout,
             remove(layout.snapshots() / name, "half-made or half-removed snapshot " + name, swept);
         else
             attempt("snapshot " + name, swept, [&] {
-                if (!known(name))
-                    remove(layout.snapshots() / name,
-                           fmt::format("snapshot {} that was never recorded", name), swept);
+                if (known(name))
+                    return mark_committed(layout.snapshots() / name);
+                if (stays_unknown(snapshots, name))
+                    return;
+                remove_marked(layout.snapshots() / name, layout.snapshot_trash(base::random_hex(8)));
+                swept.removed.push_back(fmt::format("snapshot {} that was never recorded", name));
             });
     }
     const Tree jails = Tree::open(layout.jails());

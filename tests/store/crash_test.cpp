@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "pkgjail/base/file.hpp"
+#include "pkgjail/store/committed.hpp"
 #include "pkgjail/store/jail_files.hpp"
 #include "pkgjail/store/sweep_snapshots.hpp"
 #include "support/store_fixture.hpp"
@@ -189,13 +190,15 @@ TEST_CASE("sweep removes what was never recorded and keeps what was", "[store][s
     StoreFixture at_work;
     const std::string known = at_work.build({small_package("foo-1.0")}).id;
     const std::string unknown = at_work.build({small_package("bar-1.0")}).id;
-    for (const char* id : {"aa01", "bb02", "cc03"}) {
+    for (const char* id : {"aa01", "bb02", "cc03", "dd04"}) {
         store::NewJail jail = new_jail(known);
         jail.id = id;
         store::create_jail(at_work.layout, jail);
     }
     store::remove_jail_but_data(at_work.layout, "cc03", [] {});
     base::write_file_atomically(at_work.layout.jails() / "stray", "a file");
+    for (const char* id : {"aa01", "dd04"})
+        store::mark_committed(at_work.layout.jail(id));
     const std::string before = state_of_tree(at_work.layout.jail("aa01"));
 
     const store::Swept swept = store::sweep(at_work.layout, knows({known}, {"aa01"}));
@@ -205,15 +208,16 @@ TEST_CASE("sweep removes what was never recorded and keeps what was", "[store][s
                                "jail bb02 that was never recorded", "jail stray that was never recorded"});
     CHECK(swept.failed.empty());
     CHECK(at_work.left_in(at_work.layout.images()) == known + "\n");
-    CHECK(at_work.left_in(at_work.layout.jails()) == "aa01\ncc03\n");
+    CHECK(at_work.left_in(at_work.layout.jails()) == "aa01\ncc03\ndd04\n"); // newer than the catalog
     CHECK(state_of_tree(at_work.layout.jail("aa01")) == before);
     CHECK(store::sweep(at_work.layout, knows({known}, {"aa01"})).removed.empty());
 }
 
 TEST_CASE("snapshots that nobody can say to be known stay, and the others are swept", "[store][sweep]") {
     StoreFixture at_work;
-    for (const char* name : {"aa01", "bb02", "cc03", "new-dd04"})
+    for (const char* name : {"aa01", "bb02", "cc03", "new-dd04", "ee05"})
         base::make_directories(at_work.layout.snapshots() / name, 0755);
+    store::mark_unwanted(at_work.layout.snapshot("cc03"));
 
     const store::Swept swept = store::sweep_snapshots(at_work.layout, [](const std::string& id) {
         if (id == "bb02")
@@ -224,5 +228,5 @@ TEST_CASE("snapshots that nobody can say to be known stay, and the others are sw
     CHECK(joined(swept.removed) ==
           "snapshot cc03 that was never recorded\nhalf-made or half-removed snapshot new-dd04\n");
     CHECK(joined(swept.failed) == "snapshot bb02: catalog.sqlite: is damaged\n");
-    CHECK(at_work.left_in(at_work.layout.snapshots()) == "aa01\nbb02\n");
+    CHECK(at_work.left_in(at_work.layout.snapshots()) == "aa01\nbb02\nee05\n"); // no mark: it is newer
 }

@@ -78,7 +78,7 @@ TEST_CASE("a new jail has the seed's files, the recipe's over them, and a skelet
     JailFixture at_work;
 
     CHECK(at_work.left_in(at_work.layout.jails()) == "aa01\n");
-    CHECK(at_work.left_in(at_work.layout.jail("aa01")) == "config\ndata\njail.json\nroot\n");
+    CHECK(at_work.left_in(at_work.layout.jail("aa01")) == "config\ndata\njail.json\nroot\nuncommitted\n");
     struct stat top {};
     REQUIRE(::stat(at_work.layout.jail("aa01").c_str(), &top) == 0);
     CHECK((top.st_mode & 07777) == 0700);

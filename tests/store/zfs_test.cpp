@@ -186,7 +186,7 @@ TEST_CASE("on ZFS a snapshot is a clone of the data's dataset, and goes with its
         store::SnapshotStaging staging(exchange.layout, "s");
         CHECK(store::freeze_means_name(staging.freeze_data("j")) == "dataset");
         staging.freeze_config("j", 1); // a directory of the state's own dataset: copied
-        staging.place("{}\n");
+        staging.place("{}\n", store::SnapshotStaging::Known::by_note);
     }
 
     CHECK(exchange.mounted() == "jails/j/data\nsnapshots/s/data\n");
@@ -212,7 +212,7 @@ TEST_CASE("a restore on ZFS exchanges the places of datasets", "[store][zfs]") {
         store::SnapshotStaging staging(exchange.layout, "s");
         staging.freeze_data("j");
         staging.freeze_config("j", 1);
-        staging.place("{}\n");
+        staging.place("{}\n", store::SnapshotStaging::Known::by_note);
     }
     std::ofstream(exchange.layout.jail_data("j") / "var/file") << "later";
     std::filesystem::create_directory(exchange.layout.snapshot("aside"));

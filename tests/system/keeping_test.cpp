@@ -185,7 +185,8 @@ TEST_CASE("a clone that meets a full disk at any step is a jail or nothing",
 
     for (const std::string& step : steps) {
         INFO("fails at " << step);
-        CHECK(host.run(clone, {{"PKGJAIL_FAIL_AT", step}}).status == 1);
+        const bool is_done = step == "mark.removed"; // then that is only told
+        CHECK(host.run(clone, {{"PKGJAIL_FAIL_AT", step}}).status == (is_done ? 0 : 1));
         CHECK(test::http_status(test::url(port)) == 200);
         REQUIRE(host.run({"update"}).status == 0);
         check_sound(host);
