@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <list>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -173,6 +174,7 @@ std::string lines_of(const fs::path& directory, bool with_catalog) {
 std::string rows_of(const fs::path& file) {
     if (!fs::exists(file))
         return "no catalog\n";
+    std::list<std::string> queries; // a statement's text stays as long as its database
     catalog::Database database(file, catalog::Database::Mode::read_only);
     std::vector<std::string> tables;
     catalog::Statement names(database, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN "
@@ -189,8 +191,8 @@ std::string rows_of(const fs::path& file) {
             while (use.next());
             break;
         }
-        const std::string query = "SELECT " + columns + " FROM " + table + " ORDER BY 1";
-        catalog::Statement rows(database, query.c_str());
+        queries.push_back("SELECT " + columns + " FROM " + table + " ORDER BY 1");
+        catalog::Statement rows(database, queries.back().c_str());
         for (auto use = rows.use(); use.next();)
             text += table + ": " + use.text(0) + "\n";
     }
