@@ -29,6 +29,7 @@
 #include "pkgjail/catalog/sqlite.hpp"
 #include "pkgjail/cli/command.hpp"
 #include "support/package_writer.hpp"
+#include "support/sanitized.hpp"
 
 namespace pkgjail::test {
 
@@ -245,6 +246,8 @@ Target::Target() {
     std::vector<fs::path> writable = {fs::temp_directory_path()};
     if (std::getenv("PKGJAIL_RENEW") != nullptr)
         writable.emplace_back(PKGJAIL_TEST_DATA "/inputs");
+    if (is_sanitized && fs::exists(PKGJAIL_BINARY_DIR "/findings"))
+        writable.emplace_back(PKGJAIL_BINARY_DIR "/findings");
     if (!std::exchange(kept, true))
         keep_to(writable);
 }
