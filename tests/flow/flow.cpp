@@ -86,7 +86,7 @@ void check_fails(const Host& host, const std::vector<std::string>& arguments, in
 }
 
 CommandResult run_in_shell(const Host& host, const std::string& script) {
-    const std::string program = PKGJAIL_BINARY_DIR "/bin/pkgjail";
+    const std::string program = pkgjail_program();
     base::Command shell;
     shell.argv = {"/bin/bash", "-c",
                   fmt::format("set -o pipefail; pkgjail() {{ {} --state {} --config {} \"$@\"; }}; {}",

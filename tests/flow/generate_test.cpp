@@ -187,7 +187,7 @@ TEST_CASE("the script for all jails hands its word to pkgjail", "[flow][generate
 
     const base::Output shown =
         run_script(std::filesystem::path(PKGJAIL_SOURCE_DIR) / "etc/rc.d/pkgjail", "status",
-                   {"pkgjail_program=" PKGJAIL_BINARY_DIR "/bin/pkgjail",
+                   {"pkgjail_program=" + test::pkgjail_program(),
                     "pkgjail_flags=--state " + host.state().string() + " --config " + host.etc().string()});
 
     INFO(shown.err);

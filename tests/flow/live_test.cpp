@@ -37,7 +37,7 @@ class Watched {
         REQUIRE(::ioctl(terminal_.get(), TIOCSWINSZ, &size) == 0);
         before_ = settings();
         base::Command command;
-        command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail", "--state", host.state().string(), "--config",
+        command.argv = {test::pkgjail_program(), "--state", host.state().string(), "--config",
                         host.etc().string()};
         command.argv.insert(command.argv.end(), words.begin(), words.end());
         command.environment = {"LC_ALL=C.UTF-8", "TERM=xterm", "NO_COLOR=1"};

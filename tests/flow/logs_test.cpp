@@ -139,7 +139,7 @@ TEST_CASE("two logs are followed at once, from the last records on", "[flow][log
     const store::Layout layout(two.host.state());
     base::Pipe pipe = base::make_pipe();
     base::Command command;
-    command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail",
+    command.argv = {test::pkgjail_program(),
                     "--state",
                     two.host.state().string(),
                     "--config",

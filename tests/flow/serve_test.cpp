@@ -81,7 +81,7 @@ class Serving {
   private:
     static base::Child start(const Host& host, const base::Pipe& pipe) {
         base::Command command;
-        command.argv = {PKGJAIL_BINARY_DIR "/bin/pkgjail",
+        command.argv = {test::pkgjail_program(),
                         "--state",
                         host.state().string(),
                         "--config",

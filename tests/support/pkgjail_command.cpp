@@ -48,8 +48,7 @@ void Host::write_config(const std::string& name, const std::string& text) const 
 CommandResult Host::run(const std::vector<std::string>& arguments,
                         const std::map<std::string, std::string>& environment) const {
     base::Command command;
-    command.argv = {std::string(PKGJAIL_BINARY_DIR) + "/bin/pkgjail", "--state", state_.string(), "--config",
-                    etc_.string()};
+    command.argv = {pkgjail_program(), "--state", state_.string(), "--config", etc_.string()};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     command.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"};
     for (const auto& [name, value] : environment)
@@ -65,6 +64,11 @@ CommandResult Host::run(const std::vector<std::string>& arguments,
             throw std::runtime_error(result.err);
     check_json_output(arguments, result.out);
     return result;
+}
+
+std::string pkgjail_program() {
+    const char* directory = std::getenv("PKGJAIL_TEST_PROGRAMS");
+    return std::string(directory != nullptr ? directory : PKGJAIL_BINARY_DIR "/bin") + "/pkgjail";
 }
 
 std::filesystem::path demo_repository(const std::string& edition) {

@@ -20,6 +20,9 @@ struct CommandResult {
     nlohmann::json json() const { return nlohmann::json::parse(out); }
 };
 
+/// The program that a Host runs: this build's, or the one in PKGJAIL_TEST_PROGRAMS.
+std::string pkgjail_program();
+
 /// One host as pkgjail sees it: state, configuration, one repository. Destroys its jails at the end.
 class Host {
   public:
