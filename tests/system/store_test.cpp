@@ -240,7 +240,7 @@ TEST_CASE("a jail with something mounted in it is not removed, and nothing of it
 
     CHECK(outcome.find("busy: ") == 0);
     CHECK(outcome.find(mount_point.string() + " is still mounted") != std::string::npos);
-    CHECK(left == "config\ndata\njail.json\nroot\n");
+    CHECK(left == "config\ndata\njail.json\nroot\nuncommitted\n");
     CHECK(precious);
     CHECK(swept.removed == std::vector<std::string>{"half-built or half-removed image new-0123"});
     REQUIRE(swept.failed.size() == 1);
