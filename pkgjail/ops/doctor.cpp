@@ -6,6 +6,7 @@
 
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/confined.hpp"
+#include "pkgjail/base/directory_mark.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/host.hpp"
 #include "pkgjail/base/look.hpp"
@@ -245,9 +246,14 @@ std::vector<Finding> doctor(const Context& context) {
     bool state = false;
     look(findings, "state", [&] {
         state = context.layout.check();
-        if (state)
+        if (state) {
             findings.push_back(look_at_space(context));
-        else
+            if (const auto mark = base::directory_mark(context.layout.runs()); mark && mark->is_of_another)
+                findings.push_back({Verdict::note, "state",
+                                    "it is a copy of another state directory; what runs there does not run "
+                                    "here",
+                                    ""});
+        } else
             findings.push_back({Verdict::note, "state",
                                 context.layout.state().string() + " does not exist yet",
                                 "pkgjail update makes it"});

@@ -6,6 +6,7 @@
 
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
+#include "pkgjail/ops/copied_state.hpp"
 #include "pkgjail/ops/mounts.hpp"
 #include "pkgjail/ops/recover.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -100,6 +101,7 @@ base::Exit exec(const Context& context, const ExecRequest& request) {
     inner.terminal = request.terminal;
     if (request.terminal)
         inner.environment["TERM"] = "xterm";
+    refuse_beside_original(context, jail);
     const auto driver = confine::open_driver(context.layout.state(), context.config.runtime);
     const base::HostPath run = context.layout.run(jail.id);
     if (driver->exists(spec.handle, run))

@@ -21,6 +21,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/format/confined_reading.hpp"
 #include "pkgjail/jail/suggest.hpp"
+#include "pkgjail/ops/copied_state.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/recover.hpp"
@@ -129,6 +130,7 @@ Session::Session(const Context& context, std::string verb, std::string target, R
     }
     if (!*context_.swept) {
         context_.layout.create();
+        take_runs(context_);
         sweep_if_alone();
         *context_.swept = store_lock_.has_value();
     }

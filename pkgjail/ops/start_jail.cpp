@@ -11,6 +11,7 @@
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/ops/copied_state.hpp"
 #include "pkgjail/ops/host_names.hpp"
 #include "pkgjail/ops/jail_network.hpp"
 #include "pkgjail/ops/mounts.hpp"
@@ -167,6 +168,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     if (!generation)
         throw Error(ErrorKind::corrupt, jail.name, "the catalog has no current generation for it",
                     "pkgjail doctor checks the catalog");
+    refuse_beside_original(context_, jail);
     const auto recipe = rendered_recipe(context_, jail);
     tell_lost_settings(context_, jail, recipe);
     if (recipe)

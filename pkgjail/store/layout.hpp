@@ -109,6 +109,7 @@ class Layout {
         return locks() / ("image-" + build_key.substr(0, 32));
     }
     base::HostPath store_lock() const { return locks() / "store"; }
+    base::HostPath runs_lock() const { return locks() / "runs"; }
 
     /// Makes what is missing (all 0700). Error{denied} or Error{conflict} naming the path when the state
     /// directory, or one below, is a link, is owned by somebody else, or can be written by group or others;

@@ -64,6 +64,9 @@ ServiceStatus judge(ServiceStatus recorded, const KernelView& kernel) {
     if (!supervised) {
         if (kernel.lock_held)
             return becomes(ServiceState::starting, "a new supervisor is starting");
+        if (kernel.is_copied)
+            return becomes(ServiceState::stopped,
+                           "it was " + was + " in the state directory that this one is a copy of");
         if (kernel.service_alive)
             return becomes(ServiceState::unsupervised, "its supervisor was killed while it was " + was);
         return becomes(ServiceState::stopped, "its supervisor was killed while it was " + was);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pkgjail/base/boot.hpp"
+#include "pkgjail/base/directory_mark.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/lock.hpp"
@@ -161,6 +162,10 @@ ServiceStatus look(const base::HostPath& run_directory, bool lock_held,
             kernel.same_boot && recorded.status.supervisor && base::is_alive(*recorded.status.supervisor);
         kernel.service_alive =
             kernel.same_boot && recorded.status.service && base::is_alive(*recorded.status.service);
+        // A copy of the lock is another file.
+        if (kernel.service_alive && !lock_held)
+            if (const auto mark = base::directory_mark(run_directory.parent_path()))
+                kernel.is_copied = mark->is_of_another;
     }
     return judge(std::move(recorded.status), kernel);
 }

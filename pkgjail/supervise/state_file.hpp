@@ -43,6 +43,7 @@ struct KernelView {
     std::string damage; ///< why the file could not be read, when it is there
     bool lock_held = false;
     bool same_boot = false;
+    bool is_copied = false; ///< the run directory, with what was above it
     bool supervisor_alive = false;
     bool service_alive = false;
 };

@@ -3,6 +3,7 @@
 
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
+#include "pkgjail/base/directory_mark.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "support/catch.hpp"
 #include "support/http_server.hpp"
@@ -30,8 +31,10 @@ constexpr const char* web_recipe = "[recipe]\nsummary = a test\npackage = web\n[
 
 /// Nothing is left of an install that failed.
 void check_nothing_left(const Host& host) {
-    for (const char* directory : {"images", "jails", "run"})
+    for (const char* directory : {"images", "jails"})
         CHECK(std::filesystem::is_empty(host.state() / directory));
+    for (const auto& entry : std::filesystem::directory_iterator(host.state() / "run"))
+        CHECK(entry.path().filename() == base::directory_mark_name);
     CHECK(host.run({"list", "--json"}).json()["jails"].empty());
 }
 

@@ -1,5 +1,6 @@
 // What read_status() says when supervisor, service or host did not end as they should.
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include "pkgjail/base/boot.hpp"
+#include "pkgjail/base/directory_mark.hpp"
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/supervise/state_file.hpp"
@@ -48,6 +50,19 @@ TEST_CASE("a killed supervisor leaves its service running, unsupervised", "[supe
     CHECK(web.status().service == running.service);
     CHECK_FALSE(web.status().supervisor);
     CHECK(base::is_alive(*running.service));
+}
+
+TEST_CASE("a copy of the state directory does not claim the original's service", "[supervise][truth]") {
+    const test::TempDir directory;
+    const base::HostPath runs = directory / "run";
+    leave(runs / "web", ServiceState::ready, base::identify_process(::getpid()));
+    base::mark_directory(runs, false);
+    std::filesystem::copy(runs, directory / "copy", std::filesystem::copy_options::recursive);
+
+    CHECK(show(supervise::read_status(runs / "web")) ==
+          "unsupervised: its supervisor was killed while it was ready");
+    CHECK(show(supervise::read_status(base::HostPath(directory / "copy") / "web")) ==
+          "stopped: it was ready in the state directory that this one is a copy of");
 }
 
 TEST_CASE("an unsupervised service is stopped all the same", "[supervise][truth]") {
