@@ -1,3 +1,4 @@
+#include <cctype>
 #include <cstdlib>
 
 #include <unistd.h>
@@ -148,7 +149,25 @@ void Environment::record_failures() {
     ops::record_failed_acts(*context_);
 }
 
-void JailResults::failed(const std::string& jail, const Error& error, const Json& fields) {
+namespace {
+
+/// As a word of its own, also of a file's name.
+bool names(const std::string& text, const std::string& jail) {
+    const auto is_part = [&](std::size_t at) {
+        return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                    text[at] == '-' || text[at] == '_');
+    };
+    for (auto at = text.find(jail); at != std::string::npos; at = text.find(jail, at + 1))
+        if ((at == 0 || !is_part(at - 1)) && !is_part(at + jail.size()))
+            return true;
+    return false;
+}
+
+} // namespace
+
+void JailResults::failed(const std::string& jail, Error error, const Json& fields) {
+    if (error.kind() != ErrorKind::usage && !names(error.what(), jail))
+        error.add_context("jail " + jail);
     environment_.failed(error);
     if (first_failure_ == exit_done)
         first_failure_ = exit_status(error.kind());

@@ -205,7 +205,7 @@ TEST_CASE("of two jails the one whose archive is damaged stays, the other is upg
 
     INFO(result.out << result.err);
     CHECK(result.status == 3);
-    CHECK_THAT(result.err, ContainsSubstring("pkgjail: upgrade: app-2.0: "));
+    CHECK_THAT(result.err, ContainsSubstring("pkgjail: upgrade: jail one: app-2.0: "));
     CHECK_THAT(result.err, ContainsSubstring(cause));
     CHECK(packages(host, "one") == "app-1.0");
     CHECK(status(host, "one")["generation"] == 1);

@@ -116,8 +116,9 @@ TEST_CASE("a repository that was never read is read before upgrades are looked f
 
     const CommandResult dry = host.run({"upgrade", "web", "-n"});
     CHECK(dry.status == 5);
-    CHECK(test::failure_text(dry) ==
-          "pkgjail: upgrade: index: not every repository has been read yet\nhint: pkgjail update\n");
+    CHECK(
+        test::failure_text(dry) ==
+        "pkgjail: upgrade: jail web: index: not every repository has been read yet\nhint: pkgjail update\n");
     CHECK(host.run({"upgrade", "nobody", "--check"}).status == 5);
     CHECK(host.run({"avail", "--json"}).json()["packages"].size() == 1); // by neither of them
 
