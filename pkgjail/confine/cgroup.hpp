@@ -22,6 +22,9 @@ namespace pkgjail::confine {
 /// Within so long a jail gets its share of processor time.
 inline constexpr std::uint64_t cpu_period_usec = 100'000;
 
+/// How it ends that a limit on memory below what is in use is refused.
+inline constexpr std::string_view cannot_give_back = "and cannot give it back";
+
 /// One mounted tree of control groups.
 struct CgroupHierarchy {
     base::HostPath mount_point;

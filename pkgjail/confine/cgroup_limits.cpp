@@ -22,9 +22,9 @@ using Value = std::optional<std::uint64_t>;
 
 Error in_use(std::uint64_t value) {
     return Error(ErrorKind::denied, "limit memory",
-                 fmt::format("the jail uses more than {} and cannot give it back",
-                             jail::format_limit(LimitKind::memory, value)),
-                 "choose more, or restart the jail with it");
+                 fmt::format("the jail uses more than {} {}", jail::format_limit(LimitKind::memory, value),
+                             cannot_give_back),
+                 "choose more");
 }
 
 // One write, one value: the kernel takes or refuses it as a whole.

@@ -20,6 +20,7 @@
 #include "pkgjail/base/lock.hpp"
 #include "pkgjail/base/tree.hpp"
 #include "pkgjail/confine/call_listener.hpp"
+#include "pkgjail/confine/cgroup.hpp"
 #include "pkgjail/supervise/announcement.hpp"
 #include "pkgjail/supervise/control.hpp"
 #include "pkgjail/supervise/control_address.hpp"
@@ -510,14 +511,18 @@ bool change_limits(const base::HostPath& run_directory, const jail::Limits& limi
                                           : "try again; if it stays so, " + silent.hint());
     }
     constexpr std::string_view error = "error ";
-    if (answer && answer->starts_with(error))
-        throw Error(
-            ErrorKind::denied, service.spec.jail, answer->substr(error.size()),
-            answer->ends_with(must_be_enforced)
-                ? fmt::format("a start would fail by it too; pkgjail limits {0} require=any does without, "
-                              "pkgjail limits {0} LIMIT=none takes the limit away",
-                              service.spec.jail)
-                : "what cannot be changed while it runs holds from the next start: stop, change, start");
+    if (answer && answer->starts_with(error)) {
+        std::string hint =
+            "what cannot be changed while it runs holds from the next start: stop, change, start";
+        if (answer->ends_with(must_be_enforced))
+            hint = fmt::format("a start would fail by it too; pkgjail limits {0} require=any does without, "
+                               "pkgjail limits {0} LIMIT=none takes the limit away",
+                               service.spec.jail);
+        else if (answer->ends_with(confine::cannot_give_back))
+            hint =
+                fmt::format("choose more than that; pkgjail status {} has what it uses", service.spec.jail);
+        throw Error(ErrorKind::denied, service.spec.jail, answer->substr(error.size()), hint);
+    }
     throw Error(ErrorKind::conflict, service.spec.jail, "has no supervisor that answers",
                 "pkgjail restart " + service.spec.jail + " starts it anew under one");
 }

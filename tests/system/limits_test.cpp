@@ -56,7 +56,10 @@ TEST_CASE("limits of a running jail change at once and stay", "[system][root][li
     CHECK(host.run({"status", "nginx", "--json"}).json()["jails"][0]["pid"] == before["pid"]);
 
     // What is refused changes nothing.
-    CHECK(host.run({"limits", "nginx", "memory=1M", "cpu=30%"}).status == 77);
+    const CommandResult too_little = host.run({"limits", "nginx", "memory=1M", "cpu=30%"});
+    CHECK(too_little.status == 77);
+    CHECK_THAT(too_little.err, ContainsSubstring("the jail uses more than 1M and cannot give it back") &&
+                                   ContainsSubstring("choose more than that; pkgjail status nginx"));
     CHECK(limit(host, "memory")["effective"] == 128u << 20);
     CHECK(limit(host, "cpu")["effective"] == 20);
 
