@@ -27,6 +27,8 @@ class Dependents {
     /// holds one, except that of a jail which is down and cannot be started before this one.
     Dependents(Session& session, const catalog::Jail& jail);
 
+    bool are_none() const { return entries_.empty(); }
+
     /// Notes all of them, then stops each before what it requires. May be called again after bring_up().
     void take_down();
     /// Starts each that is down after what it requires, and takes its note away; not what a person is to

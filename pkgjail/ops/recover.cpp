@@ -150,6 +150,8 @@ bool only_asks_for_a_start(const std::string& note) {
 
 std::string note_in_words(const catalog::Jail& jail) {
     const std::string note = jail.operation.value_or("");
+    if (is_unproven(jail))
+        return fmt::format("a command was interrupted before generation {} had proved itself", jail.current);
     const bool is_to_start = jail.wanted_running && only_asks_for_a_start(note);
     return fmt::format("{} ({})", is_to_start ? "it is to be started again" : "a command was interrupted",
                        note);

@@ -118,6 +118,36 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     }
 }
 
+/// A service in its quiet period.
+struct Watched {
+    ServiceStatus status; ///< as it was last
+    std::string failure;  ///< empty: none
+};
+
+/// Any exit counts, also one that the supervisor has made good by a restart already.
+Watched watch(const base::HostPath& run, const ServiceStatus& first, std::chrono::milliseconds time) {
+    constexpr std::chrono::milliseconds look_every{50};
+    const auto end = base::steady_now() + time;
+    Watched result{first, ""};
+    while (base::steady_now() < end) {
+        std::this_thread::sleep_for(look_every);
+        const ServiceStatus status = result.status = supervise::read_status(run);
+        for (const supervise::ServicePart& part : status.further)
+            if (part.restarts != 0 || part.state == ServiceState::backoff ||
+                part.state == ServiceState::failed) {
+                result.failure = fmt::format("service {} ended within its quiet period: {}", part.name,
+                                             part.last_exit.empty() ? part.reason : part.last_exit);
+                return result;
+            }
+        if (status.service != first.service || status.restarts != first.restarts || !is_running(status)) {
+            result.failure = fmt::format("the service ended within its quiet period: {}",
+                                         status.last_exit.empty() ? status.reason : status.last_exit);
+            return result;
+        }
+    }
+    return result;
+}
+
 } // namespace
 
 bool is_running(const ServiceStatus& status) {
@@ -270,24 +300,28 @@ void JailStart::give_up(const std::string& why) {
                 why + (words.empty() ? "" : fmt::format(" (last output: {})", words)) + rest, hint);
 }
 
-/// Any exit within the quiet period counts, also one that the supervisor has made good by a restart already.
 ServiceStatus JailStart::watch_quiet(const ServiceStatus& first) {
-    constexpr std::chrono::milliseconds look_every{50};
-    const auto end = base::steady_now() + quiet_;
-    ServiceStatus status = first;
-    while (base::steady_now() < end) {
-        std::this_thread::sleep_for(look_every);
-        status = supervise::read_status(run_);
-        for (const supervise::ServicePart& part : status.further)
-            if (part.restarts != 0 || part.state == ServiceState::backoff ||
-                part.state == ServiceState::failed)
-                give_up(fmt::format("service {} ended within its quiet period: {}", part.name,
-                                    part.last_exit.empty() ? part.reason : part.last_exit));
-        if (status.service != first.service || status.restarts != first.restarts || !is_running(status))
-            give_up(fmt::format("the service ended within its quiet period: {}",
-                                status.last_exit.empty() ? status.reason : status.last_exit));
-    }
-    return status;
+    const Watched watched = watch(run_, first, quiet_);
+    if (!watched.failure.empty())
+        give_up(watched.failure);
+    return watched.status;
+}
+
+bool stays_ready(const Context& context, const catalog::Jail& jail) {
+    const base::HostPath run = context.layout.run(jail.id);
+    const ServiceStatus now = supervise::read_status(run);
+    const auto recipe = rendered_recipe(context, jail);
+    if (!recipe || now.state != ServiceState::ready || !now.ready_at || now.restarts != 0)
+        return false;
+    std::chrono::milliseconds quiet{0};
+    for (const jail::Service& service : recipe->services)
+        quiet = std::max(quiet, service.health.quiet);
+    const auto ready_for =
+        std::chrono::duration_cast<std::chrono::milliseconds>(base::wall_now() - *now.ready_at);
+    // The clock may have been set back meanwhile.
+    const Watched watched =
+        watch(run, now, std::clamp(quiet - ready_for, std::chrono::milliseconds(0), quiet));
+    return watched.failure.empty() && watched.status.state == ServiceState::ready;
 }
 
 ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate,

@@ -36,6 +36,9 @@ class RequiredJailFailed : public base::Error {
 /// `learning`: as in JailStart.
 supervise::ServiceStatus start_jail(Session& session, const catalog::Jail& jail, Gate gate = Gate::ready,
                                     std::optional<jail::Profile> learning = {});
+/// Of a service that somebody else has started: watches it for what is left of its quiet period, and says
+/// whether it was ready all that time, without one restart. It is not touched.
+bool stays_ready(const Context& context, const catalog::Jail& jail);
 /// False when nothing ran. Who requires the jail is the caller's to care for (dependents.hpp).
 bool stop_jail(Session& session, const catalog::Jail& jail);
 

@@ -272,6 +272,14 @@ Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old, De
 
 Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old) {
     Dependents dependents(session, jail);
+    if (old != jail.current && dependents.are_none() && is_to_run(session, jail) &&
+        stays_ready(session.context(), jail)) {
+        session.context().reporter.warn(
+            fmt::format("jail {}: generation {} runs and has proved itself", jail.name, jail.current));
+        base::step("switch.proven");
+        catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
+        return {jail, false, supervise::read_status(session.context().layout.run(jail.id))};
+    }
     dependents.take_down();
     stop_jail(session, jail); // half-started, or without its supervisor
     return prove(session, jail, old, dependents);

@@ -80,8 +80,9 @@ Switched switch_back(Session& session, const catalog::Jail& before, std::int64_t
 /// (is_worth_another_try), also where it is still on its way down.
 bool start_again(Session& session, const catalog::Jail& jail);
 
-/// For recovery: stops what a dead command left half-started, starts the current generation, which is noted
-/// as not proven ("start OLD"), and puts `old` back if it fails.
+/// For recovery of a jail whose current generation is noted as not proven ("start OLD"): watches it for what
+/// is left of its quiet period where a dead command has got it ready, and nobody requires it. Otherwise stops
+/// what was left half-started, starts that generation, and puts `old` back if it fails.
 Switched prove(Session& session, const catalog::Jail& jail, std::int64_t old);
 
 } // namespace pkgjail::ops

@@ -200,7 +200,38 @@ TEST_CASE("a generation that could not be tried is still not proven", "[faults][
         CHECK(jails.of("db")["generation"] == 1);
         CHECK(jails.states() == "db:ready");
     }
-    CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
+    CHECK(jails.world.run({"doctor"}).out.find("before generation 2 had proved itself") == std::string::npos);
+}
+
+TEST_CASE("a generation that a killed command has got ready is not started again to be proven",
+          "[faults][notes]") {
+    const Jails jails;
+    jails.make("db");
+    jails.cut("start.settled", {"install", "extra", "-j", "db"});
+    const auto pid = jails.of("db")["pid"];
+    REQUIRE(pid.is_number());
+
+    SECTION("where nobody requires it") {
+        const CommandResult next = jails.world.well({"gc"});
+        CHECK_THAT(next.err, ContainsSubstring("jail db: a command was interrupted before generation 2 had "
+                                               "proved itself; generation 2 is current\n"));
+        CHECK_THAT(next.err, ContainsSubstring("jail db: generation 2 runs and has proved itself\n"));
+        CHECK(jails.of("db")["pid"] == pid);
+    }
+    SECTION("unless it has ended meanwhile") {
+        jails.end("db");
+        jails.write_recipe("db");
+        CHECK_THAT(jails.world.well({"gc"}).err, ContainsSubstring("jail db: started again\n"));
+    }
+    SECTION("or has been left without its supervisor") {
+        REQUIRE(::kill(jails.of("db")["supervisor_pid"].get<pid_t>(), SIGKILL) == 0);
+        jails.wait_for("db", "unsupervised");
+        CHECK_THAT(jails.world.well({"gc"}).err, ContainsSubstring("jail db: started again\n"));
+        CHECK(jails.of("db")["pid"] != pid);
+    }
+    CHECK(jails.of("db")["generation"] == 2);
+    CHECK(jails.states() == "db:ready");
+    CHECK(jails.world.run({"doctor"}).out.find("proved itself") == std::string::npos);
 }
 
 TEST_CASE("no command has a note of its own before the current generation is proven", "[faults][notes]") {
@@ -220,10 +251,10 @@ TEST_CASE("no command has a note of its own before the current generation is pro
             const CommandResult refused = jails.world.run(command);
             INFO(command.front() << ": " << refused.err);
             CHECK(refused.status == 6);
-            CHECK_THAT(
-                refused.err,
-                ContainsSubstring("db: has to be put right first: a command was interrupted (start 1)"));
-            CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+            CHECK_THAT(refused.err, ContainsSubstring("db: has to be put right first: a command was "
+                                                      "interrupted before generation 2 had proved itself"));
+            CHECK_THAT(jails.world.run({"doctor"}).out,
+                       ContainsSubstring("before generation 2 had proved itself"));
         }
         CHECK(jails.of("db")["generation"] == 2);
     }
@@ -281,7 +312,7 @@ TEST_CASE("a generation that is not proven when its jail is stopped is proven by
         REQUIRE(jails.world.run({"stop", "db"}).status == 0);
     }
     CHECK(jails.world.well({"gc"}).err.find("jail db") == std::string::npos);
-    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("(start 1)"));
+    CHECK_THAT(jails.world.run({"doctor"}).out, ContainsSubstring("before generation 2 had proved itself"));
     const CommandResult refused = jails.world.run({"restart", "db"});
     CHECK(refused.status == 6);
     CHECK_THAT(refused.err, ContainsSubstring("pkgjail start db"));
@@ -309,7 +340,7 @@ TEST_CASE("a generation that is not proven when its jail is stopped is proven by
         jails.world.write("etc/recipes.d/db.recipe", "[recipe]\nsummary = a test\npackage = web\n");
         jails.world.well({"gc"});
     }
-    CHECK(jails.world.run({"doctor"}).out.find("(start 1)") == std::string::npos);
+    CHECK(jails.world.run({"doctor"}).out.find("before generation 2 had proved itself") == std::string::npos);
 }
 
 TEST_CASE("a jail that was not to run when it was changed has nothing to prove", "[faults][notes]") {
@@ -393,7 +424,7 @@ TEST_CASE("a jail that does not get ready is started once because another one is
         REQUIRE(jails.world.run({"restart", "app"}).status == 4);
     }
     SECTION("after it was tried for a new generation") {
-        note = "(start 1)";
+        note = "before generation 2 had proved itself";
         jails.end("db");
         broken.break_db();
         REQUIRE(jails.world.run({"install", "extra", "-j", "app"}).status == 4);
