@@ -365,11 +365,25 @@ void forget_preparation(const Context& context, const catalog::Jail& jail) {
     base::sync_directory(context.layout.jail(jail.id));
 }
 
+namespace {
+
+bool has_prepared_data(Session& session, const catalog::Jail& jail) {
+    const Context& context = session.context();
+    const auto prepare = preparation_of(context, jail);
+    const auto generation = catalog::Jails(session.catalog()).generation(jail.id, jail.current);
+    return prepare && generation &&
+           is_filled(place_of(jail_spec(context, jail, generation->image_id, rendered_recipe(context, jail)),
+                              prepare->path));
+}
+
+} // namespace
+
 void prepare_anew(const Context& context, const std::string& name) {
     Session session(context, "start --prepare", name);
     const auto lock = session.lock_jail(name);
     const catalog::Jail jail = require_jail(session.catalog(), name);
-    if (!context.dry_run)
+    // Where there are data nothing begins anew: a start after these are lost is to refuse all the same.
+    if (!context.dry_run && !has_prepared_data(session, jail))
         forget_preparation(context, jail);
     session.finish();
 }
