@@ -129,9 +129,9 @@ void add_missing_data(const Layout& layout, const std::string& jail_id, const Tr
     std::string note = name + '\0';
     for (const RootPath& parent : parents)
         note += parent.str() + '\0';
-    base::write_file_atomically(layout.jail_unplaced(jail_id), note);
-    base::step("generation.data_noted");
     try {
+        base::write_file_atomically(layout.jail_unplaced(jail_id), note);
+        base::step("generation.data_noted");
         walk_missing(seed, data, [&](const Entry& entry) {
             if (entry.is_directory()) {
                 copy_directory(entry, data, name);
