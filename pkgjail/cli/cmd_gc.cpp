@@ -20,6 +20,12 @@ std::string short_name(const ops::Garbage& garbage) {
     return name.size() > widest ? name.substr(0, widest - 3) + "..." : name;
 }
 
+/// "image 695eb695…", "generation 1 of jail web".
+std::string full_name(const ops::Garbage& garbage) {
+    const std::string kind(ops::garbage_kind_name(garbage.kind));
+    return garbage.name.starts_with(kind + " ") ? garbage.name : kind + " " + garbage.name;
+}
+
 } // namespace
 
 int cmd_gc(Environment& environment) {
@@ -42,8 +48,7 @@ int cmd_gc(Environment& environment) {
                        {jail::format_size(garbage.apparent_bytes)},
                        {jail::format_size(garbage.freed_bytes)}});
         else
-            environment.report().warn(fmt::format("{} {} stays: {}", ops::garbage_kind_name(garbage.kind),
-                                                  garbage.name, garbage.kept_because));
+            environment.report().warn(fmt::format("{} stays: {}", full_name(garbage), garbage.kept_because));
     }
     if (environment.json())
         environment.print_json({{"dry_run", dry_run},

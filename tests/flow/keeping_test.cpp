@@ -228,6 +228,20 @@ TEST_CASE("gc killed at any step leaves a whole state, and the next one goes on"
     }
 }
 
+TEST_CASE("gc says once what stays, and why", "[flow][keeping][gc]") {
+    const KeptJail jail;
+    for (const char* version : {"1.1", "1.2"})
+        jail.upgrade(version);
+    jail.keep(1, "0s");
+
+    const CommandResult result = jail.host().run({"gc"}, {{"PKGJAIL_FAIL_AT", "prune.forgotten"}});
+
+    CHECK(result.status == 3);
+    CHECK_THAT(
+        result.err,
+        ContainsSubstring("pkgjail: note: generation 1 of jail web stays: prune.forgotten: no space left\n"));
+}
+
 TEST_CASE("what an interrupted command prepared of a configuration goes with the next one",
           "[flow][keeping]") {
     const KeptJail jail;
