@@ -171,17 +171,56 @@ LimitsResult limits(const Context& context, const std::string& name) {
 
 namespace {
 
-/// The service goes on with the limits that the catalog has.
-void put_back(const Context& context, const catalog::Jail& jail) {
-    try {
-        supervise::change_limits(context.layout.run(jail.id),
-                                 jail_limits(context, jail, rendered_recipe(context, jail)));
-    } catch (const Error& error) {
-        context.reporter.warn(fmt::format("jail {} runs with limits that are not recorded, until its next "
-                                          "start: {}",
-                                          jail.name, error.what()));
-    }
+constexpr const char* limits_note = "limits";
+
+void put_in_force(const Context& context, const catalog::Jail& jail) {
+    supervise::change_limits(context.layout.run(jail.id),
+                             jail_limits(context, jail, rendered_recipe(context, jail)));
 }
+
+/// While kernel and catalog may differ there is a note, by which the next command goes on. It says nothing
+/// about another run of the host, so no power cut has to leave it.
+class Noted {
+  public:
+    Noted(Session& session, const catalog::Jail& before, bool differs)
+        : session_(session), before_(before), has_note_(differs && !before.operation) {
+        if (has_note_)
+            session_.catalog().database().without_sync(
+                [&] { catalog::Jails(session_.catalog()).set_operation(before_.id, limits_note); });
+    }
+
+    /// The service goes on with the limits that the catalog has. The failure that brought us here is what is
+    /// thrown afterwards, so what fails here is warned of.
+    void put_back() const {
+        const Context& context = session_.context();
+        try {
+            put_in_force(context, before_);
+            forget();
+        } catch (const Error& error) {
+            context.reporter.warn(fmt::format(
+                "jail {} runs with limits that are not recorded, until {}: {}", before_.name,
+                has_note_ ? "the next command that changes something puts them back" : "its next start",
+                error.what()));
+        }
+    }
+    void try_to_forget() const {
+        try {
+            forget();
+        } catch (const Error&) {
+            // The next command does it; what failed first is on its way.
+        }
+    }
+
+  private:
+    void forget() const {
+        if (has_note_)
+            catalog::Jails(session_.catalog()).set_operation(before_.id, std::nullopt);
+    }
+
+    Session& session_;
+    const catalog::Jail& before_;
+    bool has_note_;
+};
 
 /// The next start would fail by it.
 void refuse_unenforceable(const catalog::Jail& jail, const std::optional<jail::RenderedRecipe>& recipe,
@@ -228,16 +267,26 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
         after.limits_template != before.limits_template || after.limit_overrides != before.limit_overrides;
     LimitsResult result;
     if (!context.dry_run) {
-        if (is_running(supervise::read_status(context.layout.run(after.id))))
+        const bool runs = is_running(supervise::read_status(context.layout.run(after.id)));
+        if (runs)
             prepare_disk_limit(context, after, wanted);
-        // Kernel and catalog change together, or not at all; cut in between, the same command again mends it.
-        // The kernel may take its time, for which no other command can wait with its own commit.
-        supervise::change_limits(context.layout.run(after.id), wanted);
+        // Kernel and catalog change together, or not at all; cut in between, the next command puts back what
+        // the catalog has. The kernel may take its time, for which no other command can wait with its own
+        // commit.
+        const Noted noted(session, before, runs && changed);
+        try {
+            base::step("limits.noted");
+            supervise::change_limits(context.layout.run(after.id), wanted);
+        } catch (const Error& error) {
+            if (error.kind() != ErrorKind::busy) // that may still put them in force
+                noted.try_to_forget();
+            throw;
+        }
         try {
             base::step("limits.in_force");
-            catalog::Jails(session.catalog()).update(after);
+            catalog::Jails(session.catalog()).update(after); // and without the note
         } catch (const Error&) {
-            put_back(context, before);
+            noted.put_back();
             throw;
         }
         base::step("limits.committed");
@@ -249,6 +298,25 @@ LimitsResult change_limits(const Context& context, const LimitsRequest& request)
     result.changed = changed;
     session.finish();
     return result;
+}
+
+bool is_note_of_limits(const std::string& note) {
+    return note == limits_note;
+}
+
+void put_limits_back(Session& session, const catalog::Jail& jail) {
+    try {
+        put_in_force(session.context(), jail);
+    } catch (const Error& error) {
+        // Nobody is there to be told, or the service uses more by now: another try is for a person.
+        if (error.kind() != ErrorKind::conflict && error.kind() != ErrorKind::denied)
+            throw;
+        session.context().reporter.warn(
+            fmt::format("jail {} may run with limits that are not recorded, until its "
+                        "next start: {}",
+                        jail.name, error.what()));
+    }
+    catalog::Jails(session.catalog()).set_operation(jail.id, std::nullopt);
 }
 
 } // namespace pkgjail::ops

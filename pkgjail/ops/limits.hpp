@@ -6,11 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/ops/context.hpp"
 
 namespace pkgjail::ops {
+
+class Session;
 
 struct LimitsRequest {
     std::string jail;
@@ -49,5 +52,10 @@ LimitsResult limits(const Context& context, const std::string& jail);
 /// Changes; a jail that runs has them before this returns. Error{usage} for what is no limit or no value of
 /// it, Error{denied} when the kernel refuses: then nothing is changed.
 LimitsResult change_limits(const Context& context, const LimitsRequest& request);
+
+/// Whether a dead command may have left a running jail with limits that the catalog does not have; puts those
+/// of the catalog in force, and takes the note away. The caller holds the jail's lock.
+bool is_note_of_limits(const std::string& note);
+void put_limits_back(Session& session, const catalog::Jail& jail);
 
 } // namespace pkgjail::ops

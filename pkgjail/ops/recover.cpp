@@ -9,6 +9,7 @@
 
 #include "pkgjail/ops/clone.hpp"
 #include "pkgjail/ops/dependents.hpp"
+#include "pkgjail/ops/limits.hpp"
 #include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/quiet_jail.hpp"
 #include "pkgjail/ops/requirements.hpp"
@@ -85,6 +86,8 @@ bool has_moved_files(const std::string& note) {
 void put_in_place(Session& session, const catalog::Jail& jail) {
     if (QuietJail::is_note(*jail.operation))
         QuietJail::resume_after_crash(session, jail);
+    else if (is_note_of_limits(*jail.operation))
+        put_limits_back(session, jail);
     else if (const auto snapshot = set_aside_by_restore(*jail.operation))
         undo_restore(session, jail, *snapshot);
     else if (const auto new_name = renamed_to(*jail.operation))
