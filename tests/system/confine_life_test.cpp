@@ -292,6 +292,46 @@ TEST_CASE("after everything was killed at any moment of create, start or remove,
     }
 }
 
+TEST_CASE("a jail whose maker was killed at any step is made anew, or taken away", "[root][confine][crash]") {
+    auto* driver = test::system_driver();
+    if (driver == nullptr)
+        return;
+    for (const char* step : {"confine.bundle_written", "confine.created"})
+        for (const bool anew : {true, false}) {
+            INFO(step << (anew ? ", made anew" : ", taken away"));
+            HostJail jail;
+            jail.spec.command = {"/bin/sleep", "600"};
+            const pid_t maker = ::fork();
+            REQUIRE(maker >= 0);
+            if (maker == 0) {
+                ::setenv("PKGJAIL_STOP_AT", step, 1);
+                try {
+                    driver->create(jail.spec, jail.run_directory(), {});
+                } catch (const base::Error&) {
+                    ::_exit(1);
+                }
+                ::_exit(0);
+            }
+            int status = 0;
+            REQUIRE(::waitpid(maker, &status, 0) == maker);
+            CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+            CHECK(fs::exists(jail.run_directory()));
+
+            if (anew) {
+                const auto first = jail.launch({"/bin/sleep", "600"});
+                CHECK(driver->processes(jail.spec.handle, jail.run_directory()) ==
+                      std::vector<pid_t>{first.pid});
+                driver->remove(jail.spec.handle, jail.run_directory());
+                jail.wait(first);
+            } else {
+                driver->remove(jail.spec.handle, jail.run_directory());
+            }
+            while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+            }
+            CHECK(traces_of(jail) == "");
+        }
+}
+
 TEST_CASE("what a killed command left can be found by its handle and removed with any run directory",
           "[root][confine]") {
     auto* driver = test::system_driver();
