@@ -2,9 +2,15 @@
 
 #include <fstream>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "flow/flow.hpp"
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/base/digest.hpp"
+#include "support/catch.hpp"
+#include "support/framework_script.hpp"
+#include "support/old_catalog.hpp"
 
 namespace pkgjail::test {
 
@@ -42,12 +48,106 @@ void publish_list(const World& world) {
                 "[vulnerabilities]\nurl = file://" + (world.shop() / "pkg-vulnerabilities").string() + "\n");
 }
 
+/// "svc", whose newer version has data that the older one has not.
+PackageSpec growing_package(const std::string& version, const std::string& data) {
+    PackageSpec spec = package("svc-" + version);
+    spec.files.push_back({"share/examples/svc/first", "first\n"});
+    spec.install_script = framework_script(data);
+    return spec;
+}
+
+void grow(const World& world) {
+    world.offer({growing_package("1.0", "DIR: etc/svc m\n")});
+    world.well({"update"});
+    world.well({"install", "svc", "--no-start"});
+    world.offer({growing_package("1.1", "DIR: /var/db/svc m 0750\nDIR: /var/db/svc/sub m 0700\n"
+                                        "FILE: /var/db/svc/first c share/examples/svc/first 0640\n")});
+    world.well({"update"});
+}
+
+PackageSpec package_of_user(const std::string& name, const std::string& user) {
+    PackageSpec spec = package(name + "-1.0");
+    spec.install_script =
+        framework_script("GROUP: " + user + "g\nUSER: " + user + ":" + user + "g\nDIR: /var/db/" + name +
+                         " mo 0750 " + user + " " + user + "g\n");
+    return spec;
+}
+
+/// What another host has exported, where its user has another number than here.
+void export_elsewhere(const World& world) {
+    world.offer({package_of_user("mail", "mailer")});
+    world.well({"update"});
+    world.well({"install", "mail", "--no-start"});
+    world.well({"export", "mail", (world.top() / "out/mail.tar").string()});
+    fs::remove_all(world.state());
+    world.offer({package_of_user("news", "newser"), package_of_user("notes", "mailer")});
+    world.well({"update"});
+    world.well({"install", "news", "--no-start"});
+    world.well({"install", "notes", "--no-start"});
+}
+
+/// There is a generation too many.
+void outlive_generations(const World& world) {
+    for (const char* package : {"more", "lib"})
+        world.well({"install", package, "-j", "web"});
+    world.write("etc/pkgjail.conf", "[generations]\nkeep = 1\nkeep-for = 0s\n");
+}
+
+/// What pkgjail of the schema before has left.
+void make_catalog_older(const World& world) {
+    fs::remove_all(world.state());
+    world.well({"update"});
+    int newest = 0;
+    for ([[maybe_unused]] const auto& migration : fs::directory_iterator(PKGJAIL_SOURCE_DIR "/db/migrations"))
+        ++newest;
+    make_old_catalog(world.state() / "catalog.sqlite", newest - 1);
+}
+
+/// An index that key "ours" has signed.
+void sign(const World& world, const std::string& pkgname) {
+    const fs::path archives = world.top() / "out/All";
+    make_repository(archives, {package(pkgname)});
+    fs::remove(archives / "pkg_summary.gz"); // which is not signed
+    world.well({"repo", "index", archives.string(), "--sign", "--id", "ours", "--key",
+                (world.top() / "etc/keys/ours.key").string()});
+}
+
+/// tool-1.0 in a signed repository, which is read, and is the only one; key "next" is there as well.
+void publish_signed(const World& world) {
+    for (const char* name : {"ours", "next"})
+        world.well({"repo", "key", "new", name});
+    sign(world, "tool-1.0");
+    std::string key;
+    std::ifstream(world.top() / "etc/keys/ours.pub") >> key;
+    world.write("etc/repositories.conf", "[repository ours]\nurl = file://" +
+                                             (world.top() / "out/All").string() +
+                                             "\ntrust = index-signed\nkey = " + key + "\n");
+    world.well({"update"});
+}
+
+void publish_signed_twice(const World& world) {
+    publish_signed(world);
+    sign(world, "tool-1.1");
+}
+
+/// Another network, other ports and name servers for jail web.
+void declare_network(const World& world) {
+    world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = stopped\nnetwork = private\n"
+                                        "publish = tcp:8090:8080\nnat = no\nresolv = servers=192.0.2.53\n");
+}
+
 /// A jail with snapshots cannot go without its data.
 void drop_snapshot(const World& world) {
     world.well({"drop", "web", "one", "--yes"});
 }
 
 } // namespace
+
+void cut(const World& world, const std::vector<std::string>& command, const std::string& step) {
+    const CommandResult result = world.run(command, {{"PKGJAIL_STOP_AT", step}});
+    INFO(fmt::format("{} at {}: {}", fmt::join(command, " "), step, result.err));
+    REQUIRE(result.status == 128 + 9);
+}
 
 const std::vector<Act>& resting_acts() {
     static const std::vector<Act> table = {
@@ -67,6 +167,29 @@ const std::vector<Act>& resting_acts() {
          {},
          {}},
         {"install into a jail", {"install", "more", "-j", "other"}, nothing, {}, {}},
+        {"install of what another jail has", {"install", "extra", "-j", "fresh"}, nothing, {}, {}},
+        {"install with a private network",
+         {"install", "web", "-j", "second", "--no-start", "--set", "port=8081", "--network", "private",
+          "--publish", "tcp:8090:8081", "--nat", "no", "--resolv", "servers=192.0.2.53"},
+         nothing,
+         {},
+         {}},
+        {"install --locked",
+         {"install", "--locked", "OUT/web.lock", "-j", "same", "--set", "port=8081", "--no-start"},
+         [](const World& world) {
+             world.well({"lock", "web", (world.top() / "out/web.lock").string()});
+         },
+         {},
+         {}},
+        // The index is read first.
+        {"install where the catalog is older",
+         {"install", "more", "-j", "fresh"},
+         make_catalog_older,
+         {},
+         {},
+         0,
+         false,
+         true},
         {"remove",
          {"remove", "more", "-j", "other"},
          [](const World& world) {
@@ -87,6 +210,8 @@ const std::vector<Act>& resting_acts() {
         {"lock", {"lock", "web", "OUT/web.lock"}, nothing, {}, {6}},
         {"upgrade", {"upgrade", "web"}, nothing, {}, {}},
         {"upgrade to a damaged archive", {"upgrade", "web"}, break_archive, {}, {}, 7},
+        // What has its place in the data stays there.
+        {"upgrade that adds to the data", {"upgrade", "svc"}, grow, {}, {}, 0, false, true},
         {"rollback", {"rollback", "web", "1"}, nothing, {}, {}},
         // Files first, then the commit: cut in between, the conflict is still open.
         {"config --take",
@@ -124,6 +249,19 @@ const std::vector<Act>& resting_acts() {
          },
          {},
          {6}},
+        {"import on another host",
+         {"import", "OUT/mail.tar", "back", "--no-start"},
+         export_elsewhere,
+         {},
+         {6}},
+        {"import --from sailor",
+         {"import", "--from", "sailor", "OUT/site.conf", "--set", "port=8083", "--no-start"},
+         [](const World& world) {
+             world.write("out/site.conf", "services=\"web\"\nshipname=site\npackages=\"web more\"\n"
+                                          "shippath=\"/ships/site\"\n");
+         },
+         {},
+         {6}},
         {"import --from dir",
          {"import", "--from", "dir", "OUT/root", "back", "--set", "port=8083", "--no-start"},
          [](const World& world) {
@@ -138,10 +276,16 @@ const std::vector<Act>& resting_acts() {
          {},
          {6}},
         {"rename", {"rename", "web", "site"}, nothing, {}, {5}},
+        {"rename with a log",
+         {"rename", "web", "site"},
+         [](const World& world) { world.write("state/log/web.log", "of its service\n"); },
+         {},
+         {5}},
         {"destroy", {"destroy", "web", "--yes"}, drop_snapshot, {}, {5}},
         {"destroy --with-data", {"destroy", "web", "--with-data", "--yes"}, nothing, {}, {5}},
         {"destroy --all", {"destroy", "--all", "--with-data", "--yes"}, nothing, {}, {5}, 0, false, true},
         {"apply", {"apply"}, declare, {}, {}},
+        {"apply of a private network", {"apply", "web"}, declare_network, {}, {}, 0, false, true},
         {"apply --remove-orphans",
          {"apply", "--orphans", "--remove-orphans", "--yes"},
          [](const World& world) {
@@ -168,6 +312,28 @@ const std::vector<Act>& resting_acts() {
          },
          {},
          {}},
+        {"gc of generations", {"gc"}, outlive_generations, {}, {}},
+        {"gc after a restore that was cut",
+         {"gc"},
+         [](const World& world) {
+             cut(world, {"restore", "web", "one", "--yes"}, "restore.data_aside");
+         },
+         {},
+         {}},
+        {"gc after an install that was cut",
+         {"gc"},
+         [](const World& world) {
+             cut(world, {"install", "more", "-j", "fresh"}, "jail.placed");
+         },
+         {},
+         {}},
+        {"gc after a rename that was cut",
+         {"gc"},
+         [](const World& world) {
+             cut(world, {"rename", "web", "site"}, "rename.files_written");
+         },
+         {},
+         {}},
         {"catalog backup", {"catalog", "backup", "OUT/backup.tar"}, nothing, {}, {6}},
         {"catalog rebuild", {"catalog", "rebuild"}, nothing, {}, {}},
         {"repo index",
@@ -181,6 +347,22 @@ const std::vector<Act>& resting_acts() {
          0,
          false,
          true}, // several files, each of them whole
+        {"repo index --sign",
+         {"repo", "index", "OUT/All", "--sign"},
+         [](const World& world) {
+             publish_signed(world);
+             make_repository(world.top() / "out/All", {package("tool-1.1")});
+             fs::remove(world.top() / "out/All/pkg_summary.gz");
+         },
+         {},
+         {},
+         0,
+         false,
+         true},
+        {"repo key new", {"repo", "key", "new", "third"}, publish_signed, {}, {6}, 0, false, true},
+        {"repo key revoke", {"repo", "key", "revoke", "next"}, publish_signed, {}, {}},
+        {"update from a signed repository", {"update"}, publish_signed_twice, {}, {}},
+        {"install from a signed repository", {"install", "tool"}, publish_signed, {}, {}},
         // A directory, and files in it, each of them whole.
         {"generate", {"generate", "systemd", "--output", "OUT/units"}, nothing, {}, {}, 0, false, true},
         {"metrics --textfile", {"metrics", "--textfile", "OUT/pkgjail.prom"}, nothing, {}, {}},
@@ -198,12 +380,13 @@ const std::vector<Act>& acts() {
 }
 
 const std::set<std::string>& verbs_left_out() {
-    static const std::set<std::string> verbs = {"search", "avail", "info", "files", "which", "why", "history",
-                                                "diff", "list", "status", "logs", "snapshots", "verify",
-                                                "sbom", "learned", "ps", "top", "serve", "du", "recipe",
-                                                "doctor", "complete", "help", "version",
-                                                // It is exec, with a terminal:
-                                                "shell"};
+    static const std::set<std::string> verbs = {
+        "search", "avail", "info", "files", "which", "why", "history", "diff", "list", "status", "logs",
+        "snapshots", "verify", "sbom", "learned", "ps", "top", "serve", "du", "recipe list", "recipe show",
+        "recipe check", "repo list", "repo key list", "volume list", "secret list", "catalog check", "doctor",
+        "complete", "help", "version",
+        // It is exec, with a terminal:
+        "shell"};
     return verbs;
 }
 

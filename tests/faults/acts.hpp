@@ -26,6 +26,8 @@ struct Act {
     bool in_parts = false;
     /// What is left to do where the command, once more, says that it has been done already.
     std::vector<std::string> finish = {};
+    /// Steps at which a failure leaves something that is told, for a person to put right.
+    std::set<std::string> for_a_person = {};
     /// Set: with services that run. Starts those that run before the command.
     std::function<void(const World&)> begin = {};
 };
@@ -34,9 +36,11 @@ struct Act {
 const std::vector<Act>& acts();
 const std::vector<Act>& resting_acts();
 const std::vector<Act>& running_acts();
+/// Has the command kill itself at this step.
+void cut(const World& world, const std::vector<std::string>& command, const std::string& step);
 /// Gives the service of a furnished world a probe that ends at once.
 void let_web_run(const World& world);
-/// Verbs that change nothing, and one with a reason beside it.
+/// Verbs that change nothing ("list", "volume list"), and one with a reason beside it.
 const std::set<std::string>& verbs_left_out();
 
 } // namespace pkgjail::test

@@ -40,6 +40,7 @@ class ProcessDriver final : public confine::Driver {
     ProcessDriver() { fake_.unavailable = {jail::LimitKind::net_in, jail::LimitKind::net_out}; }
 
     const confine::DriverInfo& info() const override { return fake_.info(); }
+    void check_learning() override {} // and hears of no call
 
     base::ProcessId create(const confine::JailSpec& spec, const HostPath& run,
                            const confine::Streams& streams) override {
@@ -166,6 +167,10 @@ class ProcessDriver final : public confine::Driver {
         spec.command.front() = on_host(spec, spec.command.front());
         spec.working_directory = "/";
         spec.environment[run_variable] = run.string();
+        if (spec.private_network) { // an ordinary process has the host's
+            spec.private_network.reset();
+            spec.network = jail::NetworkMode::host;
+        }
         return spec;
     }
 

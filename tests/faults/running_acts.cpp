@@ -121,6 +121,43 @@ void declare_other_port(const World& world) {
     world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = running\n[set]\nport = 8085\n");
 }
 
+void declare_network_of_web(const World& world) {
+    web_runs(world);
+    world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = running\nnetwork = private\n"
+                                        "publish = tcp:8090:8080\nresolv = servers=192.0.2.53\n");
+}
+
+void declare_limits_of_web(const World& world) {
+    web_runs(world);
+    world.write("etc/jails.d/web.jail", "[jail]\nrecipe = web\nstate = running\n[limits]\nmemory = 300M\n");
+}
+
+/// Jail rows, whose recipe fills its data before the first start.
+void with_preparation(const World& world) {
+    world.write("etc/recipes.d/rows.recipe",
+                recipe("more", "[service]\ncommand = /bin/sleep 4d\n"
+                               "[prepare]\npath = /var/db/rows\ndirectory = /var/db/rows\n"
+                               "command = /bin/sh -c \"for rows in " +
+                                   (world.state() / "jails").string() +
+                                   "/*/data/var/db/rows; do echo prepared >>$rows/word; done\"\n"));
+    world.well({"install", "more", "-j", "rows", "--recipe", "rows", "--no-start"});
+}
+
+/// And was cut in the middle of it.
+void with_half_a_preparation(const World& world) {
+    with_preparation(world);
+    cut(world, {"start", "rows"}, "prepare.ran");
+}
+
+/// And has lost what it was filled with.
+void with_lost_data(const World& world) {
+    with_preparation(world);
+    world.well({"start", "rows"});
+    world.well({"stop", "rows"});
+    for (const auto& jail : fs::directory_iterator(world.state() / "jails"))
+        fs::remove(jail.path() / "data/var/db/rows/word");
+}
+
 std::vector<Act> make_table() {
     std::vector<Act> table;
     const auto add = [&](const std::string& name, std::vector<std::string> command,
@@ -141,6 +178,11 @@ std::vector<Act> make_table() {
     add("start", {"start", "web"}, web_runs, nobody).in_parts = true;
     add("start of one that is to run", {"start", "web"}, web_is_wanted, nobody).in_parts = true;
     add("start with what is required", {"start", "front"}, two_run, nobody).in_parts = true;
+    add("start that prepares", {"start", "rows"}, with_preparation, nobody).in_parts = true;
+    add("start after half a preparation", {"start", "rows"}, with_half_a_preparation, nobody).in_parts = true;
+    add("start --prepare", {"start", "rows", "--prepare"}, with_lost_data, nobody).in_parts = true;
+    add("start --wanted", {"start", "--wanted"}, web_is_wanted, nobody).in_parts = true;
+    add("start --learn", {"start", "web", "--learn"}, web_runs, nobody).in_parts = true;
     add("start of a further service", {"start", "web/worker"}, with_worker, [](const World& world) {
         start_web(world);
         world.well({"stop", "web/worker"});
@@ -163,7 +205,9 @@ std::vector<Act> make_table() {
     add("install into a jail that runs", {"install", "extra", "-j", "web"}, web_runs, start_web);
     add("limits of a service that runs", {"limits", "web", "memory=300M"}, web_runs, start_web);
     add("snapshot of a service that runs", {"snapshot", "web", "two"}, web_runs, start_web, {6});
-    add("snapshot with commands", {"snapshot", "web", "two"}, asked_for_quiet, start_web, {6});
+    // Where the command after it fails, nothing says that the service does not stay quiet.
+    add("snapshot with commands", {"snapshot", "web", "two"}, asked_for_quiet, start_web, {6})
+        .for_a_person = {"pause.resumed"};
     add("restore of a service that runs", {"restore", "web", "one", "--yes"}, snapshot_of_before, start_web)
         .repeats = true;
     add("restore with dependents", {"restore", "web", "one", "--yes"}, snapshot_of_two, start_two).repeats =
@@ -184,6 +228,14 @@ std::vector<Act> make_table() {
         .input = "another secret";
     // One change after the other, each of them whole: packages, mounts, settings.
     add("apply to a service that runs", {"apply"}, declare_other_port, start_web).in_parts = true;
+    add("apply of limits to a service that runs", {"apply"}, declare_limits_of_web, start_web).in_parts =
+        true;
+    add("apply of a private network to a service that runs", {"apply"}, declare_network_of_web, start_web)
+        .in_parts = true;
+    add("gc after a change of limits that was cut", {"gc"}, web_runs, [](const World& world) {
+        start_web(world);
+        cut(world, {"limits", "web", "memory=300M"}, "limits.in_force");
+    });
     add("destroy of a service that runs", {"destroy", "web", "--with-data", "--yes"}, web_runs, start_web,
         {5})
         .in_parts = true;

@@ -1,6 +1,8 @@
 #include "faults/trial.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -26,6 +28,23 @@ std::set<std::string> lines_of(const std::string& text) {
     for (std::string line; std::getline(stream, line);)
         lines.insert(line);
     return lines;
+}
+
+/// The lines of a file, each where it is for the first time; none where there is no file.
+std::vector<std::string> lines_once(const std::filesystem::path& file) {
+    std::vector<std::string> lines;
+    std::ifstream stream(file);
+    for (std::string line; std::getline(stream, line);)
+        if (std::find(lines.begin(), lines.end(), line) == lines.end())
+            lines.push_back(line);
+    return lines;
+}
+
+/// What is wrong, and how the command ended that it is wrong with.
+std::string with_result(const std::string& wrong, const CommandResult& result) {
+    return wrong.empty() ? wrong
+                         : fmt::format("{}\n  status {}\n  out: {}  err: {}", wrong, result.status,
+                                       result.out, result.err);
 }
 
 /// Fewer where a rebuilt catalog has begun its audit trail anew.
@@ -65,7 +84,10 @@ std::string ill_worded(const CommandResult& result, const std::string& verb) {
         if (result.err.find(word) != std::string::npos)
             return fmt::format("says \"{}\"", word);
     static const std::regex form("(^|\n)pkgjail: [a-z-]+: [^\n]+: [^\n]+");
-    if (!std::regex_search(result.err, form) || result.err.find("pkgjail: " + verb) == std::string::npos)
+    // Of several things, a note tells of each that stays.
+    const bool is_told = result.err.find("pkgjail: " + verb) != std::string::npos ||
+                         (result.status == 3 && result.err.find("pkgjail: note: ") != std::string::npos);
+    if (!std::regex_search(result.err, form) || !is_told)
         return "says no object and cause";
     return "";
 }
@@ -81,8 +103,43 @@ std::vector<Fault> faults_of(const std::map<std::string, unsigned long>& counts)
     return all;
 }
 
-Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
-    furnish(world_);
+namespace {
+
+/// As furnish() has left it. One trial after the other has the same one, since to furnish one takes as long
+/// as a trial.
+std::shared_ptr<const World> furnished_world(bool with_services) {
+    namespace fs = std::filesystem;
+    static std::map<bool, std::shared_ptr<const World>> worlds;
+    std::shared_ptr<const World>& kept = worlds[with_services];
+    if (!kept) {
+        const auto made = std::make_shared<const World>(with_services);
+        furnish(*made);
+        made->keep("furnished");
+        fs::copy(made->shop(), made->kept("shop"), fs::copy_options::recursive);
+        kept = made;
+    }
+    REQUIRE(kept.use_count() == 1);
+    kept->set_back("furnished");
+    fs::remove_all(kept->shop());
+    fs::copy(kept->kept("shop"), kept->shop(), fs::copy_options::recursive);
+    for (const auto& entry : fs::directory_iterator(kept->beside()))
+        if (entry.is_regular_file()) // what was told of the trial before
+            fs::remove(entry.path());
+    return kept;
+}
+
+} // namespace
+
+std::uint64_t sample_seed() {
+    const char* value = std::getenv("PKGJAIL_FAULTS_SEED");
+    return value != nullptr ? std::strtoull(value, nullptr, 10) : 0;
+}
+
+std::size_t first_of_sample(std::size_t turn, std::size_t stride) {
+    return static_cast<std::size_t>((sample_seed() % stride + turn % stride) % stride);
+}
+
+Trial::Trial(const Act& act) : act_(act), kept_(furnished_world(act.begin != nullptr)), world_(*kept_) {
     act_.prepare(world_);
     command_ = filled_in(world_, act_.command);
     world_.keep("before");
@@ -94,9 +151,11 @@ Trial::Trial(const Act& act) : act_(act), world_(act.begin != nullptr) {
     settle();
     after_ = world_.picture();
     set_back();
-    const CommandResult again = world_.run(command_, {}, act_.input);
+    const std::filesystem::path log = world_.beside() / "steps";
+    const CommandResult again = world_.run(command_, {{"PKGJAIL_STEP_LOG", log.string()}}, act_.input);
     INFO(again.err);
     REQUIRE(again.status == act_.status);
+    steps_ = lines_once(log);
     settle();
     INFO(difference(after_, world_.picture()));
     REQUIRE(world_.picture() == after_); // else two runs could not be compared
@@ -177,23 +236,38 @@ std::string Trial::attempt(const Fault& fault, bool& hit) const {
     const CommandResult result = world_.run_with(fault, command_, act_.input);
     const auto call = world_.hit();
     hit = call.has_value();
-    const auto told = [&](const std::string& what) {
-        return what.empty() ? what
-                            : fmt::format("{}\n  hit: {}\n  status {}\n  out: {}  err: {}", what,
-                                          call.value_or("nothing"), result.status, result.out, result.err);
+    const auto told_of_call = [&](const std::string& what) {
+        return with_result(what.empty() ? what : what + "\n  hit: " + call.value_or("nothing"), result);
     };
     const bool invisible = fault.kind == "eintr" || fault.kind == "short" || !hit;
     if (invisible && result.status != act_.status)
-        return told("what should not be seen was seen");
+        return told_of_call("what should not be seen was seen");
     if (fault.kind == "kill" && hit && result.status != 128 + 9)
-        return told("was not killed");
-    if (fault.kind != "kill" && result.status != 0 && result.status != act_.status)
-        if (const std::string ill = ill_told(result, act_.command.front()); !ill.empty())
-            return told(ill);
-    return told(aftermath(result.status == 0 && act_.status == 0, says_rolled_back(result)));
+        return told_of_call("was not killed");
+    return told_of_call(fault.kind == "kill" && hit ? aftermath(false) : after_failing(result));
+}
+
+std::string Trial::attempt_killed_at(const std::string& step) const {
+    set_back();
+    const CommandResult result = world_.run(command_, {{"PKGJAIL_STOP_AT", step}}, act_.input);
+    return with_result(result.status == 128 + 9 ? aftermath(false) : "was not killed", result);
+}
+
+std::string Trial::attempt_full_at(const std::string& step) const {
+    set_back();
+    const CommandResult result = world_.run(command_, {{"PKGJAIL_FAIL_AT", step}}, act_.input);
+    return with_result(after_failing(result), result);
+}
+
+std::string Trial::after_failing(const CommandResult& result) const {
+    if (result.status != 0 && result.status != act_.status)
+        if (std::string ill = ill_told(result, act_.command.front()); !ill.empty())
+            return ill;
+    return aftermath(result.status == 0 && act_.status == 0, says_rolled_back(result));
 }
 
 std::string Trial::aftermath(bool done, bool told_rolled_back, std::size_t others) const {
+    world_.wait_for_commands(); // who guards a pause has the locks of its command until it goes on
     if (command_[0] == "catalog" && !std::filesystem::exists(world_.state() / "catalog.sqlite"))
         world_.run(command_); // other commands refuse to work then
     const CommandResult next = world_.run({"gc", "-q"});

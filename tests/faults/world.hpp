@@ -64,6 +64,8 @@ class World {
     /// without times, jails, volumes and snapshots under their names, what the catalog alone knows, and what
     /// runs on this host, known or not. Waits until services are up or down.
     std::string picture() const;
+    /// Waits until no command runs any more, nor what a killed one has forked.
+    void wait_for_commands() const;
     /// The audit trail, oldest first: "secret web done" of each command, its outcome empty where it has none.
     std::vector<std::string> acts() const;
     /// What runs here: processes.hpp, and for each jail what is told of its service and the limits in force.
