@@ -61,7 +61,9 @@ struct Totals {
     Totals& operator=(const Totals&) = delete;
     ~Totals() {
         if (cuts != 0)
-            std::cout << fmt::format("numbers: power cuts {}, survived {}\n", cuts, survived);
+            std::cout << fmt::format("numbers: power cuts {}, survived {}\n"
+                                     "chosen with PKGJAIL_FAULTS_SEED={}\n",
+                                     cuts, survived, test::sample_seed());
     }
 };
 
@@ -167,7 +169,7 @@ TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing 
             std::size_t happened = 0;
             for (std::size_t at = 0; at < cuts.size(); ++at) {
                 const bool is_end = at + 1 == cuts.size();
-                if (!is_end && at % stride != number % stride)
+                if (!is_end && at % stride != test::first_of_sample(number, stride))
                     continue;
                 for (; happened < cuts[at]; ++happened)
                     disk.apply(log[happened]);
@@ -178,7 +180,7 @@ TEST_CASE("a power cut loses nothing that was reported done, and leaves nothing 
                         continue;
                     // In a sample, one of them at each cut but the last.
                     if (only().empty() && stride > 1 && !is_end &&
-                        which != (number + at / stride) % std::size(variants))
+                        which != (number + at / stride + test::sample_seed()) % std::size(variants))
                         continue;
                     if (act.begin)
                         test::end_running_on(trial.world().state());

@@ -102,7 +102,7 @@ TEST_CASE("whichever call of a supervisor on files fails, commands survive it",
     const std::string only = setting("PKGJAIL_FAULT_ONLY", "");
     const std::size_t stride = std::max<std::size_t>(1, faults.size() / std::max<std::size_t>(1, tries));
     unsigned long injected = 0, survived = 0;
-    for (std::size_t at = 0; at < faults.size(); at += stride) {
+    for (std::size_t at = test::first_of_sample(0, stride); at < faults.size(); at += stride) {
         if (!only.empty() && only != "supervisor: " + faults[at].text())
             continue;
         bool hit = false;
@@ -112,7 +112,8 @@ TEST_CASE("whichever call of a supervisor on files fails, commands survive it",
         if (!wrong.empty())
             FAIL_CHECK("PKGJAIL_FAULT_ONLY='supervisor: " << faults[at].text() << "'\n" << wrong);
     }
-    if (only.empty())
+    if (only.empty() &&
+        (tries > 1 || test::sample_seed() == 0)) // one alone may be one that no run comes to again
         CHECK(injected > 0);
     std::cout << fmt::format("numbers: faults injected {}, survived {}, of {} possible\n", injected, survived,
                              faults.size());
