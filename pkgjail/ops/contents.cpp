@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include <fmt/core.h>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/pattern.hpp"
+#include "pkgjail/format/pattern_beginning.hpp"
 #include "pkgjail/format/pkgname.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/installed.hpp"
@@ -70,24 +74,72 @@ std::vector<FileList> read_lists(catalog::Catalog& catalog, const Listed& listed
 /// The next package on the way from each one down to the target, and the pattern that leads there.
 using WayDown = std::map<std::string, WhyLink>;
 
+/// Who needs what, found by the name that is needed, so that neither all packages are looked at nor all patterns
+/// parsed for each name.
+class Needs {
+  public:
+    explicit Needs(const std::vector<catalog::ImagePackage>& packages) {
+        for (const catalog::ImagePackage& package : packages)
+            for (const std::string& text : package.depends) {
+                const std::string_view beginning = format::beginning_of(text);
+                by_beginning_[beginning].push_back({&package, &text});
+                lengths_.insert(beginning.size());
+            }
+    }
+
+    struct Need {
+        const catalog::ImagePackage* package;
+        const std::string* pattern; ///< the package's first that selects
+    };
+
+    /// Each package once, in the image's order.
+    std::vector<Need> of(const std::string& pkgname) {
+        std::vector<Need> found;
+        for (const std::size_t length : lengths_) {
+            if (length > pkgname.size())
+                break;
+            const auto same = by_beginning_.find(std::string_view(pkgname).substr(0, length));
+            if (same == by_beginning_.end())
+                continue;
+            for (const Need& need : same->second)
+                if (parsed(*need.pattern).selects(pkgname))
+                    found.push_back(need);
+        }
+        // Packages and the patterns of one lie in vectors, one behind the other.
+        std::sort(found.begin(), found.end(), [](const Need& a, const Need& b) {
+            return a.package != b.package ? a.package < b.package : a.pattern < b.pattern;
+        });
+        found.erase(std::unique(found.begin(), found.end(),
+                                [](const Need& a, const Need& b) { return a.package == b.package; }),
+                    found.end());
+        return found;
+    }
+
+  private:
+    const format::Pattern& parsed(const std::string& text) {
+        auto place = patterns_.find(text);
+        if (place == patterns_.end())
+            place = patterns_.emplace(text, format::Pattern::parse(text)).first;
+        return place->second;
+    }
+
+    std::unordered_map<std::string_view, std::vector<Need>> by_beginning_;
+    std::set<std::size_t> lengths_; ///< of the beginnings
+    std::unordered_map<std::string_view, format::Pattern> patterns_;
+};
+
 /// Breadth first from the target upwards, so that the first way found is a shortest one.
 WayDown ways_down(const catalog::Image& image, const std::string& target) {
+    Needs needs(image.packages);
     WayDown next;
     std::deque<std::string> todo{target};
     while (!todo.empty()) {
         const std::string needed = todo.front();
         todo.pop_front();
-        for (const catalog::ImagePackage& package : image.packages) {
-            if (package.pkgname == target || next.contains(package.pkgname))
-                continue;
-            const auto pattern =
-                std::find_if(package.depends.begin(), package.depends.end(), [&](const std::string& text) {
-                    return format::Pattern::parse(text).selects(needed);
-                });
-            if (pattern == package.depends.end())
-                continue;
-            next[package.pkgname] = {needed, *pattern};
-            todo.push_back(package.pkgname);
+        for (const Needs::Need& need : needs.of(needed)) {
+            const std::string& pkgname = need.package->pkgname;
+            if (pkgname != target && next.try_emplace(pkgname, WhyLink{needed, *need.pattern}).second)
+                todo.push_back(pkgname);
         }
     }
     return next;
