@@ -74,8 +74,8 @@ std::vector<FileList> read_lists(catalog::Catalog& catalog, const Listed& listed
 /// The next package on the way from each one down to the target, and the pattern that leads there.
 using WayDown = std::map<std::string, WhyLink>;
 
-/// Who needs what, found by the name that is needed, so that neither all packages are looked at nor all patterns
-/// parsed for each name.
+/// Who needs what, found by the name that is needed, so that neither all packages are looked at nor all
+/// patterns parsed for each name.
 class Needs {
   public:
     explicit Needs(const std::vector<catalog::ImagePackage>& packages) {

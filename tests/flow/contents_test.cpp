@@ -177,6 +177,21 @@ TEST_CASE("why tells the chain from what was asked for", "[flow][contents]") {
                 "pkgjail: why: no jail or no package given\nhint: pkgjail why JAIL PKG\n");
 }
 
+TEST_CASE("why knows every form of a pattern, and tells the first one that leads on", "[flow][contents]") {
+    const Shop shop({package("top-1.0", {"left>=1", "right>=1"}), package("left-1.0", {"{low,lower}-[0-9]*"}),
+                     package("right-1.0", {"lo*-1.*", "low>=1"}), package("low-1.0")});
+    install(shop.host(), {"top"}, "web");
+
+    CHECK(shop.host().run({"why", "web", "low"}).out == "low-1.0 is in jail web\n"
+                                                        "  because of\n"
+                                                        "  top-1.0, which was asked for\n"
+                                                        "    needs left>=1: left-1.0\n"
+                                                        "      needs {low,lower}-[0-9]*: low-1.0\n");
+    install(shop.host(), {"right"}, "web");
+    CHECK_THAT(shop.host().run({"why", "web", "low"}).out,
+               ContainsSubstring("  right-1.0, which was asked for\n    needs lo*-1.*: low-1.0\n"));
+}
+
 TEST_CASE("reading what packages brought changes nothing", "[flow][contents]") {
     const Shop shop = ::shop();
     const Host& host = shop.host();
