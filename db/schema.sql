@@ -168,6 +168,19 @@ CREATE TABLE image_promise (
 -- For deleting an image.
 CREATE INDEX image_promise_by_image ON image_promise (image_number);
 
+-- What was planned for a new jail, by what was asked and what was on offer, for the next one that asks the same. All go
+-- when an index changes. The catalog can do without; what is missing is put in by the next install.
+CREATE TABLE known_plan (
+    plan_key       TEXT PRIMARY KEY,          -- SHA-256 over wishes, what is on offer, configuration, host and program
+    promise_key    TEXT NOT NULL REFERENCES image_promise ON DELETE CASCADE, -- by which its image is found
+    repositories   TEXT NOT NULL,             -- list of where its packages come from, each once
+    download_bytes INTEGER NOT NULL,          -- of all archives
+    packages       TEXT NOT NULL              -- list, three lines a package: pkgname, "automatic" or "", why it is there
+) STRICT;
+
+-- For deleting a promise.
+CREATE INDEX known_plan_by_promise ON known_plan (promise_key);
+
 -- The packages of an image.
 CREATE TABLE image_package (
     image_number   INTEGER NOT NULL REFERENCES image ON DELETE CASCADE, -- whose

@@ -142,6 +142,14 @@ std::optional<Image> Images::find(const std::string& id) {
     return read_image(catalog_.database(), row);
 }
 
+std::optional<Image> Images::find_alone(const std::string& id) {
+    Statement statement(catalog_.database(), "SELECT " IMAGE_COLUMNS " FROM image WHERE image_id = ?");
+    auto row = statement.use();
+    if (!row(id).next())
+        return std::nullopt;
+    return read_image_row(row);
+}
+
 bool Images::contains(const std::string& id) {
     Statement statement(catalog_.database(), "SELECT 1 FROM image WHERE image_id = ?");
     return statement.use()(id).next();

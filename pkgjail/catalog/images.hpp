@@ -61,6 +61,8 @@ class Images {
     explicit Images(Catalog& catalog);
     std::optional<Image> find_by_key(const std::string& build_key);
     std::optional<Image> find(const std::string& id);
+    /// Its packages are not read.
+    std::optional<Image> find_alone(const std::string& id);
     bool contains(const std::string& id);
     /// Oldest first.
     std::vector<Image> all();

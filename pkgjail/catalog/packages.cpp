@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "pkgjail/base/error.hpp"
+#include "pkgjail/catalog/known_plans.hpp"
 #include "pkgjail/catalog/text_list.hpp"
 #include "pkgjail/format/build_info.hpp"
 #include "pkgjail/format/pattern.hpp"
@@ -156,6 +157,7 @@ std::int64_t Packages::replace_index(
             repository = row.integer(0);
     }
     Statement(database, "DELETE FROM available_package WHERE repository_id = ?").use()(repository).execute();
+    KnownPlans(catalog_).forget_all(); // nobody would find them any more
 
     Statement insert(
         database,

@@ -23,6 +23,7 @@
 #include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/planned_before.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/promised_image.hpp"
 #include "pkgjail/ops/recipes.hpp"
@@ -206,24 +207,60 @@ class Install {
         check_limit_changes(jail.limit_overrides);
         jail_limits(context_, jail, recipe_); // a wrong template is told before anything is downloaded
 
-        if (locked_) {
+        if (locked_)
             result_.plan = plan_of(*locked_, nullptr);
-        } else {
-            solve::Request question;
-            question.install = wishes();
-            result_.plan = solve(question, jail);
-        }
+        else
+            plan_anew(jail, true);
         tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
             return;
-        const MadeImage made = image({});
-        place(jail, made);
+        std::optional<MadeImage> made = is_known_plan_ ? before_->image() : std::nullopt;
+        if (made) {
+            result_.image_reused = true;
+        } else {
+            if (is_known_plan_)
+                plan_again(jail);
+            made = image({});
+        }
+        place(jail, *made);
         if (!recipe_ && !request_.without_recipe && !subject_.wishes.empty())
             advise(jail.name);
         if (request_.start && recipe_ && !recipe_->services.empty()) {
             result_.status = start_jail(session_, jail);
             result_.started = true;
         }
+    }
+
+    /// For a jail without packages. `may_know`: as it was planned for another one.
+    void plan_anew(const catalog::Jail& jail, bool may_know) {
+        const catalog::ReadTransaction one_state(session_.catalog().database());
+        before_.reset();
+        if (subject_.local.empty())
+            before_.emplace(session_, wishes());
+        std::optional<solve::Plan> known = before_ && may_know ? before_->find() : std::nullopt;
+        is_known_plan_ = known.has_value();
+        if (known) {
+            result_.plan = std::move(*known);
+            result_.download_bytes = before_->download_bytes();
+            base::step("install.plan_known");
+            base::step("install.planned");
+            return;
+        }
+        solve::Request question;
+        question.install = wishes();
+        result_.plan = solve(question, jail);
+    }
+
+    /// For the known plan there is no image, or another index has come since.
+    void plan_again(const catalog::Jail& jail) {
+        const solve::Plan known = std::move(result_.plan);
+        plan_anew(jail, false);
+        const auto same_name = [](const auto& a, const auto& b) {
+            return a.package.pkgname == b.package.pkgname;
+        };
+        if (!std::equal(known.result.begin(), known.result.end(), result_.plan.result.begin(),
+                        result_.plan.result.end(), same_name))
+            tell_vulnerable(context_, session_.catalog(), result_.plan);
     }
 
     /// The jail is there; that its package's script cannot be read changes nothing of that.
@@ -455,6 +492,8 @@ class Install {
         catalog::Transaction transaction(session_.catalog().database());
         check_claims(session_.catalog(), jail); // once more: fetching and building may have taken long
         record_image(session_.catalog(), made);
+        if (before_)
+            before_->note(result_.plan, result_.download_bytes, made);
         catalog::Jails(session_.catalog()).add(jail, first);
         settle_volumes(session_.catalog(), jail);
         transaction.commit();
@@ -476,6 +515,8 @@ class Install {
     Session session_;
     JailLock lock_;
     std::optional<jail::RenderedRecipe> recipe_;
+    std::optional<PlannedBefore> before_; ///< of a new jail that takes all from repositories
+    bool is_known_plan_ = false;          ///< the result's plan is one of before_
     InstallResult result_;
 };
 

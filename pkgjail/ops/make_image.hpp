@@ -22,6 +22,7 @@ struct MadeImage {
     std::vector<std::pair<std::string, std::string>> messages; ///< pkgname → +DISPLAY
     /// By what PromisedImage finds it the next time, to be recorded with it.
     std::optional<catalog::ImagePromise> promise;
+    std::string promise_key; ///< by what PromisedImage finds it, found or to be recorded; empty: by nothing
     /// Keeps the image from being removed, and from being built a second time, until a generation of the
     /// catalog refers to it: to be let go after that commit.
     mutable std::optional<base::Lock> hold;

@@ -33,16 +33,18 @@ void PackageTrust::tell_none(const jail::RepositoryConfig& repository) {
                         repository.name));
 }
 
-void PackageTrust::admit(const jail::RepositoryConfig& repository, const format::SummaryRecord& record) {
+void PackageTrust::admit(const jail::RepositoryConfig& repository) {
     tell_none(repository);
-    if (repository.trust == Trust::package_signed) {
+    if (repository.trust == Trust::package_signed)
         signing_rules(repository);
-        return;
-    }
-    if (!index_proofs_.contains(repository.name))
+    else if (!index_proofs_.contains(repository.name))
         index_proofs_[repository.name] = require_index(context_, session_.catalog(), repository);
-    if (repository.trust != Trust::none && record.cksum_algorithm != "sha512" &&
-        record.cksum_algorithm != "sha256")
+}
+
+void PackageTrust::admit(const jail::RepositoryConfig& repository, const format::SummaryRecord& record) {
+    admit(repository);
+    if (repository.trust != Trust::package_signed && repository.trust != Trust::none &&
+        record.cksum_algorithm != "sha512" && record.cksum_algorithm != "sha256")
         throw Error(ErrorKind::trust, record.pkgname,
                     fmt::format("the index of {} has {} for it, and trust = {} goes by SHA-512 or SHA-256",
                                 repo::shown_repository(repository),

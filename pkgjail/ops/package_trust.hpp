@@ -21,6 +21,9 @@ class PackageTrust {
 
     /// Says once that packages of this repository are not authenticated, if that is its policy.
     void tell_none(const jail::RepositoryConfig& repository);
+    /// Before anything is taken from the repository: tell_none, and Error{trust} when its index is not to be
+    /// believed (any more).
+    void admit(const jail::RepositoryConfig& repository);
     /// Before the archive is fetched. Throws Error{trust} when the repository's index is not to be believed
     /// (any more), or has no digest where the policy goes by it.
     void admit(const jail::RepositoryConfig& repository, const format::SummaryRecord& record);

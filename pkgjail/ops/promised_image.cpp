@@ -12,6 +12,29 @@
 
 namespace pkgjail::ops {
 
+std::optional<MadeImage> hold_promised(Session& session, const std::string& key) {
+    const Context& context = session.context();
+    catalog::Images images(session.catalog());
+    const auto known = images.find_promised(key);
+    auto image = known ? images.find_alone(known->image_id) : std::nullopt;
+    if (!image)
+        return std::nullopt;
+    MadeImage made;
+    made.hold.emplace(hold_image(context, image->build_key, base::LockMode::shared));
+    const auto held = images.find_promised(key);
+    if (!held || held->image_id != image->id) // gone before it was held
+        return std::nullopt;
+    if (!missing_of_base(held->base_libraries, store::configured_base(context.config.base)).empty())
+        return std::nullopt; // the archives tell who needs them
+    if (is_image_gone(context, *image))
+        return std::nullopt; // and is built again
+    require_sealed(context, *image);
+    made.image = std::move(*image);
+    made.reused = true;
+    made.promise_key = key;
+    return made;
+}
+
 PromisedImage::PromisedImage(Session& session, const solve::Plan& plan, const KnownArchives& known)
     : session_(session), context_(session.context()), plan_(plan), known_(known),
       packages_(session.catalog()), key_(key_of_plan()) {}
@@ -57,21 +80,9 @@ std::optional<std::string> PromisedImage::promise(const solve::Plan::Member& mem
 }
 
 std::optional<MadeImage> PromisedImage::find() {
-    catalog::Images images(session_.catalog());
-    const auto known = key_ ? images.find_promised(*key_) : std::nullopt;
-    const auto image = known ? images.find(known->image_id) : std::nullopt;
-    if (!image)
+    auto made = key_ ? hold_promised(session_, *key_) : std::nullopt;
+    if (!made)
         return std::nullopt;
-    MadeImage made;
-    made.hold.emplace(hold_image(context_, image->build_key, base::LockMode::shared));
-    const auto held = images.find_promised(*key_);
-    if (!held || held->image_id != image->id) // gone before it was held
-        return std::nullopt;
-    if (!missing_of_base(held->base_libraries, store::configured_base(context_.config.base)).empty())
-        return std::nullopt; // the archives tell who needs them
-    if (is_image_gone(context_, *image))
-        return std::nullopt; // and is built again
-    require_sealed(context_, *image);
     PackageTrust trust(session_);
     for (const solve::Plan::Member& member : plan_.result)
         if (member.already_present)
@@ -79,8 +90,6 @@ std::optional<MadeImage> PromisedImage::find() {
                 trust.tell_none(*find_repository(context_.config, available->repository));
     for (const catalog::AvailablePackage& record : records_)
         trust.admit(*find_repository(context_.config, record.repository), record.record);
-    made.image = *image;
-    made.reused = true;
     base::step("install.image_promised");
     return made;
 }
@@ -97,8 +106,10 @@ bool PromisedImage::is_of(const Archives& archives) const {
 
 void PromisedImage::note(const Archives& archives, MadeImage& made) const {
     // An update may have come between the promises and the archives.
-    if (is_of(archives) && PromisedImage(session_, plan_, known_).key_ == key_)
+    if (is_of(archives) && PromisedImage(session_, plan_, known_).key_ == key_) {
         made.promise = {*key_, libraries_of_base(archives.metadata, context_.config.prefix)};
+        made.promise_key = *key_;
+    }
 }
 
 MadeImage image_of_plan(Session& session, const solve::Plan& plan,

@@ -13,6 +13,10 @@
 
 namespace pkgjail::ops {
 
+/// The image that was promised by this key, held; nullopt where there is none, and where the base lacks a
+/// library that the packages need of it. Nobody's policy is asked. Its packages are not read.
+std::optional<MadeImage> hold_promised(Session& session, const std::string& key);
+
 class PromisedImage {
   public:
     /// All three must outlive this.
@@ -21,8 +25,8 @@ class PromisedImage {
     /// What find() goes by; nullopt: archives have to be looked at in any case, because one is the operator's
     /// own file, its repository has trust = package-signed or no digest in its index.
     const std::optional<std::string>& key() const { return key_; }
-    /// nullopt without a key, where there is none, and where the base lacks a library that the packages need
-    /// of it. The repositories' policies are asked as for fetching: Error{trust}.
+    /// As hold_promised; nullopt without a key. The repositories' policies are asked as for fetching:
+    /// Error{trust}.
     std::optional<MadeImage> find();
     /// Whether obtain_archives has found what the key speaks of: another build may have come in the place of
     /// one that was known and is gone.

@@ -1,5 +1,11 @@
 // A further jail with packages that an image has already: what is looked at again, and what is not.
+#include <future>
+#include <thread>
+
 #include "flow/flow.hpp"
+#include "pkgjail/base/digest.hpp"
+#include "pkgjail/base/lock.hpp"
+#include "pkgjail/store/layout.hpp"
 #include "support/catch.hpp"
 #include "support/host_steps.hpp"
 
@@ -18,8 +24,33 @@ CommandResult install(const Host& host, const std::string& jail, std::vector<std
     return host.run(command);
 }
 
+/// Whether the plan of another jail was taken.
+bool plans_as_before(const Host& host, const std::string& jail, std::vector<std::string> more = {"web"}) {
+    const std::filesystem::path log = host.etc() / "steps";
+    std::filesystem::remove(log);
+    std::vector<std::string> command = {"install", "-j", jail};
+    command.insert(command.end(), more.begin(), more.end());
+    const CommandResult result = host.run(command, {{"PKGJAIL_STEP_LOG", log.string()}});
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    const std::string steps = test::read_bytes(log);
+    REQUIRE(steps.find("install.planned\n") != std::string::npos);
+    return steps.find("install.plan_known\n") != std::string::npos;
+}
+
 std::string image_of(const Host& host, const std::string& jail) {
     return host.run({"status", jail, "--json"}).json()["jails"][0]["image"];
+}
+
+/// A list of one entry, and a host that is told of it.
+void publish_vulnerable(const Host& host, const test::TempDir& publisher, const std::string& pattern,
+                        const std::string& more = "") {
+    const std::string counted =
+        "#FORMAT 1.1.0\n" + pattern + "\tdenial-of-service\thttps://example.org/CVE-2026-1\n";
+    test::write_bytes(publisher / "list", counted + "#CHECKSUM SHA512 " +
+                                              base::digest_of(base::DigestAlgorithm::sha512, counted) + "\n");
+    host.write_config("pkgjail.conf",
+                      "[vulnerabilities]\nurl = file://" + (publisher / "list").string() + "\n" + more);
 }
 
 /// Nobody has an archive any more: what is made from now on was made of none.
@@ -53,6 +84,126 @@ TEST_CASE("a further jail with the same packages is made without their archives"
     REQUIRE(second.status == 0);
     CHECK(second.json()["image_reused"] == true);
     CHECK(image_of(made.host, "two") == image_of(made.host, "one"));
+    CHECK(made.host.run({"verify", "two"}).status == 0);
+}
+
+TEST_CASE("a further jail that asks for the same is not planned anew, and says the same", "[flow][install]") {
+    const Shop shop({package("web-1.0", {"lib>=1"}), package("lib-1.2"), package("other-1.0")});
+    const auto dry = [&] { return shop.host().run({"-n", "install", "-j", "none", "web", "--json"}).json(); };
+    test::well(shop.host(), {"update"});
+    const auto dry_before = dry();
+    const CommandResult first = install(shop.host(), "one");
+    REQUIRE(first.status == 0);
+
+    const CommandResult second = install(shop.host(), "two");
+
+    CHECK(second.json()["steps"] == first.json()["steps"]);
+    CHECK(second.json()["download_bytes"] == first.json()["download_bytes"]);
+    CHECK(second.json()["steps"].size() == 2);
+    CHECK(dry() == dry_before);
+    CHECK(shop.host().run({"status", "two", "--json"}).json()["jails"][0]["packages"] ==
+          shop.host().run({"status", "one", "--json"}).json()["jails"][0]["packages"]);
+    CHECK(plans_as_before(shop.host(), "three"));
+    CHECK_FALSE(plans_as_before(shop.host(), "four", {"other"}));
+    CHECK_FALSE(plans_as_before(shop.host(), "five", {"web>=1"}));
+    CHECK_FALSE(plans_as_before(shop.host(), "six", {"web", "lib"}));
+    CHECK_FALSE(plans_as_before(shop.host(), "seven", {"lib", "web"}));
+    CHECK(plans_as_before(shop.host(), "eight", {"web", "lib"}));
+}
+
+TEST_CASE("what is on offer now is what a further jail gets", "[flow][install]") {
+    const OneJail made;
+    made.shop.offer({package("web-1.1", {"lib>=1"}), package("lib-1.2"), package("other-1.0")});
+    CHECK(plans_as_before(made.host, "two")); // nobody has asked the repository since
+    test::well(made.host, {"update"});
+
+    CHECK_FALSE(plans_as_before(made.host, "three"));
+
+    CHECK(made.host.run({"status", "three", "--json"}).out.find("web-1.1") != std::string::npos);
+    CHECK(plans_as_before(made.host, "four"));
+    CHECK(image_of(made.host, "four") == image_of(made.host, "three"));
+}
+
+TEST_CASE("another policy or configuration plans anew", "[flow][install]") {
+    const OneJail made;
+
+    SECTION("one more repository") {
+        const Shop more({package("more-1.0")});
+        made.host.write_config("repositories.conf", "[repository shop]\nurl = file://" +
+                                                        made.shop.path().string() +
+                                                        "\ntrust = none\n[repository more]\nurl = file://" +
+                                                        more.path().string() + "\ntrust = none\n");
+        test::well(made.host, {"update"});
+        CHECK_FALSE(plans_as_before(made.host, "two"));
+    }
+    SECTION("another configuration") {
+        made.host.write_config("pkgjail.conf", "[packages]\nsetid = keep\n");
+        CHECK_FALSE(plans_as_before(made.host, "two"));
+    }
+    CHECK(plans_as_before(made.host, "three"));
+}
+
+TEST_CASE("an index that comes while a known plan waits for its image decides, and is looked at",
+          "[flow][install][audit]") {
+    const OneJail made;
+    const test::TempDir publisher;
+    publish_vulnerable(made.host, publisher, "web>1.0", "install = refuse\n");
+    REQUIRE(made.host.run({"audit", "--fetch"}).status == 0);
+    const store::Layout layout(made.host.state());
+    const auto record =
+        nlohmann::json::parse(test::read_bytes(layout.image(image_of(made.host, "one")) / "image.json"));
+    std::optional<base::Lock> busy(base::Lock::take(layout.image_lock(record["build_key"]),
+                                                    base::LockMode::exclusive, "image", "test",
+                                                    std::chrono::seconds(1)));
+    const std::filesystem::path log = made.host.etc() / "steps";
+    auto second = std::async(std::launch::async, [&] {
+        return made.host.run({"install", "-j", "two", "web"}, {{"PKGJAIL_STEP_LOG", log.string()}});
+    });
+    const auto is_planned = [&] {
+        return std::filesystem::exists(log) &&
+               test::read_bytes(log).find("install.plan_known\ninstall.planned\n") != std::string::npos;
+    };
+    for (int waited = 0; waited < 3000 && !is_planned(); ++waited)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    CHECK(is_planned());
+    made.shop.offer({package("web-1.1", {"lib>=1"}), package("lib-1.2")});
+    CHECK(made.host.run({"update"}).status == 0);
+    busy.reset();
+
+    const CommandResult result = second.get();
+
+    CHECK(result.status == 2);
+    CHECK_THAT(result.err, ContainsSubstring("web-1.1: has known vulnerabilities"));
+}
+
+TEST_CASE("vulnerabilities that were learned since are told of a plan that is known",
+          "[flow][install][audit]") {
+    const OneJail made;
+    const test::TempDir publisher;
+    publish_vulnerable(made.host, publisher, "lib<2");
+    REQUIRE(made.host.run({"audit", "--fetch"}).status == 2); // what jail one has
+
+    const CommandResult told = made.host.run({"install", "-j", "two", "web"});
+    publish_vulnerable(made.host, publisher, "lib<2", "install = refuse\n");
+    const CommandResult refused = made.host.run({"install", "-j", "three", "web"});
+
+    CHECK(told.status == 0);
+    CHECK_THAT(told.err, ContainsSubstring("lib-1.2 has a denial-of-service vulnerability"));
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, ContainsSubstring("lib-1.2: has known vulnerabilities"));
+}
+
+TEST_CASE("a plan whose image is not on disk is made again with its image", "[flow][install]") {
+    const OneJail made;
+    const std::string image = image_of(made.host, "one");
+    std::filesystem::remove_all(made.host.state() / "images" / image);
+
+    const CommandResult second = install(made.host, "two");
+
+    INFO(second.err);
+    REQUIRE(second.status == 0);
+    CHECK(second.json()["steps"].size() == 2);
+    CHECK(image_of(made.host, "two") == image);
     CHECK(made.host.run({"verify", "two"}).status == 0);
 }
 
