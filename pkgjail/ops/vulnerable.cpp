@@ -152,6 +152,8 @@ void tell_vulnerable(const Context& context, catalog::Catalog& catalog, const so
         tell_unknown(context, plan);
         return;
     }
+    const catalog::ReadTransaction one_state(
+        catalog.database()); // or each question takes and gives up its locks
     std::string refused;
     for (const solve::Plan::Member& member : plan.result) {
         if (member.already_present || !check.is_vulnerable(member.package.pkgname))
