@@ -1,6 +1,7 @@
 #include "pkgjail/catalog/packages.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/catalog/known_plans.hpp"
@@ -13,6 +14,11 @@
     "repository.name, repository.priority, pkgname, depends, conflicts, supersedes, provides, requires,"     \
     " comment, installed_bytes, build_date, categories, homepage, license, machine_arch, opsys, os_version," \
     " pkgpath, pkgtools_version, pkg_options, prev_pkgpath, file_name, file_size, cksum_algorithm, cksum"
+
+// Those of read_offer.
+#define OFFER_COLUMNS                                                                                        \
+    "repository.name, priority, pkgname, build_date, depends, conflicts, supersedes, installed_bytes,"       \
+    " file_size, position, available_package_id"
 
 #define REPOSITORY_COLUMNS                                                                                   \
     "name, url, index_file, etag, last_modified, sha256, checked_at, refreshed_at, packages, trust, "        \
@@ -54,6 +60,21 @@ AvailablePackage read_record(const Statement::Use& row) {
     record.cksum_algorithm = row.text(23);
     record.cksum = row.text(24);
     return package;
+}
+
+OfferedPackage read_offer(const Statement::Use& row) {
+    OfferedPackage offer;
+    offer.repository = row.text(0);
+    offer.priority = static_cast<int>(row.integer(1));
+    offer.pkgname = row.text(2);
+    offer.build_date = row.text(3);
+    offer.depends = split_list(row.text_view(4));
+    offer.conflicts = split_list(row.text_view(5));
+    offer.supersedes = split_list(row.text_view(6));
+    offer.size_pkg = static_cast<std::uint64_t>(row.integer(7));
+    if (const auto size = row.optional_integer(8))
+        offer.file_size = static_cast<std::uint64_t>(*size);
+    return offer;
 }
 
 RepositoryState read_repository(const Statement::Use& row) {
@@ -214,17 +235,42 @@ void Packages::each_build(const std::string& repository,
 }
 
 std::vector<AvailablePackage> Packages::by_base(const std::string& pkgbase) {
-    if (!by_base_)
-        by_base_.emplace(catalog_.database(),
-                         "SELECT " RECORD_COLUMNS
-                         " FROM available_package JOIN repository USING (repository_id)"
-                         " WHERE pkgbase = ? ORDER BY priority, position, available_package_id");
+    Statement statement(catalog_.database(),
+                        "SELECT " RECORD_COLUMNS
+                        " FROM available_package JOIN repository USING (repository_id)"
+                        " WHERE pkgbase = ? ORDER BY priority, position, available_package_id");
     std::vector<AvailablePackage> packages;
-    auto row = by_base_->use();
+    auto row = statement.use();
     row(pkgbase);
     while (row.next())
         packages.push_back(read_record(row));
     return packages;
+}
+
+std::vector<OfferedPackage> Packages::offered(const std::string& pkgbase) {
+    // Without ORDER BY, for which SQLite copies every row, and most bases have one.
+    if (!offered_)
+        offered_.emplace(catalog_.database(), "SELECT " OFFER_COLUMNS
+                                              " FROM available_package JOIN repository USING (repository_id)"
+                                              " WHERE pkgbase = ?");
+    struct Found {
+        std::int64_t position;
+        std::int64_t id;
+        OfferedPackage offer;
+    };
+    std::vector<Found> found;
+    auto row = offered_->use();
+    row(pkgbase);
+    while (row.next())
+        found.push_back({row.integer(9), row.integer(10), read_offer(row)});
+    std::sort(found.begin(), found.end(), [](const Found& a, const Found& b) {
+        return std::tie(a.offer.priority, a.position, a.id) < std::tie(b.offer.priority, b.position, b.id);
+    });
+    std::vector<OfferedPackage> offers;
+    offers.reserve(found.size());
+    for (Found& each : found)
+        offers.push_back(std::move(each.offer));
+    return offers;
 }
 
 std::vector<std::pair<std::string, std::string>> Packages::builds_by_base(const std::string& pkgbase) {
@@ -266,16 +312,16 @@ std::optional<AvailablePackage> Packages::find(const std::string& repository, co
     return package;
 }
 
-std::vector<AvailablePackage> Packages::superseding(const std::string& pkgbase) {
+std::vector<OfferedPackage> Packages::superseding(const std::string& pkgbase) {
     Statement statement(catalog_.database(),
-                        "SELECT " RECORD_COLUMNS
+                        "SELECT " OFFER_COLUMNS
                         " FROM available_package JOIN repository USING (repository_id)"
                         " WHERE supersedes <> '' ORDER BY priority, position, available_package_id");
-    std::vector<AvailablePackage> packages;
+    std::vector<OfferedPackage> packages;
     auto row = statement.use();
     while (row.next())
-        if (may_match(split_list(row.text_view(5)), pkgbase))
-            packages.push_back(read_record(row));
+        if (may_match(split_list(row.text_view(6)), pkgbase))
+            packages.push_back(read_offer(row));
     return packages;
 }
 

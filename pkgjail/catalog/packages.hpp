@@ -33,6 +33,19 @@ struct AvailablePackage {
     format::SummaryRecord record;
 };
 
+/// What a package is chosen by.
+struct OfferedPackage {
+    std::string repository;
+    int priority = 0; ///< of the repository, lower is asked first
+    std::string pkgname;
+    std::string build_date;
+    std::vector<std::string> depends;
+    std::vector<std::string> conflicts;
+    std::vector<std::string> supersedes;
+    std::uint64_t size_pkg = 0;
+    std::optional<std::uint64_t> file_size;
+};
+
 /// What lists of packages show.
 struct ListedPackage {
     std::string repository;
@@ -68,9 +81,10 @@ class Packages {
     void each_build(const std::string& repository,
                     const std::function<void(const std::string&, const std::string&)>& take);
 
-    /// Everything needed for solving (description left empty), for one base; best repository first, then as
-    /// in the index.
+    /// All records of one base (description left empty); best repository first, then as in the index.
     std::vector<AvailablePackage> by_base(const std::string& pkgbase);
+    /// What is needed for solving, in the same order.
+    std::vector<OfferedPackage> offered(const std::string& pkgbase);
     /// pkgname and BUILD_DATE (may be empty) of each, in the same order.
     std::vector<std::pair<std::string, std::string>> builds_by_base(const std::string& pkgbase);
     /// Every pkgname on offer with its repository, for patterns that name no base. By base; best repository
@@ -78,9 +92,8 @@ class Packages {
     std::vector<std::pair<std::string, std::string>> all_names();
     /// With its description.
     std::optional<AvailablePackage> find(const std::string& repository, const std::string& pkgname);
-    /// Records whose SUPERSEDES could match `pkgbase` (candidates; the caller matches). Description left
-    /// empty.
-    std::vector<AvailablePackage> superseding(const std::string& pkgbase);
+    /// Those whose SUPERSEDES could match `pkgbase` (candidates; the caller matches).
+    std::vector<OfferedPackage> superseding(const std::string& pkgbase);
     /// Names and comments that hold every word (ASCII letters in any case; no character is special). First
     /// the packages whose base is a word, then those whose name holds every word, then the others; within
     /// these by base, best repository first. No words, no hits.
@@ -94,7 +107,7 @@ class Packages {
   private:
     Catalog& catalog_;
     std::optional<Statement> builds_by_base_;
-    std::optional<Statement> by_base_; ///< asked for every dependency of every candidate
+    std::optional<Statement> offered_; ///< asked for every dependency of every candidate
 };
 
 } // namespace pkgjail::catalog

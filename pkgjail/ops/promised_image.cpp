@@ -43,6 +43,7 @@ PromisedImage::PromisedImage(Session& session, const solve::Plan& plan, const Kn
 /// needs and is for; and this host, for which packages have to be fit. The numbers of accounts are not in it,
 /// because a name has one for ever.
 std::optional<std::string> PromisedImage::key_of_plan() {
+    const catalog::ReadTransaction one_state(session_.catalog().database());
     store::BuildRequest request = request_without_packages(context_);
     for (const solve::Plan::Member& member : plan_.result) {
         const auto promised = promise(member);

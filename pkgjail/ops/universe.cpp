@@ -1,6 +1,7 @@
 #include "pkgjail/ops/universe.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "pkgjail/format/pkgname.hpp"
 
@@ -10,17 +11,17 @@ using solve::Offer;
 
 namespace {
 
-Offer to_offer(const catalog::AvailablePackage& available) {
+Offer to_offer(catalog::OfferedPackage offered) {
     Offer offer;
-    offer.pkgname = available.record.pkgname;
-    offer.repository = available.repository;
-    offer.order = available.priority;
-    offer.build_date = available.record.build_date;
-    offer.depends = available.record.depends;
-    offer.conflicts = available.record.conflicts;
-    offer.supersedes = available.record.supersedes;
-    offer.download_bytes = available.record.file_size.value_or(0);
-    offer.installed_bytes = available.record.size_pkg;
+    offer.pkgname = std::move(offered.pkgname);
+    offer.repository = std::move(offered.repository);
+    offer.order = offered.priority;
+    offer.build_date = std::move(offered.build_date);
+    offer.depends = std::move(offered.depends);
+    offer.conflicts = std::move(offered.conflicts);
+    offer.supersedes = std::move(offered.supersedes);
+    offer.download_bytes = offered.file_size.value_or(0);
+    offer.installed_bytes = offered.size_pkg;
     return offer;
 }
 
@@ -38,8 +39,8 @@ const std::vector<Offer>& CatalogUniverse::of_base(const std::string& pkgbase) {
     if (fresh) {
         if (const auto local = local_.find(pkgbase); local != local_.end())
             place->second = local->second;
-        for (const catalog::AvailablePackage& available : packages_.by_base(pkgbase))
-            place->second.push_back(to_offer(available));
+        for (catalog::OfferedPackage& offered : packages_.offered(pkgbase))
+            place->second.push_back(to_offer(std::move(offered)));
     }
     return place->second;
 }
@@ -59,8 +60,8 @@ const std::vector<std::string>& CatalogUniverse::bases() {
 const std::vector<Offer>& CatalogUniverse::superseding(const std::string& pkgbase) {
     const auto [place, fresh] = superseding_.try_emplace(pkgbase);
     if (fresh)
-        for (const catalog::AvailablePackage& available : packages_.superseding(pkgbase))
-            place->second.push_back(to_offer(available));
+        for (catalog::OfferedPackage& offered : packages_.superseding(pkgbase))
+            place->second.push_back(to_offer(std::move(offered)));
     return place->second;
 }
 

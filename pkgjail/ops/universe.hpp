@@ -2,8 +2,8 @@
 // named.
 #pragma once
 
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "pkgjail/catalog/packages.hpp"
@@ -28,9 +28,9 @@ class CatalogUniverse : public solve::Universe {
 
   private:
     catalog::Packages packages_;
-    std::map<std::string, std::vector<solve::Offer>> by_base_;
-    std::map<std::string, std::vector<solve::Offer>> superseding_;
-    std::map<std::string, std::vector<solve::Offer>> local_;
+    std::unordered_map<std::string, std::vector<solve::Offer>> by_base_;
+    std::unordered_map<std::string, std::vector<solve::Offer>> superseding_;
+    std::unordered_map<std::string, std::vector<solve::Offer>> local_;
     std::vector<std::string> bases_;
     bool bases_known_ = false;
 };

@@ -58,6 +58,12 @@ inline std::string show(const std::vector<catalog::AvailablePackage>& packages) 
         text += (text.empty() ? "" : " ") + package.repository + "/" + package.record.pkgname;
     return text;
 }
+inline std::string show(const std::vector<catalog::OfferedPackage>& packages) {
+    std::string text;
+    for (const auto& package : packages)
+        text += (text.empty() ? "" : " ") + package.repository + "/" + package.pkgname;
+    return text;
+}
 
 inline std::string show(const std::vector<catalog::ListedPackage>& packages) {
     std::string text;

@@ -71,6 +71,17 @@ TEST_CASE("a record comes back as it was put in", "[catalog][packages]") {
         CHECK(back.cksum_algorithm == full.cksum_algorithm);
         CHECK(back.cksum == full.cksum);
     }
+    const auto offered = packages.offered("nginx");
+    REQUIRE(offered.size() == 1);
+    CHECK(offered[0].repository == "main");
+    CHECK(offered[0].priority == listed[0].priority);
+    CHECK(offered[0].pkgname == full.pkgname);
+    CHECK(offered[0].build_date == full.build_date);
+    CHECK(offered[0].depends == full.depends);
+    CHECK(offered[0].conflicts == full.conflicts);
+    CHECK(offered[0].supersedes == full.supersedes);
+    CHECK(offered[0].size_pkg == full.size_pkg);
+    CHECK(offered[0].file_size == full.file_size);
     CHECK_FALSE(packages.find("main", "nginx-1.26.1"));
     CHECK_FALSE(packages.find("other", "nginx-1.26.1nb2"));
     CHECK_FALSE(packages.find("main", "nginx"));
@@ -90,6 +101,7 @@ TEST_CASE("the better repository comes first, then the order of the index", "[ca
 
     CHECK(show(packages.by_base("nginx")) ==
           "first/nginx-1.0 first/nginx-1.1 second/nginx-1.3 second/nginx-1.2");
+    CHECK(show(packages.offered("nginx")) == show(packages.by_base("nginx")));
     CHECK(show(packages.by_base("nginx-devel")) == "second/nginx-devel-9");
     CHECK(packages.by_base("ngin").empty());
     CHECK(packages.by_base("%").empty());
@@ -235,6 +247,7 @@ TEST_CASE("repositories that are no longer configured are forgotten, the others 
 
     packages.keep_only({{"three", 10}, {"never-reached", 5}, {"one", 10}});
     CHECK(show(packages.by_base("a")) == "three/a-three one/a-one");
+    CHECK(show(packages.offered("a")) == "three/a-three one/a-one");
 
     packages.keep_only({{"three", 20}, {"one", 10}});
     CHECK(show(packages.by_base("a")) == "one/a-one three/a-three");
