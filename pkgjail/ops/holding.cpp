@@ -89,7 +89,7 @@ Error refusal_for_jail(const Error& refusal, const std::vector<solve::Present>& 
 }
 
 std::vector<std::string> unneeded_after(const std::set<std::string>& held, const solve::Plan& plan,
-                                        solve::Universe& universe) {
+                                        solve::Universe& universe, solve::PatternTable& patterns) {
     solve::Request question;
     question.remove_unneeded = true;
     bool some_automatic = false;
@@ -100,7 +100,7 @@ std::vector<std::string> unneeded_after(const std::set<std::string>& held, const
     std::vector<std::string> unneeded;
     if (!some_automatic) // what was asked for is needed
         return unneeded;
-    for (const solve::Step& step : plan_or_throw(question, universe).steps)
+    for (const solve::Step& step : plan_or_throw(question, universe, patterns).steps)
         if (step.kind == solve::StepKind::remove)
             unneeded.push_back(step.pkgname);
     return unneeded;

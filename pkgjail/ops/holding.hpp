@@ -33,6 +33,6 @@ base::Error refusal_for_jail(const base::Error& refusal, const std::vector<solve
                              const catalog::Jail& jail);
 /// pkgnames that autoremove would take away once the plan is carried out. `held`: bases.
 std::vector<std::string> unneeded_after(const std::set<std::string>& held, const solve::Plan& plan,
-                                        solve::Universe& universe);
+                                        solve::Universe& universe, solve::PatternTable& patterns);
 
 } // namespace pkgjail::ops

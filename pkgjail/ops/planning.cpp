@@ -7,6 +7,7 @@
 
 #include "pkgjail/base/error.hpp"
 #include "pkgjail/format/pattern.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
 
@@ -45,7 +46,13 @@ bool is_fulfilled(const std::string& wish, const solve::Plan& plan) {
 }
 
 solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe) {
-    solve::Answer answer = solve::solve(request, universe);
+    solve::PatternTable patterns;
+    return plan_or_throw(request, universe, patterns);
+}
+
+solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe,
+                          solve::PatternTable& patterns) {
+    solve::Answer answer = solve::solve(request, universe, patterns);
     if (auto* plan = std::get_if<solve::Plan>(&answer))
         return std::move(*plan);
     const auto& refusal = std::get<solve::Refusal>(answer);

@@ -20,6 +20,8 @@ bool is_fulfilled(const std::string& wish, const solve::Plan& plan);
 /// Throws Error{unsolvable}, or Error{not_found} where a requested name is in no repository, with all
 /// reasons.
 solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe);
+solve::Plan plan_or_throw(const solve::Request& request, solve::Universe& universe,
+                          solve::PatternTable& patterns);
 /// What the plan's new packages are in the repositories' own figures; less when some are in the cache.
 std::uint64_t bytes_to_download(const solve::Plan& plan);
 

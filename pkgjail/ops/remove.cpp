@@ -11,6 +11,7 @@
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/switch_image.hpp"
 #include "pkgjail/ops/universe.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
 
@@ -71,7 +72,8 @@ InstallResult take_out(const Context& context, const char* verb, const RemoveReq
     result.plan = plan_for_jail(question, universe, before.jail);
     const auto recipe = rendered_recipe(context, before.jail);
     refuse_what_the_jail_is_for(before.jail, result.plan, recipe);
-    result.unneeded = unneeded_after(held_bases(before.jail), result.plan, universe);
+    solve::PatternTable patterns;
+    result.unneeded = unneeded_after(held_bases(before.jail), result.plan, universe, patterns);
     if (context.dry_run || result.plan.changes_nothing()) {
         session.finish();
         return result;

@@ -67,14 +67,14 @@ UpgradePlanner::Solution UpgradePlanner::solve_for(const catalog::Image& image,
     question.upgrade_only = only_;
     question.present = present_packages(image, held);
     Solution solution;
-    solution.plan = std::make_shared<const solve::Plan>(plan_or_throw(question, universe_));
+    solution.plan = std::make_shared<const solve::Plan>(plan_or_throw(question, universe_, patterns_));
     solution.download_bytes = bytes_to_download(*solution.plan);
     // A package that the operator gave as a file was never on offer.
     for (const solve::Plan::Member& member : solution.plan->result)
         if (member.already_present && member.package.repository != local_files &&
             universe_.of_base(std::string(solve::base_of(member.package.pkgname))).empty())
             solution.vanished.push_back(member.package.pkgname);
-    solution.unneeded = unneeded_after(held, *solution.plan, universe_);
+    solution.unneeded = unneeded_after(held, *solution.plan, universe_, patterns_);
     return solution;
 }
 

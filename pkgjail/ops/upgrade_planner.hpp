@@ -13,6 +13,7 @@
 #include "pkgjail/ops/universe.hpp"
 #include "pkgjail/ops/upgrade.hpp"
 #include "pkgjail/ops/vulnerable.hpp"
+#include "pkgjail/solve/pattern_table.hpp"
 
 namespace pkgjail::ops {
 
@@ -47,6 +48,7 @@ class UpgradePlanner {
     catalog::Catalog& catalog_;
     std::vector<std::string> only_;
     CatalogUniverse universe_;
+    solve::PatternTable patterns_;
     std::optional<VulnerabilityCheck> vulnerabilities_;
     std::map<Question, Answer> answers_;
 };

@@ -10,6 +10,10 @@ namespace pkgjail::solve {
 
 Answer solve(const Request& request, Universe& universe) {
     PatternTable patterns;
+    return solve(request, universe, patterns);
+}
+
+Answer solve(const Request& request, Universe& universe, PatternTable& patterns) {
     Refusal refusal;
     std::set<std::string> removed = find_removed(request, patterns, refusal);
     if (refusal.reasons.empty())

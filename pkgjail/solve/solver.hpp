@@ -11,6 +11,8 @@
 
 namespace pkgjail::solve {
 
+class PatternTable;
+
 /// A package that a repository offers (or a file that the operator gave).
 struct Offer {
     std::string pkgname;
@@ -113,6 +115,8 @@ using Answer = std::variant<Plan, Refusal>;
 ///   is not superseded), or when something that is wanted does. The mark "explicit" goes over to the new one.
 /// - Nothing present is removed to make room: a conflict with it is a refusal.
 Answer solve(const Request& request, Universe& universe);
+/// `patterns` may be kept for another question, which has many of them again.
+Answer solve(const Request& request, Universe& universe, PatternTable& patterns);
 
 /// As the tests and --dry-run show it: "install nginx-1.26.1 (requested)\n" …; "nothing to do\n".
 std::string show(const Plan& plan);
