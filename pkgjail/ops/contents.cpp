@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -221,13 +222,21 @@ std::vector<FileOwner> which(const Context& context, const std::string& text) {
         throw Error(ErrorKind::usage, text, error.cause());
     }
     catalog::Catalog catalog = require_jails(context, text);
+    const catalog::ReadTransaction one_state(catalog.database());
     catalog::Images images(catalog);
+    catalog::Jails jails(catalog);
+    std::map<std::string, std::optional<jail::ManifestEntry>> by_image; // which jails share
     std::vector<FileOwner> owners;
-    for (const catalog::Jail& jail : catalog::Jails(catalog).all()) {
-        const Installed installed = installed_in(catalog, jail);
-        if (auto entry =
-                images.file(installed.image.id, store::path_in_manifest(path, installed.image.prefix)))
-            owners.push_back({jail.name, {path, std::move(*entry)}});
+    for (const catalog::Jail& each : jails.all()) {
+        const auto generation = jails.generation(each.id, each.current);
+        const auto image = generation ? images.find_alone(generation->image_id) : std::nullopt;
+        if (!image)
+            throw without_image(each);
+        const auto [place, is_new] = by_image.try_emplace(image->id);
+        if (is_new)
+            place->second = images.file(image->id, store::path_in_manifest(path, image->prefix));
+        if (place->second)
+            owners.push_back({each.name, {path, *place->second}});
     }
     if (!owners.empty())
         return owners;
