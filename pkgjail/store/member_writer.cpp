@@ -56,6 +56,7 @@ void MemberWriter::begin(const format::ArchiveMember& member, const std::optiona
     case format::MemberType::hard_link:
         files_.make_hard_link(files_, RootPath::parse(member.link_target), path);
         second_names_.emplace_back(path.str(), RootPath::parse(member.link_target).str());
+        note_second_name(path, RootPath::parse(member.link_target));
         break;
     }
     if (member.has_extended_attributes)
@@ -131,8 +132,20 @@ unsigned MemberWriter::permitted_mode(bool owner_known) {
         return mode;
     const auto policy = owner_known || request_.setid == jail::SetidPolicy::refuse ? request_.setid
                                                                                    : jail::SetidPolicy::strip;
-    const SetidFile file{request_.prefix + "/" + member_->path, member_->mode, package_.pkgname};
+    setid_modes_.insert_or_assign(path_.str(), SetidMode{member_->mode, policy});
+    const SetidFile file{request_.prefix + path_.str(), member_->mode, package_.pkgname};
     return keeps_setid(policy, file, setid_) ? mode | (member_->mode & setid_bits) : mode;
+}
+
+/// Every name of a set-id file is told with the package that brought it: the scan would take one that nobody
+/// noted for a script's.
+void MemberWriter::note_second_name(const RootPath& path, const RootPath& earlier) {
+    const auto file = setid_modes_.find(earlier.str());
+    if (file == setid_modes_.end())
+        return;
+    const SetidMode mode = file->second;
+    setid_modes_.insert_or_assign(path.str(), mode);
+    keeps_setid(mode.policy, {request_.prefix + path.str(), mode.mode, package_.pkgname}, setid_);
 }
 
 } // namespace pkgjail::store

@@ -41,6 +41,12 @@ class MemberWriter : public MemberSink {
     base::Directory& directory_of(const base::RootPath& path);
     void set_attributes();
     unsigned permitted_mode(bool owner_known);
+    void note_second_name(const base::RootPath& path, const base::RootPath& earlier);
+
+    struct SetidMode {
+        unsigned mode = 0;          ///< as in the archive
+        jail::SetidPolicy policy{}; ///< that the file was treated by
+    };
 
     const BuildPackage& package_;
     const BuildRequest& request_;
@@ -57,6 +63,7 @@ class MemberWriter : public MemberSink {
     std::map<std::string, std::string> digests_;
     std::vector<std::pair<std::string, std::string>> second_names_; ///< of a file, and an earlier one of it
     SetidList setid_;
+    std::map<std::string, SetidMode> setid_modes_; ///< by path, each name of a file
     std::set<std::string> unknown_owners_;
     std::size_t dropped_attributes_ = 0;
 };

@@ -291,12 +291,14 @@ TEST_CASE("the same package twice is a conflict", "[store][conflict]") {
     CHECK(at_work.is_clean());
 }
 
-TEST_CASE("set-id files follow the policy, and each is listed once", "[store][setid]") {
+TEST_CASE("set-id files follow the policy, and each name is listed once, as the package's",
+          "[store][setid]") {
     StoreFixture at_work;
     PackageSpec spec = small_package("suid-1.0");
     spec.files.push_back({"bin/su", "su", 04755});
     spec.files.push_back({"bin/su as group", "su", 02755});
     spec.hardlinks.push_back({"bin/sudo", "bin/su"});
+    spec.hardlinks.push_back({"bin/sulogin", "bin/sudo"});
     const auto mode_of = [&](const store::BuiltImage& built, const char* path) {
         return at_work.image(built).stat(at(path))->permissions();
     };
@@ -304,7 +306,9 @@ TEST_CASE("set-id files follow the policy, and each is listed once", "[store][se
     SECTION("strip") {
         const store::BuiltImage built = at_work.build({spec});
         CHECK(built.setid == std::vector<std::string>{"/usr/pkg/bin/su 4755 suid-1.0: stripped",
-                                                      "/usr/pkg/bin/su as group 2755 suid-1.0: stripped"});
+                                                      "/usr/pkg/bin/su as group 2755 suid-1.0: stripped",
+                                                      "/usr/pkg/bin/sudo 4755 suid-1.0: stripped",
+                                                      "/usr/pkg/bin/sulogin 4755 suid-1.0: stripped"});
         CHECK(mode_of(built, "/tree/bin/su") == 0755);
         CHECK(mode_of(built, "/tree/bin/sudo") == 0755);
         CHECK(show(built.manifest, "/tree/bin/su") == "f 0755 2 suid-1.0 /tree/bin/su\n");
@@ -314,7 +318,8 @@ TEST_CASE("set-id files follow the policy, and each is listed once", "[store][se
         const store::BuiltImage built = at_work.build({spec});
         CHECK(built.setid == std::vector<std::string>{"/usr/pkg/bin/su 4755 suid-1.0: kept",
                                                       "/usr/pkg/bin/su as group 2755 suid-1.0: kept",
-                                                      "/usr/pkg/bin/sudo 4755 a script: kept"});
+                                                      "/usr/pkg/bin/sudo 4755 suid-1.0: kept",
+                                                      "/usr/pkg/bin/sulogin 4755 suid-1.0: kept"});
         CHECK(mode_of(built, "/tree/bin/su") == 04755);
         CHECK(show(built.manifest, "/tree/bin/su") == "f 4755 2 suid-1.0 /tree/bin/su\n");
     }

@@ -127,6 +127,9 @@ std::string md5_of(const PackageSpec& spec, std::string_view path) {
     for (const PackageFile& file : spec.files)
         if (file.path == path)
             return base::digest_of(base::DigestAlgorithm::md5, file.content);
+    for (const PackageLink& link : spec.hardlinks)
+        if (link.path == path && link.target != path)
+            return md5_of(spec, link.target);
     return {};
 }
 
