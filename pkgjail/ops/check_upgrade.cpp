@@ -1,8 +1,9 @@
-// `pkgjail upgrade --check`: what there is to do.
+// `pkgjail upgrade --check` and `--dry-run`: what there is to do; of a dry run also whether it could be done.
 
 #include <utility>
 
 #include "pkgjail/ops/installed.hpp"
+#include "pkgjail/ops/package_trust.hpp"
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/ops/update.hpp"
 #include "pkgjail/ops/upgrade.hpp"
@@ -29,8 +30,8 @@ catalog::Catalog opened(const Context& context, const std::string& jail) {
 class UpgradeCheck::View {
   public:
     View(const Context& context, catalog::Catalog catalog, const std::vector<std::string>& only)
-        : catalog_(std::move(catalog)), one_state_(catalog_.database()), jails_(catalog_), images_(catalog_),
-          planner_(context, catalog_, only) {}
+        : context_(context), catalog_(std::move(catalog)), one_state_(catalog_.database()), jails_(catalog_),
+          images_(catalog_), planner_(context, catalog_, only) {}
 
     UpgradeResult plan(const std::string& name) {
         const catalog::Jail jail = require_jail(catalog_, name);
@@ -38,10 +39,14 @@ class UpgradeCheck::View {
         const auto image = generation ? images_.find(generation->image_id) : nullptr;
         if (!image)
             throw without_image(jail);
-        return planner_.plan(jail, *image);
+        UpgradeResult result = planner_.plan(jail, *image);
+        if (context_.dry_run)
+            require_believed_indexes(context_, catalog_, *result.plan);
+        return result;
     }
 
   private:
+    const Context& context_;
     catalog::Catalog catalog_;
     catalog::ReadTransaction one_state_;
     catalog::Jails jails_;

@@ -23,6 +23,7 @@
 #include "pkgjail/ops/lost.hpp"
 #include "pkgjail/ops/make_image.hpp"
 #include "pkgjail/ops/mounts.hpp"
+#include "pkgjail/ops/package_trust.hpp"
 #include "pkgjail/ops/planned_before.hpp"
 #include "pkgjail/ops/planning.hpp"
 #include "pkgjail/ops/promised_image.hpp"
@@ -210,10 +211,10 @@ class Install {
         if (locked_)
             result_.plan = plan_of(*locked_, nullptr);
         else
-            plan_anew(jail, true);
+            plan_anew(jail, !context_.dry_run); // a dry run looks at what it would take
         tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
-            return;
+            return tell_what_is_refused();
         std::optional<MadeImage> made = is_known_plan_ ? before_->image() : std::nullopt;
         if (made) {
             result_.image_reused = true;
@@ -263,6 +264,12 @@ class Install {
             tell_vulnerable(context_, session_.catalog(), result_.plan);
     }
 
+    /// By a lock's digests packages are taken whatever the index is.
+    void tell_what_is_refused() {
+        if (!locked_)
+            require_believed_indexes(context_, session_.catalog(), result_.plan);
+    }
+
     /// The jail is there; that its package's script cannot be read changes nothing of that.
     void advise(const std::string& jail_name) {
         try {
@@ -296,7 +303,7 @@ class Install {
         result_.image = before.image.id;
         tell_vulnerable(context_, session_.catalog(), result_.plan);
         if (context_.dry_run)
-            return;
+            return tell_what_is_refused();
         if (result_.plan.changes_nothing()) {
             if (is_image_gone(context_, before.image))
                 build_again(before.image);

@@ -6,6 +6,8 @@
 #include "pkgjail/base/clock.hpp"
 #include "pkgjail/catalog/repository_trust.hpp"
 #include "pkgjail/ops/index_trust.hpp"
+#include "pkgjail/ops/promises.hpp"
+#include "pkgjail/ops/universe.hpp"
 #include "pkgjail/repo/repository.hpp"
 
 namespace pkgjail::ops {
@@ -18,6 +20,17 @@ using jail::Verification;
 namespace {
 
 constexpr const char* by_operator = "package-signed: not proved, accepted by the operator";
+
+void require_digest(const jail::RepositoryConfig& repository, const format::SummaryRecord& record) {
+    if (record.cksum_algorithm != "sha512" && record.cksum_algorithm != "sha256")
+        throw Error(ErrorKind::trust, record.pkgname,
+                    fmt::format("the index of {} has {} for it, and trust = {} goes by SHA-512 or SHA-256",
+                                repo::shown_repository(repository),
+                                record.cksum_algorithm.empty() ? "no digest (FILE_CKSUM)"
+                                                               : "only a digest by " + record.cksum_algorithm,
+                                jail::trust_name(repository.trust)),
+                    "the index has to be made anew: pkgjail repo index DIR --sign");
+}
 
 } // namespace
 
@@ -43,15 +56,8 @@ void PackageTrust::admit(const jail::RepositoryConfig& repository) {
 
 void PackageTrust::admit(const jail::RepositoryConfig& repository, const format::SummaryRecord& record) {
     admit(repository);
-    if (repository.trust != Trust::package_signed && repository.trust != Trust::none &&
-        record.cksum_algorithm != "sha512" && record.cksum_algorithm != "sha256")
-        throw Error(ErrorKind::trust, record.pkgname,
-                    fmt::format("the index of {} has {} for it, and trust = {} goes by SHA-512 or SHA-256",
-                                repo::shown_repository(repository),
-                                record.cksum_algorithm.empty() ? "no digest (FILE_CKSUM)"
-                                                               : "only a digest by " + record.cksum_algorithm,
-                                jail::trust_name(repository.trust)),
-                    "the index has to be made anew: pkgjail repo index DIR --sign");
+    if (repository.trust != Trust::package_signed && repository.trust != Trust::none)
+        require_digest(repository, record);
 }
 
 std::string PackageTrust::prove(const jail::RepositoryConfig& repository, const std::string& pkgname,
@@ -118,6 +124,23 @@ std::string PackageTrust::check_signature(const jail::RepositoryConfig& reposito
             fmt::format("the signed package is {}, and the index promises {}", signature->pkgname, pkgname),
             "run `pkgjail update`; if it stays, the repository is damaged");
     return repo::prove_package(signature->parts, rules, pkgname);
+}
+
+void require_believed_indexes(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan) {
+    catalog::Packages packages(catalog);
+    std::set<std::string> believed;
+    for (const solve::Plan::Member& member : plan.result) {
+        if (member.already_present || member.package.repository == local_files)
+            continue;
+        const auto available = find_record(context, packages, member.package);
+        const auto* repository = available ? find_repository(context.config, available->repository) : nullptr;
+        if (repository == nullptr ||
+            (repository->trust != Trust::index_signed && repository->trust != Trust::pinned))
+            continue;
+        if (believed.insert(repository->name).second)
+            require_index(context, catalog, *repository);
+        require_digest(*repository, available->record);
+    }
 }
 
 } // namespace pkgjail::ops

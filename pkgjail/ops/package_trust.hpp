@@ -12,6 +12,7 @@
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/repo/cache.hpp"
 #include "pkgjail/repo/package_signature.hpp"
+#include "pkgjail/solve/solver.hpp"
 
 namespace pkgjail::ops {
 
@@ -45,5 +46,9 @@ class PackageTrust {
     std::map<std::string, std::string> index_proofs_; ///< repository → by what its index is believed
     std::map<std::string, repo::SigningRules> rules_; ///< by repository
 };
+
+/// What a dry run can know of a plan: Error{trust} where a package would be taken by an index that may not be
+/// believed, or not any more, or that has no digest of it. Signatures of packages are in their archives.
+void require_believed_indexes(const Context& context, catalog::Catalog& catalog, const solve::Plan& plan);
 
 } // namespace pkgjail::ops

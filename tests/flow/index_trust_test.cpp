@@ -185,13 +185,19 @@ TEST_CASE("an index cannot be kept from expiring", "[flow][trust][attack]") {
     IndexSignature brief;
     brief.serial = 102;
     brief.expires = 8;
+    shop.offer({package("web-1.0"), package("tool-1.1"), package("other-1.0")}, 101);
     shop.sign(brief);
     shop.update();
     std::this_thread::sleep_for(std::chrono::milliseconds(8100));
 
     // What was taken while it was good stays and can be worked with; nothing more is taken.
-    for (const std::vector<std::string>& command :
-         {std::vector<std::string>{"install", "web"}, {"install", "tool", "other", "-j", "same-as-box"}}) {
+    for (const std::vector<std::string>& command : {std::vector<std::string>{"install", "web"},
+                                                    {"install", "tool", "other", "-j", "same-as-box"},
+                                                    {"upgrade", "box"},
+                                                    {"upgrade", "--all"},
+                                                    {"upgrade", "box", "--dry-run"},
+                                                    {"install", "web", "--dry-run"}}) {
+        INFO(fmt::format("{}", fmt::join(command, " ")));
         const CommandResult late = shop.host().run(command);
         INFO(late.err);
         CHECK(late.status == 7);
@@ -199,6 +205,7 @@ TEST_CASE("an index cannot be kept from expiring", "[flow][trust][attack]") {
     }
     CHECK_THAT(listed(shop.host())["problem"].get<std::string>(),
                ContainsSubstring("its index has expired at "));
+    CHECK_THAT(shop.host().run({"status", "box", "--json"}).out, ContainsSubstring("\"tool-1.0\""));
     const CommandResult removed = shop.host().run({"remove", "tool", "-j", "box"});
     INFO(removed.err);
     CHECK(removed.status == 0);
