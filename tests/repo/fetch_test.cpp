@@ -176,6 +176,28 @@ TEST_CASE("the time for one download counts over all its tries", "[repo][fetch][
     CHECK(server.requests().size() == 1);
 }
 
+TEST_CASE("a trickle, which is never silent, ends when the time for the download is over",
+          "[repo][fetch][hostile]") {
+    const TempDir served, dir;
+    write_bytes(served / "x", std::string(1000, 'x'));
+    HttpServer server(served.path());
+    jail::NetworkConfig network = quick_network();
+    network.stall_timeout = std::chrono::seconds(1);
+    network.total_timeout = std::chrono::milliseconds(2500);
+
+    server.behave("/x", {.trickle = std::chrono::milliseconds(100)});
+    const auto trickled = fetch_one(download_to(dir / "x", server.url() + "/x"), network);
+    CHECK(trickled.error == "not complete after 2500 ms");
+    CHECK(trickled.bytes > 10); // it went on beyond what silence is allowed
+    CHECK(trickled.bytes < 100);
+    server.behave("/y", {.trickling_headers = std::chrono::milliseconds(100)});
+    CHECK(show(fetch_one(download_to(dir / "y", server.url() + "/y"), network)) ==
+          "failed 0 bytes: not complete after 2500 ms");
+    CHECK(server.requests().size() == 2);
+    CHECK_FALSE(std::filesystem::exists(dir / "x"));
+    CHECK_FALSE(std::filesystem::exists(dir / "y"));
+}
+
 TEST_CASE("an announced length that the body does not reach is a lost connection", "[repo][fetch]") {
     const TempDir served, dir;
     write_bytes(served / "x", "twelve bytes");

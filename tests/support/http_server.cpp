@@ -256,6 +256,12 @@ bool HttpServer::answer(int socket, Request request, const std::string& method) 
         }
         return false;
     }
+    if (behaviour.trickling_headers.count() > 0) {
+        send(socket, "HTTP/1.1 200 OK\r\n");
+        while (send(socket, "X-More: x\r\n"))
+            std::this_thread::sleep_for(behaviour.trickling_headers);
+        return false;
+    }
     if (!behaviour.user_and_password.empty() &&
         header(request, "authorization") != "Basic " + base64(behaviour.user_and_password))
         return respond(401, "WWW-Authenticate: Basic realm=\"test\"\r\n", "");
@@ -325,6 +331,14 @@ bool HttpServer::send_body(int socket, std::size_t record, const Behaviour& beha
     if (stop_after) {
         send_counted(body.substr(0, *stop_after));
         return false;
+    }
+    if (behaviour.trickle.count() > 0) {
+        for (const char byte : body) {
+            if (!send_counted(std::string(1, byte)))
+                return false;
+            std::this_thread::sleep_for(behaviour.trickle);
+        }
+        return true;
     }
     return body.empty() || send_counted(body);
 }

@@ -3,6 +3,7 @@
 // and server cannot share a mistake.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -26,12 +27,14 @@ struct Behaviour {
     std::vector<std::string> first_bodies = {};     ///< the first responses have these instead of the file
     std::vector<std::uint64_t> drop_after = {};     ///< the first responses end after so many bytes of body
     std::optional<std::uint64_t> silent_after = {}; ///< says nothing more after so many bytes of body
+    std::chrono::milliseconds trickle{};            ///< the body, a byte each time so much has passed
     bool silent = false;                            ///< takes the request and says nothing at all
     std::optional<std::uint64_t> claimed_length = {}; ///< Content-Length, whatever the body is
     bool endless = false;                             ///< a body without Content-Length and without end
     bool endless_headers = false;                     ///< headers without end
-    bool no_length = false;     ///< no Content-Length; the connection's end is the body's
-    bool no_validators = false; ///< neither ETag nor Last-Modified
+    std::chrono::milliseconds trickling_headers{}; ///< so do they, a short one each time so much has passed
+    bool no_length = false;                        ///< no Content-Length; the connection's end is the body's
+    bool no_validators = false;                    ///< neither ETag nor Last-Modified
     bool weak_etag = false;
     bool any_range = false;                          ///< answers every Range with 206, whatever If-Range says
     std::uint64_t range_at_most = ~std::uint64_t{0}; ///< answers a Range with so many bytes of it
