@@ -143,6 +143,15 @@ void require_directory_of(const HostPath& file) {
                     "make " + directory.string() + " first, or name a file in another directory");
 }
 
+void require_replaceable(const HostPath& file) {
+    require_directory_of(file);
+    if (::faccessat(AT_FDCWD, (directory_of(file) / ".").c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+        throw system_error(errno, file.string(), "open");
+    struct stat status {};
+    if (::lstat(file.c_str(), &status) == 0 ? S_ISDIR(status.st_mode) : errno != ENOENT)
+        throw system_error(S_ISDIR(status.st_mode) ? EISDIR : errno, file.string(), "rename");
+}
+
 std::optional<Fd> open_file_if_exists(const HostPath& path, int flags) {
     int number = open_retrying(path, flags & ~O_CREAT, 0);
     if (number < 0 && (errno == ENOENT || errno == ENOTDIR))

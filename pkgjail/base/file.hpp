@@ -24,6 +24,9 @@ Fd create_beside(const HostPath& target, const HostPath& temporary, unsigned mod
 
 /// Error{not_found} about `file` when the directory that it is to be made in is not there.
 void require_directory_of(const HostPath& file);
+/// What write_file_atomically would meet at `file`, as far as it can be known without writing; the same
+/// error.
+void require_replaceable(const HostPath& file);
 std::optional<Fd> open_file_if_exists(const HostPath& path, int flags);
 
 /// Whole file. Throws Error{corrupt} when it is longer than `max_bytes`, or is not a regular file.

@@ -152,7 +152,9 @@ int cmd_lock(Environment& environment) {
     const ops::LockFile lock = ops::lock(environment.context(), environment.text("jail"));
     const std::string text = ops::lock_text(lock);
     const std::string file = environment.text("file");
-    if (!file.empty() && !environment.context().dry_run)
+    if (!file.empty() && environment.context().dry_run)
+        base::require_replaceable(file);
+    else if (!file.empty())
         base::write_file_atomically(file, text, 0644);
     if (environment.json())
         environment.print_json(Json::parse(text));

@@ -59,8 +59,9 @@ int cmd_metrics(Environment& environment) {
         const std::string file = environment.text("textfile");
         if (file.empty())
             throw Error(ErrorKind::usage, "--textfile", "found \"\", allowed: a file");
-        // For a collector that runs as somebody else.
-        if (!environment.context().dry_run)
+        if (environment.context().dry_run)
+            base::require_replaceable(std::filesystem::absolute(file));
+        else // for a collector that runs as somebody else
             base::write_file_atomically(std::filesystem::absolute(file), prometheus_text(families), 0644);
         if (environment.json())
             environment.print_json({{"textfile", file}});

@@ -244,7 +244,7 @@ void back_up_catalog(const Context& context, const base::HostPath& file, bool ov
                     "name another file, or give --force to replace this one");
     if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there))
         throw Error(ErrorKind::conflict, file.string(), "is not a regular file");
-    base::require_directory_of(file);
+    base::require_replaceable(file);
     catalog::Catalog catalog = require_catalog(context);
     if (context.dry_run)
         return;

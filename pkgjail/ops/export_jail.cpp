@@ -19,6 +19,7 @@
 #include "pkgjail/store/export_files.hpp"
 #include "pkgjail/store/import_files.hpp"
 #include "pkgjail/store/import_image.hpp"
+#include "pkgjail/store/oci_layout.hpp"
 #include "pkgjail/store/output_file.hpp"
 #include "pkgjail/store/renumber.hpp"
 #include "pkgjail/store/snapshot_files.hpp"
@@ -54,7 +55,9 @@ class Export {
           lock_(session_.lock_jail(request.jail)), jail_(require_jail(session_.catalog(), request.jail)) {}
 
     ExportResult run() {
-        if (!request_.file.empty() && request_.format == ExportRequest::Format::tar)
+        if (request_.format == ExportRequest::Format::oci)
+            store::OciLayout::check(request_.file, request_.replace);
+        else if (!request_.file.empty())
             store::OutputFile::check(request_.file, request_.replace);
         ExportSource source = the_source();
         if (context_.dry_run) {

@@ -120,18 +120,26 @@ void OciPart::add_symlink(const RootPath& path, const std::string& target) {
     writer_.begin(member);
 }
 
+void OciLayout::check(const HostPath& path, bool replace) {
+    if (is_archive(path))
+        return OutputFile::check(path, replace);
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) {
+        if (errno != ENOENT)
+            throw base::system_error(errno, path.string(), "lstat");
+    } else {
+        if (!replace)
+            throw Error(ErrorKind::conflict, path.string(), "exists already",
+                        "repeat it with --force to replace it");
+        if (!std::filesystem::is_regular_file(path / "oci-layout"))
+            throw Error(ErrorKind::conflict, path.string(), "is no OCI image layout, and is not replaced");
+    }
+    base::require_directory_of(path);
+}
+
 OciLayout::OciLayout(HostPath path, bool replace)
     : path_(std::move(path)), staging_(OutputFile::beside(path_)), replace_(replace) {
-    if (is_archive()) {
-        OutputFile::check(path_, replace_);
-    } else if (std::filesystem::exists(std::filesystem::symlink_status(path_))) {
-        if (!replace_)
-            throw Error(ErrorKind::conflict, path_.string(), "exists already",
-                        "repeat it with --force to replace it");
-        if (!std::filesystem::is_regular_file(path_ / "oci-layout"))
-            throw Error(ErrorKind::conflict, path_.string(), "is no OCI image layout, and is not replaced");
-    }
-    base::require_directory_of(path_);
+    check(path_, replace_);
     const base::UmaskOfCaller theirs; // a jail's files are in it
     if (::mkdir(staging_.c_str(), 0755) != 0)
         throw base::system_error(errno, path_.string(), "mkdir");
@@ -176,7 +184,7 @@ OciBlob OciLayout::add_part(std::int64_t time, const std::function<void(OciPart&
 std::uint64_t OciLayout::place(std::string_view index, std::int64_t time) {
     base::write_file_atomically(staging_ / "oci-layout", layout_text, 0644);
     base::write_file_atomically(staging_ / "index.json", index, 0644);
-    if (is_archive())
+    if (is_archive(path_))
         place_archive(time);
     else
         place_directory();

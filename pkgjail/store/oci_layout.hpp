@@ -54,6 +54,9 @@ class OciLayout {
     OciLayout& operator=(const OciLayout&) = delete;
     ~OciLayout();
 
+    /// The first thing that the constructor does, to be done before any work.
+    static void check(const base::HostPath& path, bool replace);
+
     OciBlob add_blob(std::string_view bytes);
     OciBlob add_part(std::int64_t time, const std::function<void(OciPart&)>& fill);
     /// Writes oci-layout and index.json, then puts the whole in its place: as a directory, or as a tar
@@ -61,7 +64,7 @@ class OciLayout {
     std::uint64_t place(std::string_view index, std::int64_t time);
 
   private:
-    bool is_archive() const { return path_.extension() == ".tar"; }
+    static bool is_archive(const base::HostPath& path) { return path.extension() == ".tar"; }
     void place_archive(std::int64_t time);
     void place_directory();
 

@@ -26,7 +26,7 @@ void OutputFile::check(const HostPath& path, bool replace) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) {
         if (errno == ENOENT)
-            return;
+            return base::require_replaceable(path);
         throw base::system_error(errno, path.string(), "lstat");
     }
     if (!replace)

@@ -11,7 +11,8 @@ namespace pkgjail::store {
 /// ".NAME.new-<random>" in the same directory, mode 0600, until commit(); disappears without it.
 class OutputFile {
   public:
-    /// Error{conflict} when `path` exists and is not to be replaced, or is no regular file.
+    /// Error{conflict} when `path` exists and is not to be replaced, or is no regular file; Error{not_found}
+    /// when its directory is not there.
     OutputFile(base::HostPath path, bool replace);
     OutputFile(const OutputFile&) = delete;
     OutputFile& operator=(const OutputFile&) = delete;

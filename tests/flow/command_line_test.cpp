@@ -2,6 +2,9 @@
 #include <fstream>
 #include <thread>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "flow/flow.hpp"
 #include "flow/recorded.hpp"
 #include "support/catch.hpp"
@@ -122,6 +125,37 @@ TEST_CASE("repositories are offered by their names where one is wanted", "[flow]
           "main\thttps://main.example/All\nown\tfile:///srv/All\n");
     CHECK(host.run({"complete", "--", "update", "--allow-older=o"}).out ==
           "--allow-older=own\tfile:///srv/All\n");
+}
+
+TEST_CASE("a dry run says of a file that cannot be written what the command says", "[flow][usage]") {
+    const Shop shop({package("web-1.0")});
+    REQUIRE(shop.host().run({"install", "web"}).status == 0);
+    const test::TempDir place;
+    std::filesystem::create_directory(place / "directory");
+    test::write_bytes(place / "file", "somebody's\n");
+    const std::string before = test::listing(place.path());
+
+    for (const std::vector<std::string>& command :
+         std::vector<std::vector<std::string>>{{"metrics", "--textfile"},
+                                               {"lock", "web"},
+                                               {"export", "web"},
+                                               {"export", "web", "--format", "oci"},
+                                               {"catalog", "backup"}})
+        for (const std::string& name :
+             {std::string("nowhere/x"), std::string("directory"), std::string("file/x"),
+              std::string("nowhere/x.tar"), std::string(300, 'n')}) {
+            std::vector<std::string> words = command;
+            words.push_back((place / name).string());
+            const CommandResult real = shop.host().run(words);
+            words.insert(words.begin(), "--dry-run");
+            const CommandResult dry = shop.host().run(words);
+            INFO(fmt::format("{}\n{}", fmt::join(words, " "), real.err));
+            CHECK(real.status != 0);
+            CHECK(dry.status == real.status);
+            CHECK(dry.out == real.out);
+            CHECK(test::failure_text(dry) == test::failure_text(real));
+            CHECK(test::listing(place.path()) == before);
+        }
 }
 
 TEST_CASE("a command inside a jail is not run to see what it would do", "[flow][usage]") {
