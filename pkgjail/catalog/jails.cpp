@@ -227,6 +227,11 @@ std::optional<Jail> Jails::find_by_id(const std::string& id) {
     return read_jail(catalog_.database(), row);
 }
 
+bool Jails::contains(const std::string& id) {
+    Statement statement(catalog_.database(), "SELECT 1 FROM jail WHERE jail_id = ?");
+    return statement.use()(id).next();
+}
+
 void Jails::add(const Jail& jail, const Generation& first) {
     Database& database = catalog_.database();
     Transaction transaction(database);

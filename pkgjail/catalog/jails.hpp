@@ -112,6 +112,7 @@ class Jails {
     std::vector<JailNote> notes();
     std::optional<Jail> find(const std::string& name);
     std::optional<Jail> find_by_id(const std::string& id);
+    bool contains(const std::string& id);
     /// Error{conflict} when the name is taken, Error{not_found} when the image is not in the catalog. The
     /// generation gets its own number, or 1 where it has none, and the jail's settings, and is current;
     /// jail.current is not looked at.

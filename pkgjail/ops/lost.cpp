@@ -31,7 +31,7 @@ class Search {
 
     Lost run() {
         look_at(
-            layout_.jails(), [&](const std::string& id) { return jails_.find_by_id(id).has_value(); },
+            layout_.jails(), [&](const std::string& id) { return jails_.contains(id); },
             [&](const std::string& id) { add_jail(id); });
         look_at(
             layout_.snapshots(),

@@ -244,7 +244,7 @@ void Session::sweep(bool is_all_known) {
         return false;
     };
     known.image = [&](const std::string& id) { return !is_all_known || surely(images.contains(id)); };
-    known.jail = [&](const std::string& id) { return surely(jails.find_by_id(id).has_value()); };
+    known.jail = [&](const std::string& id) { return surely(jails.contains(id)); };
     catalog::Snapshots snapshots(*catalog_);
     const std::vector<catalog::Jail> all = jails.all();
     const auto known_snapshot = [&](const std::string& id) {
@@ -270,6 +270,12 @@ void Session::sweep(bool is_all_known) {
     tell(store::sweep_unplaced_files(context_.layout));
     tell(store::sweep_secrets(context_.layout, known_owner));
     tell(store::sweep_locks(context_.layout, locks));
+    sweep_jails(all);
+    sweep_networks(context_);
+}
+
+void Session::sweep_jails(const std::vector<catalog::Jail>& all) {
+    const catalog::ReadTransaction one_lock(catalog_->database()); // and not some for each jail
     const base::Tree directories = base::Tree::open(context_.layout.jails());
     for (const catalog::Jail& jail : all) {
         try {
@@ -284,7 +290,6 @@ void Session::sweep(bool is_all_known) {
         sweep_configs(jail);
         renew_record(jail);
     }
-    sweep_networks(context_);
 }
 
 void Session::tell(const store::Swept& swept) const {

@@ -66,6 +66,7 @@ class Session {
     /// Where not all is known, what cannot tell itself that nobody needs it stays.
     void sweep(bool is_all_known);
     void tell(const store::Swept& swept) const;
+    void sweep_jails(const std::vector<catalog::Jail>& all);
     void sweep_configs(const catalog::Jail& jail);
     /// A command that was killed right after its commit has not written jail.json any more.
     void renew_record(const catalog::Jail& jail);

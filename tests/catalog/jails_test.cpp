@@ -60,6 +60,8 @@ TEST_CASE("a jail comes back as it was put in", "[catalog][jails]") {
     CHECK(found->claims[1].address == "::1");
     CHECK(found->operation == "upgrade.stopped");
     CHECK(fixture.jails.find_by_id(given.id)->name == "web");
+    CHECK(fixture.jails.contains(given.id));
+    CHECK_FALSE(fixture.jails.contains("web"));
     CHECK_FALSE(fixture.jails.find("web2"));
     CHECK_FALSE(fixture.jails.find_by_id("web"));
     const auto generation = fixture.jails.generation(given.id, 1);
