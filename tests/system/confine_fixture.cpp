@@ -145,6 +145,23 @@ base::ProcessId HostJail::launch(std::vector<std::string> command) {
     return first;
 }
 
+void HostJail::create_killed_at(const char* step) {
+    const pid_t maker = ::fork();
+    REQUIRE(maker >= 0);
+    if (maker == 0) {
+        ::setenv("PKGJAIL_STOP_AT", step, 1);
+        try {
+            system_driver()->create(spec, run_directory(), {});
+        } catch (const base::Error&) {
+            ::_exit(1);
+        }
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(maker, &status, 0) == maker);
+    REQUIRE((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+}
+
 base::Exit HostJail::wait(const base::ProcessId& first) {
     int status = 0;
     pid_t pid = 0;

@@ -43,6 +43,8 @@ class HostJail {
 
     /// create() and start(); output goes nowhere.
     base::ProcessId launch(std::vector<std::string> command);
+    /// create() by a process of its own that is killed at this step.
+    void create_killed_at(const char* step);
     base::Exit wait(const base::ProcessId& first);
     base::HostPath data() const { return dir_ / "data"; }
     base::HostPath run_directory() const { return dir_ / "run"; }

@@ -301,20 +301,7 @@ TEST_CASE("a jail whose maker was killed at any step is made anew, or taken away
             INFO(step << (anew ? ", made anew" : ", taken away"));
             HostJail jail;
             jail.spec.command = {"/bin/sleep", "600"};
-            const pid_t maker = ::fork();
-            REQUIRE(maker >= 0);
-            if (maker == 0) {
-                ::setenv("PKGJAIL_STOP_AT", step, 1);
-                try {
-                    driver->create(jail.spec, jail.run_directory(), {});
-                } catch (const base::Error&) {
-                    ::_exit(1);
-                }
-                ::_exit(0);
-            }
-            int status = 0;
-            REQUIRE(::waitpid(maker, &status, 0) == maker);
-            CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+            jail.create_killed_at(step);
             CHECK(fs::exists(jail.run_directory()));
 
             if (anew) {

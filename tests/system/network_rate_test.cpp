@@ -251,19 +251,7 @@ TEST_CASE("a network whose maker was killed at any step is made anew, or taken a
         NetworkJail jail;
         jail.spec.private_network->nat = base::find_program("nft").has_value();
         jail.spec.command = {"/bin/sleep", "600"};
-        const pid_t maker = ::fork();
-        if (maker == 0) {
-            ::setenv("PKGJAIL_STOP_AT", step, 1);
-            try {
-                driver->create(jail.spec, jail.run_directory(), {});
-            } catch (const base::Error&) {
-                ::_exit(1);
-            }
-            ::_exit(0);
-        }
-        int status = 0;
-        REQUIRE(::waitpid(maker, &status, 0) == maker);
-        CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+        jail.create_killed_at(step);
         CHECK(kernel_state(jail.spec.handle) != "");
 
         const auto first = jail.launch({"/bin/sleep", "600"});
