@@ -71,3 +71,17 @@ TEST_CASE("every program file that jails run has its fingerprint, and no other f
     CHECK(host.run({"--json", "verify", "--veriexec"}).json()["fingerprints"].size() > 5);
     CHECK(host.run({"verify", "--veriexec", "nobody"}).status == 5);
 }
+
+TEST_CASE("a file whose name veriexec(5) cannot have is left out, and that is said", "[flow][veriexec]") {
+    test::PackageSpec web = package("web-1.0");
+    web.files.push_back({"share/web/a#b", "text"});
+    const Shop shop({web});
+    test::well(shop.host(), {"install", "web", "--no-start"});
+
+    const test::CommandResult result = shop.host().run({"verify", "--veriexec"});
+
+    CHECK(result.status == 0);
+    CHECK(result.out.find("a#b") == std::string::npos);
+    CHECK_THAT(result.err,
+               ContainsSubstring("/tree/share/web/a#b: veriexec(5) has no way to write this name; left out"));
+}
