@@ -21,6 +21,10 @@ namespace {
 
 constexpr const char* by_operator = "package-signed: not proved, accepted by the operator";
 
+bool goes_by_index(const jail::RepositoryConfig& repository) {
+    return repository.trust == Trust::index_signed || repository.trust == Trust::pinned;
+}
+
 void require_digest(const jail::RepositoryConfig& repository, const format::SummaryRecord& record) {
     if (record.cksum_algorithm != "sha512" && record.cksum_algorithm != "sha256")
         throw Error(ErrorKind::trust, record.pkgname,
@@ -132,10 +136,12 @@ void require_believed_indexes(const Context& context, catalog::Catalog& catalog,
     for (const solve::Plan::Member& member : plan.result) {
         if (member.already_present || member.package.repository == local_files)
             continue;
+        const auto* named = find_repository(context.config, member.package.repository);
+        if (named != nullptr && !goes_by_index(*named))
+            continue;
         const auto available = find_record(context, packages, member.package);
         const auto* repository = available ? find_repository(context.config, available->repository) : nullptr;
-        if (repository == nullptr ||
-            (repository->trust != Trust::index_signed && repository->trust != Trust::pinned))
+        if (repository == nullptr || !goes_by_index(*repository))
             continue;
         if (believed.insert(repository->name).second)
             require_index(context, catalog, *repository);

@@ -168,6 +168,13 @@ const std::vector<Act>& resting_acts() {
          {}},
         {"install into a jail", {"install", "more", "-j", "other"}, nothing, {}, {}},
         {"install of what another jail has", {"install", "extra", "-j", "fresh"}, nothing, {}, {}},
+        {"install as another jail was asked for",
+         {"install", "extra", "-j", "fresh"},
+         [](const World& world) {
+             world.well({"install", "extra", "-j", "earlier"});
+         },
+         {},
+         {}},
         {"install with a private network",
          {"install", "web", "-j", "second", "--no-start", "--set", "port=8081", "--network", "private",
           "--publish", "tcp:8090:8081", "--nat", "no", "--resolv", "servers=192.0.2.53"},

@@ -94,7 +94,7 @@ TEST_CASE("settings in the note of an older pkgjail come back with their generat
     // What the schema before makes of it: every generation has what the jail has.
     two.change_catalog("UPDATE generation_setting SET value = '" + two.two() +
                        "'; UPDATE jail SET operation = 'start 1 {\"port\":\"" + two.one() +
-                       "\"}'; PRAGMA user_version = 15");
+                       "\"}'; DROP TABLE known_plan; PRAGMA user_version = 15");
 
     SECTION("when the new one is not good") {
         CHECK_THAT(two.world().run({"gc"}, no_start).err, ContainsSubstring("generation 2 was rolled back"));

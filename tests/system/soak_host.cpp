@@ -160,6 +160,7 @@ std::string SoakHost::left_on_disk() {
                                                    "lock/store",
                                                    "log",
                                                    "run",
+                                                   "run/directory",
                                                    "run/driver.json",
                                                    "run/driver.lock",
                                                    "run/oci",
