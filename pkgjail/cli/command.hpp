@@ -79,8 +79,8 @@ class JailResults {
   public:
     explicit JailResults(Environment& environment) : environment_(environment) {}
     void done(const std::string& jail, const Json& fields);
-    /// An error that does not name the jail, and is not about the command line, gets its name. `fields` stand
-    /// beside the error in the document.
+    /// An error whose object is not of the jail, and that is not about the command line, gets its name.
+    /// `fields` stand beside the error in the document.
     void failed(const std::string& jail, base::Error error, const Json& fields = Json::object());
     /// All well 0, some 3, none: the first failure's. `fields` stand before the results in the document.
     int finish(const Json& fields = Json::object());

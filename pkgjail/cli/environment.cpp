@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 
@@ -151,22 +152,26 @@ void Environment::record_failures() {
 
 namespace {
 
-/// As a word of its own, also of a file's name.
-bool names(const std::string& text, const std::string& jail) {
-    const auto is_part = [&](std::size_t at) {
-        return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
-                                    text[at] == '-' || text[at] == '_');
+/// What is at fault, or what was being done, is of this jail: "web", "jail web", "jails.d/web.jail:2".
+bool is_about(const Error& error, const std::string& jail) {
+    const auto has_as_word = [&](const std::string& text) {
+        const auto is_part = [&](std::size_t at) {
+            return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                        text[at] == '-' || text[at] == '_');
+        };
+        for (auto at = text.find(jail); at != std::string::npos; at = text.find(jail, at + 1))
+            if ((at == 0 || !is_part(at - 1)) && !is_part(at + jail.size()))
+                return true;
+        return false;
     };
-    for (auto at = text.find(jail); at != std::string::npos; at = text.find(jail, at + 1))
-        if ((at == 0 || !is_part(at - 1)) && !is_part(at + jail.size()))
-            return true;
-    return false;
+    return has_as_word(error.object()) ||
+           std::any_of(error.context().begin(), error.context().end(), has_as_word);
 }
 
 } // namespace
 
 void JailResults::failed(const std::string& jail, Error error, const Json& fields) {
-    if (error.kind() != ErrorKind::usage && !names(error.what(), jail))
+    if (error.kind() != ErrorKind::usage && !is_about(error, jail))
         error.add_context("jail " + jail);
     environment_.failed(error);
     if (first_failure_ == exit_done)

@@ -101,10 +101,7 @@ class Check {
         for (const std::string& name : names(layout_.volumes()))
             if (!is_temporary(name) && !volumes_.find_by_id(name))
                 add(fmt::format("volume {} is on disk and not in the catalog", name));
-        std::set<std::string> noted; // by a restore that was cut: they hold a jail's data
-        for (const catalog::Jail& jail : jails_.all())
-            if (jail.operation)
-                noted.insert(set_aside_by_restore(*jail.operation).value_or(""));
+        const std::set<std::string> noted = snapshots_set_aside(jails_.all());
         for (const std::string& name : names(layout_.snapshots()))
             if (!is_temporary(name) && !snapshots_.find_by_id(name) && !noted.contains(name))
                 add(fmt::format("snapshot {} is on disk and not in the catalog", name));

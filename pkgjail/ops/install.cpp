@@ -315,11 +315,7 @@ class Install {
     void build_again(const catalog::Image& gone) {
         const MadeImage made = image(archives_of(gone));
         if (made.image.id != gone.id)
-            throw Error(
-                ErrorKind::corrupt, context_.layout.image(gone.id).string(),
-                "the catalog names this image, which is not on disk, and its packages come to another "
-                "one now",
-                "put the directory back from a backup");
+            throw other_than_gone(context_, gone);
         context_.reporter.warn(
             fmt::format("image {} was not on disk, and was built again", gone.id.substr(0, 12)));
     }

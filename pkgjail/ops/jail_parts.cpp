@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "pkgjail/base/shell_word.hpp"
 #include "pkgjail/catalog/jails.hpp"
 #include "pkgjail/ops/prepare.hpp"
 #include "pkgjail/ops/service.hpp"
@@ -23,11 +24,11 @@ bool is_there(const base::HostPath& path) {
 }
 
 /// What a shell takes as one word.
-std::string quoted(const std::string& wish) {
+std::string as_word(const std::string& wish) {
     const bool is_plain = std::all_of(wish.begin(), wish.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == '+';
     });
-    return is_plain ? wish : "'" + wish + "'"; // no pattern has a quote in it
+    return is_plain ? wish : base::shell_word(wish);
 }
 
 std::string remedy_of_lost_image(const Context& context, const catalog::Jail& jail,
@@ -37,7 +38,7 @@ std::string remedy_of_lost_image(const Context& context, const catalog::Jail& ja
         return remedy;
     remedy += ", or: pkgjail install";
     for (const std::string& wish : generation.wishes)
-        remedy += " " + quoted(wish);
+        remedy += " " + as_word(wish);
     remedy += fmt::format(" -j {} builds it again", jail.name);
     const base::HostPath left = context.layout.image(generation.image_id);
     if (is_there(left))

@@ -35,7 +35,9 @@ class Search {
             [&](const std::string& id) { add_jail(id); });
         look_at(
             layout_.snapshots(),
-            [&](const std::string& id) { return snapshots_.find_by_id(id) || is_noted(id); },
+            [&](const std::string& id) {
+                return snapshots_.find_by_id(id) || snapshots_set_aside(jails_.all()).contains(id);
+            },
             [&](const std::string& id) { add_snapshot(id); });
         return std::move(lost_);
     }
@@ -66,14 +68,6 @@ class Search {
             return false;
         return store::stays_unknown(all, name) ||
                (is_jail && supervise::supervisor_lock_is_held(layout_.run(name)));
-    }
-
-    /// A restore that was cut has set the jail's data aside there.
-    bool is_noted(const std::string& snapshot_id) {
-        for (const catalog::Jail& jail : jails_.all())
-            if (jail.operation && set_aside_by_restore(*jail.operation) == snapshot_id)
-                return true;
-        return false;
     }
 
     void add_jail(const std::string& id) {

@@ -102,21 +102,16 @@ bool take_sealed(Session& session, const std::string& key, MadeImage& made,
     return true;
 }
 
-/// The archives are the same, and all the same something came out otherwise: what jails have of the image
-/// that is gone would not fit.
-[[noreturn]] void refuse_other_image(const Context& context, const catalog::Image& gone,
-                                     const std::string& built) {
-    store::remove_image(context.layout, built);
-    throw Error(
-        ErrorKind::corrupt, context.layout.image(gone.id).string(),
-        "the catalog names this image, which is not on disk, and its packages come to another one now",
-        "put the directory back from a backup");
-}
-
 } // namespace
 
 bool is_image_gone(const Context& context, const catalog::Image& image) {
     return !base::exists(context.layout.image(image.id));
+}
+
+Error other_than_gone(const Context& context, const catalog::Image& gone) {
+    return {ErrorKind::corrupt, context.layout.image(gone.id).string(),
+            "the catalog names this image, which is not on disk, and its packages come to another one now",
+            "put the directory back from a backup"};
 }
 
 store::BuildRequest request_without_packages(const Context& context) {
@@ -203,8 +198,10 @@ MadeImage make_image(Session& session, const solve::Plan& plan, const Archives& 
         throw forget_undigested(context, archives, error); // the whole of an archive is read only there
     }
     equal.reset();
-    if (gone && gone->id != built.id)
-        refuse_other_image(context, *gone, built.id);
+    if (gone && gone->id != built.id) {
+        store::remove_image(context.layout, built.id);
+        throw other_than_gone(context, *gone);
+    }
     made.image.id = built.id;
     for (catalog::ImagePackage& package : made.image.packages)
         package.as_unpacked = built.as_unpacked.contains(package.pkgname);

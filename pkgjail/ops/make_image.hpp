@@ -41,6 +41,8 @@ base::Lock hold_image(const Context& context, const std::string& build_key, base
 
 /// Whether an image that the catalog names has no directory. It can be built again from the same archives.
 bool is_image_gone(const Context& context, const catalog::Image& image);
+/// Error{corrupt}: that was tried, and something came out otherwise. What jails have of it would not fit.
+base::Error other_than_gone(const Context& context, const catalog::Image& gone);
 
 /// Error{corrupt} for an image that the catalog has and the disk has not.
 void require_sealed(const Context& context, const catalog::Image& image);

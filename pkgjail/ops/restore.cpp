@@ -219,6 +219,14 @@ std::optional<std::string> set_aside_by_restore(const std::string& note) {
     return note.substr(note_prefix.size());
 }
 
+std::set<std::string> snapshots_set_aside(const std::vector<catalog::Jail>& jails) {
+    std::set<std::string> ids;
+    for (const catalog::Jail& jail : jails)
+        if (const auto id = set_aside_by_restore(jail.operation.value_or("")))
+            ids.insert(*id);
+    return ids;
+}
+
 void undo_restore(Session& session, const catalog::Jail& jail, const std::string& snapshot_id) {
     const store::Layout& layout = session.context().layout;
     if (base::exists(layout.snapshot_data(snapshot_id)))

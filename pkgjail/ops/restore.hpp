@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "pkgjail/ops/session.hpp"
 #include "pkgjail/supervise/service_state.hpp"
@@ -30,6 +32,8 @@ std::string note_of_restore(const std::string& snapshot_id);
 /// The note that a restore leaves while the jail's data are set aside: "restore ID", with the id of the
 /// snapshot that they are in, or on their way into. The snapshot's id; nullopt for any other note.
 std::optional<std::string> set_aside_by_restore(const std::string& note);
+/// Those that such notes name: they hold a jail's data, whether the catalog knows them or not.
+std::set<std::string> snapshots_set_aside(const std::vector<catalog::Jail>& jails);
 /// What the next command does about a dead one's note: everything back in its place. The jail is stopped
 /// then, and the caller starts it.
 void undo_restore(Session& session, const catalog::Jail& jail, const std::string& snapshot_id);

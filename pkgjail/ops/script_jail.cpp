@@ -14,6 +14,7 @@
 #include "pkgjail/base/file.hpp"
 #include "pkgjail/base/look.hpp"
 #include "pkgjail/base/printable.hpp"
+#include "pkgjail/base/shell_word.hpp"
 #include "pkgjail/base/tree.hpp"
 
 namespace pkgjail::ops {
@@ -24,17 +25,6 @@ using base::Fd;
 using base::HostPath;
 
 namespace {
-
-/// A word as the shell reads it back unchanged.
-std::string quoted(const std::string& word) {
-    std::string text = "'";
-    for (const char c : word)
-        if (c == '\'')
-            text += "'\\''";
-        else
-            text += c;
-    return text + "'";
-}
 
 /// The first process of the build jail is a shell that reads its commands from a pipe: one jail then serves
 /// every script of the image. It answers on its standard output with a line "TOKEN STATUS"; scripts get
@@ -81,11 +71,11 @@ class ScriptJail : public store::ScriptRunner {
     base::Exit run(const Script& script) override {
         note(fmt::format("== {}: {}", script.pkgname, script.argv.back()));
         const std::string token = base::random_hex(16);
-        std::string line = "( cd " + quoted(script.working_directory) + " && exec env -i";
+        std::string line = "( cd " + base::shell_word(script.working_directory) + " && exec env -i";
         for (const auto& [name, value] : script.environment)
-            line += " " + quoted(name + "=" + value);
+            line += " " + base::shell_word(name + "=" + value);
         for (const std::string& word : script.argv)
-            line += " " + quoted(word);
+            line += " " + base::shell_word(word);
         line += " ) </dev/null >&2; echo " + token + " $?\n";
         send(line);
         const int status = await(token, script);

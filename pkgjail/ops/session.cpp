@@ -247,11 +247,9 @@ void Session::sweep(bool is_all_known) {
     known.jail = [&](const std::string& id) { return surely(jails.contains(id)); };
     catalog::Snapshots snapshots(*catalog_);
     const std::vector<catalog::Jail> all = jails.all();
+    const std::set<std::string> set_aside = snapshots_set_aside(all);
     const auto known_snapshot = [&](const std::string& id) {
-        return surely(snapshots.find_by_id(id) ||
-                      std::any_of(all.begin(), all.end(), [&](const catalog::Jail& jail) {
-                          return jail.operation && set_aside_by_restore(*jail.operation) == id;
-                      }));
+        return surely(snapshots.find_by_id(id) || set_aside.contains(id));
     };
     catalog::Volumes volumes(*catalog_);
     const auto known_volume = [&](const std::string& id) {

@@ -118,6 +118,13 @@ void start_required(Session& session, const catalog::Jail& jail, const jail::Ren
     }
 }
 
+std::chrono::milliseconds quiet_period(const jail::RenderedRecipe& recipe) {
+    std::chrono::milliseconds longest{0};
+    for (const jail::Service& service : recipe.services)
+        longest = std::max(longest, service.health.quiet);
+    return longest;
+}
+
 /// A service in its quiet period.
 struct Watched {
     ServiceStatus status; ///< as it was last
@@ -228,7 +235,7 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     write_host_names(context_, session.catalog(), jail_, *recipe);
     write_resolv(context_, jail_, *recipe);
     prepare_jail(context_, jail_, service);
-    quiet_ = service.health.quiet;
+    quiet_ = quiet_period(*recipe);
     required_ = require_still_up(session, jail_, *recipe);
 
     context_.reporter.doing("start " + jail_.name);
@@ -240,7 +247,6 @@ JailStart::JailStart(Session& session, const catalog::Jail& jail, std::optional<
     for (const supervise::FurtherServiceSpec& further : service.further) {
         patience += further.service.health.grace + further.service.health.timeout * 2 +
                     further.service.stop_timeout + std::chrono::seconds(5);
-        quiet_ = std::max(quiet_, further.service.health.quiet);
     }
     settled_ = std::async(std::launch::async, [program = context_.supervisor, run = run_,
                                                service = std::move(service), patience] {
@@ -313,9 +319,7 @@ bool stays_ready(const Context& context, const catalog::Jail& jail) {
     const auto recipe = rendered_recipe(context, jail);
     if (!recipe || now.state != ServiceState::ready || !now.ready_at || now.restarts != 0)
         return false;
-    std::chrono::milliseconds quiet{0};
-    for (const jail::Service& service : recipe->services)
-        quiet = std::max(quiet, service.health.quiet);
+    const std::chrono::milliseconds quiet = quiet_period(*recipe);
     const auto ready_for =
         std::chrono::duration_cast<std::chrono::milliseconds>(base::wall_now() - *now.ready_at);
     // The clock may have been set back meanwhile.
