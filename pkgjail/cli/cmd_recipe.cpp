@@ -203,9 +203,12 @@ int show(Environment& environment) {
 
 int check(Environment& environment) {
     std::vector<std::string> names = environment.list("recipe…");
-    if (names.empty())
-        for (const ops::ListedRecipe& one : ops::list_recipes(environment.context()))
-            names.push_back(one.name);
+    if (names.empty()) {
+        const auto& directories = environment.context().config.recipe_directories;
+        names = jail::list_recipes(directories);
+        for (const Error& misnamed : jail::misnamed_recipes(directories))
+            names.push_back(misnamed.object());
+    }
     Json recipes = Json::array();
     bool found = false;
     std::string text;

@@ -9,6 +9,7 @@
 #include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/render_parts.hpp"
+#include "pkgjail/jail/search.hpp"
 
 namespace pkgjail::jail {
 
@@ -236,9 +237,7 @@ std::vector<std::string> list_declarations(const base::HostPath& directory) {
             continue;
         const std::string name = name_of(entry->path());
         if (!is_valid_name(name))
-            throw Error(ErrorKind::configuration, entry->path().string(),
-                        fmt::format("found \"{}\", allowed: NAME.jail, where NAME is {}", file, name_rule),
-                        "rename the file; a name that begins with a dot is passed over");
+            throw misnamed(entry->path(), suffix);
         names.push_back(name);
     }
     if (error)

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/config_file.hpp"
 
@@ -69,6 +70,8 @@ Limits load_limits(const std::vector<base::HostPath>& directories, const std::st
                    const HostTerms& host);
 /// The templates there are, by name.
 std::vector<std::string> list_limits(const std::vector<base::HostPath>& directories);
+/// Files that nothing reads because of their names; see search.hpp.
+std::vector<base::Error> misnamed_limits(const std::vector<base::HostPath>& directories);
 
 /// How sure a limit is, read back from the kernel.
 enum class Enforcement { enforced, advisory, unavailable };

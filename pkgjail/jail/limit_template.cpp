@@ -73,4 +73,8 @@ std::vector<std::string> list_limits(const std::vector<base::HostPath>& director
     return list_named(directories, suffix);
 }
 
+std::vector<base::Error> misnamed_limits(const std::vector<base::HostPath>& directories) {
+    return list_misnamed(directories, suffix);
+}
+
 } // namespace pkgjail::jail

@@ -137,6 +137,10 @@ std::vector<std::string> list_recipes(const std::vector<base::HostPath>& directo
     return list_named(directories, suffix);
 }
 
+std::vector<base::Error> misnamed_recipes(const std::vector<base::HostPath>& directories) {
+    return list_misnamed(directories, suffix);
+}
+
 std::map<std::string, std::string> host_values() {
     return {{"name", base::host_name()},
             {"memory", fmt::format("{}", base::host_memory_bytes())},

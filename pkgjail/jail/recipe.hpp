@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "pkgjail/base/error.hpp"
 #include "pkgjail/base/path.hpp"
 #include "pkgjail/jail/config_file.hpp"
 #include "pkgjail/jail/network.hpp"
@@ -153,6 +154,8 @@ Recipe load_recipe(const std::vector<base::HostPath>& directories, const std::st
 Recipe parse_recipe(std::string_view text, const base::HostPath& file,
                     const base::HostPath& source_directory);
 std::vector<std::string> list_recipes(const std::vector<base::HostPath>& directories);
+/// Files that nothing reads because of their names; see search.hpp.
+std::vector<base::Error> misnamed_recipes(const std::vector<base::HostPath>& directories);
 
 struct RenderContext {
     std::string jail;

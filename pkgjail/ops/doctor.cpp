@@ -16,7 +16,9 @@
 #include "pkgjail/catalog/packages.hpp"
 #include "pkgjail/confine/driver.hpp"
 #include "pkgjail/confine/private_network.hpp"
+#include "pkgjail/jail/limit.hpp"
 #include "pkgjail/jail/quantity.hpp"
+#include "pkgjail/jail/recipe.hpp"
 #include "pkgjail/ops/declared.hpp"
 #include "pkgjail/ops/index_memory.hpp"
 #include "pkgjail/ops/jail_parts.hpp"
@@ -103,6 +105,14 @@ void look_at_declarations(const Context& context, std::vector<Finding>& findings
         });
     if (well > 0)
         findings.push_back({Verdict::good, "declarations", fmt::format("{} can be read", well), ""});
+}
+
+/// Files that somebody wrote and that have no effect.
+void look_at_names(const Context& context, std::vector<Finding>& findings) {
+    for (const Error& misnamed : jail::misnamed_recipes(context.config.recipe_directories))
+        findings.push_back({Verdict::bad, "recipes", misnamed.what(), misnamed.hint()});
+    for (const Error& misnamed : jail::misnamed_limits(context.config.limit_directories))
+        findings.push_back({Verdict::bad, "limit templates", misnamed.what(), misnamed.hint()});
 }
 
 /// What destroy left, which no verb speaks of any more.
@@ -291,6 +301,7 @@ std::vector<Finding> doctor(const Context& context) {
                 look_at_age(findings, listed);
             }
         });
+    look(findings, "names", [&] { look_at_names(context, findings); });
     look(findings, "declarations", [&] { look_at_declarations(context, findings); });
     if (state)
         look(findings, "catalog", [&] {

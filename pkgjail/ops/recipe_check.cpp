@@ -13,6 +13,7 @@
 #include "pkgjail/format/pattern.hpp"
 #include "pkgjail/jail/address.hpp"
 #include "pkgjail/jail/config_text.hpp"
+#include "pkgjail/jail/name.hpp"
 #include "pkgjail/jail/search.hpp"
 #include "pkgjail/jail/suggest.hpp"
 #include "pkgjail/ops/recipes.hpp"
@@ -327,6 +328,10 @@ CheckedRecipe check_recipe(const Context& context, const std::string& name_or_fi
     CheckedRecipe result;
     result.file = file_of(context, name_or_file);
     result.name = result.file.stem().string();
+    if (!jail::is_valid_name(result.name)) {
+        const Error misnamed = jail::misnamed(result.file, ".recipe");
+        result.findings.push_back({misnamed.object(), misnamed.cause(), misnamed.hint()});
+    }
     try {
         const std::optional<std::string> text = jail::read_configuration(result.file);
         if (!text)

@@ -1,5 +1,7 @@
 #include "pkgjail/ops/recipes.hpp"
 
+#include <fmt/core.h>
+
 #include "pkgjail/jail/search.hpp"
 #include "pkgjail/ops/service.hpp"
 #include "pkgjail/ops/session.hpp"
@@ -11,6 +13,8 @@ std::vector<ListedRecipe> list_recipes(const Context& context) {
     std::vector<catalog::Jail> jails;
     if (auto catalog = open_for_reading(context))
         jails = catalog::Jails(*catalog).all();
+    for (const base::Error& misnamed : jail::misnamed_recipes(context.config.recipe_directories))
+        context.reporter.warn(fmt::format("{}; nothing reads it", misnamed.what()));
     for (const std::string& name : jail::list_recipes(context.config.recipe_directories)) {
         ListedRecipe one;
         one.name = name;

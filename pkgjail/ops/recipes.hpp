@@ -23,7 +23,8 @@ struct ListedRecipe {
     std::vector<std::string> jails;    ///< that have it
     std::optional<base::Error> error;  ///< it cannot be read; summary and packages are then empty
 };
-/// By name; of several files of one name the one that counts.
+/// By name; of several files of one name the one that counts. Warns of files that nothing reads because of
+/// their names.
 std::vector<ListedRecipe> list_recipes(const Context& context);
 
 struct ShownRecipe {

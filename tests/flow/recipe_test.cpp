@@ -60,6 +60,33 @@ TEST_CASE("recipe list tells of every recipe, and of one that cannot be read", "
                ContainsSubstring("postgresql     -      PostgreSQL database"));
 }
 
+TEST_CASE("a recipe or limit template that nothing reads because of its file's name is told",
+          "[flow][recipe]") {
+    const Host host;
+    host.write_config("recipes.d/Mine.recipe", good);
+    host.write_config("limits.d/my web.limits", "[limits]\nmemory = 1G\n");
+    host.write_config("recipes.d/.Saved.recipe", good); // nobody's
+    const std::string allowed =
+        ".recipe, where NAME is a letter a-z or a digit, then letters a-z, digits, \"-\" and \"_\", "
+        "at most 63 characters";
+    const std::string mine = (host.etc() / "recipes.d/Mine.recipe").string();
+
+    const CommandResult listed = host.run({"recipe", "list"});
+    const CommandResult checked_all = host.run({"recipe", "check"});
+    const CommandResult doctor = host.run({"doctor"});
+
+    CHECK(listed.status == 0);
+    CHECK(listed.err == "pkgjail: note: " + mine + ": found \"Mine.recipe\", allowed: NAME" + allowed +
+                            "; nothing reads it\n");
+    CHECK(checked_all.status == 2);
+    CHECK_THAT(checked_all.out,
+               ContainsSubstring(mine + ": found \"Mine.recipe\", allowed: NAME" + allowed +
+                                 "\nhint: rename the file; a name that begins with a dot is passed over\n") &&
+                   !ContainsSubstring("Mine: good") && !ContainsSubstring("Saved"));
+    CHECK(doctor.status == 2);
+    CHECK_THAT(doctor.out, ContainsSubstring("Mine.recipe") && ContainsSubstring("my web.limits"));
+}
+
 TEST_CASE("recipe show fills in what a jail would have", "[flow][recipe]") {
     const Host host;
     host.write_config("recipes.d/mine.recipe", good);

@@ -121,6 +121,33 @@ TEST_CASE("the place of state and configuration is no less checked than what is 
     expected.compare();
 }
 
+TEST_CASE("how long to wait for others is checked before anything is waited for", "[inputs][command-line]") {
+    const Target target;
+    Expected expected("wait.txt");
+    const std::string before = target.digest_but_audit_trail();
+
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"list"}, {"stop", "web"}, {"install", "extra", "-j", "fresh"}, {"gc"}})
+        for (const WrongValue& value : wrong_values())
+            for (const bool json : {false, true}) {
+                std::vector<std::string> all = {"-n", "--wait", value.bytes};
+                if (json)
+                    all.insert(all.begin(), "--json");
+                all.insert(all.end(), words.begin(), words.end());
+                const CommandResult result = target.run(all);
+                count_input();
+                INFO(words.front() << " --wait " << shown(value.bytes) << ": " << result.status << "\n"
+                                   << result.out.substr(0, 500) << result.err.substr(0, 500));
+                CHECK(complaint(result, words.front(), json) == "");
+                if (result.status == 64)
+                    CHECK((result.err + result.out).find("--wait") != std::string::npos);
+                if (!json)
+                    expected.saw("--wait " + words.front(), value.name, std::to_string(result.status));
+            }
+    CHECK(difference(before, target.digest_but_audit_trail()) == "");
+    expected.compare();
+}
+
 TEST_CASE("the program answers as its main function does", "[inputs][command-line]") {
     const Target target;
 
